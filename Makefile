@@ -1,0 +1,190 @@
+# paws_sync: building, installing and testing.
+#
+#   make && sudo make install       as with any PGXS extension (PG_CONFIG=... for another PostgreSQL)
+#   make installcheck               regression tests against a running server that preloads the extension
+#   make up [DIR=...]               a throw-away cluster to work with; its last line is the connection string
+#   make down [DIR=...]             stops and removes it
+#   make demo [KEEP=1]              a compressed day of a clinic app, with a report
+#   make test                       everything below, with clusters of its own
+#   make unit lint regress isolation tap      each alone
+#   make bench                      throughput beside bare statements
+#   make bare                       proves demo and test in a bare Debian (root, debootstrap)
+#   make deps                       installs missing Debian packages; the targets above do it themselves
+#   make format                     clang-format 14 over the sources; format-check only looks
+
+all:
+
+EXTENSION = paws_sync
+EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" paws_sync.control)
+
+# The library is the sum of these, and the install script that of the modules below, in this order:
+# a module may use what stands above it.
+MODULE_big = paws_sync
+OBJS = \
+	src/paws_sync.o \
+	src/base/commit.o \
+	src/base/database.o \
+	src/base/histogram.o \
+	src/base/install.o \
+	src/base/settings.o \
+	src/base/shmem.o \
+	src/base/spi.o \
+	src/base/wake.o \
+	src/base/withdraw.o \
+	src/base/worker.o \
+	src/base/worker_run.o \
+	src/vault/data_key.o \
+	src/vault/envelope.o \
+	src/vault/key_cache.o \
+	src/vault/key_wrap.o \
+	src/vault/padding.o \
+	src/vault/root_key.o \
+	src/vault/seal.o \
+	src/vault/secret.o \
+	src/vault/vault.o \
+	src/guard/codes.o \
+	src/guard/enum_map.o \
+	src/guard/level_type.o \
+	src/guard/mint.o \
+	src/guard/token.o \
+	src/guard/token_type.o \
+	src/registry/collections.o \
+	src/registry/devices.o \
+	src/store/expire.o \
+	src/store/page.o \
+	src/store/read.o \
+	src/store/statements.o \
+	src/store/store.o \
+	src/store/write.o \
+	src/queue/admission.o \
+	src/queue/claim.o \
+	src/queue/depth.o \
+	src/queue/finish.o \
+	src/queue/policy.o \
+	src/queue/put.o \
+	src/care/care.o \
+	src/crisis/crisis.o \
+	src/control/latency.o \
+	src/control/rows.o \
+	src/control/stats.o \
+	src/control/status.o \
+	src/workers/launcher.o \
+	src/workers/pool.o \
+	src/workers/scheduler.o \
+	src/api/cursor_type.o \
+	src/api/identity.o \
+	src/api/items_columns.o \
+	src/api/items_json.o \
+	src/api/pull.o \
+	src/api/push.o \
+	src/api/push_ordinary.o \
+	src/api/receipts.o
+
+SQL_MODULES = \
+	src/base/base.sql \
+	src/guard/guard.sql \
+	src/vault/vault.sql \
+	src/registry/registry.sql \
+	src/queue/queue.sql \
+	src/care/care.sql \
+	src/crisis/crisis.sql \
+	src/control/control.sql \
+	src/api/api.sql
+
+DATA_built = $(EXTENSION)--$(EXTVERSION).sql
+
+# Free of the server's headers: linked into the unit tests.
+UNIT_SOURCES = \
+	src/guard/token.c \
+	src/vault/envelope.c \
+	src/vault/padding.c
+
+# preflight comes first and alone: without preload or keys nothing behind it can tell anything.
+REGRESS_FIRST = preflight
+REGRESS =
+
+REGRESS_OPTS = --use-existing
+
+PG_CPPFLAGS = -Isrc -MMD -MP -DPAWS_SYNC_VERSION='"$(EXTVERSION)"'
+PG_CFLAGS = -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Wswitch-enum -Werror=switch-enum \
+	-ffile-prefix-map=$(CURDIR)=.
+SHLIB_LINK = -lsodium
+EXTRA_CLEAN = $(OBJS:.o=.d) test/output
+
+# A new compiler at a user's must not break the build; ours may.
+ifneq ($(CI),)
+PG_CFLAGS += -Werror
+endif
+
+# Bitcode is for inlining operators into queries; nothing here would gain by it.
+override with_llvm = no
+
+# Debian's place first: the pg_config in PATH may be that of the newest major.
+PG_MAJOR ?= 15
+ifeq ($(origin PG_CONFIG),undefined)
+PG_CONFIG := $(firstword $(wildcard /usr/lib/postgresql/$(PG_MAJOR)/bin/pg_config) pg_config)
+endif
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+SERVER_HEADERS := $(shell $(PG_CONFIG) --includedir-server 2>/dev/null)
+
+# A bare machine has neither; then only the targets that install them work.
+ifneq ($(and $(wildcard $(PGXS)),$(wildcard $(SERVER_HEADERS)/postgres.h)),)
+include $(PGXS)
+-include $(OBJS:.o=.d)
+installcheck: installcheck-first
+else
+all install installcheck clean:
+	@echo "no PostgreSQL development files found by PG_CONFIG=$(PG_CONFIG): run \"make deps\"" >&2; exit 1
+endif
+
+$(EXTENSION)--$(EXTVERSION).sql: $(SQL_MODULES) Makefile paws_sync.control
+	@{ printf '%s\n' '\echo Use "CREATE EXTENSION $(EXTENSION)" to load this file. \quit'; \
+	   for module in $(SQL_MODULES); do echo; echo "-- $$module"; cat $$module || exit 1; done; } > $@.tmp
+	@mv $@.tmp $@
+
+installcheck-first:
+	@$(pg_regress_installcheck) $(filter-out --use-existing,$(REGRESS_OPTS)) $(REGRESS_FIRST) || \
+		{ cat regression.diffs; echo "the server is not ready for the tests: see above"; exit 1; }
+
+# What the scripts need to know of the lists above.
+print-%:
+	@echo '$($*)'
+
+CLUSTER = bash test/cluster.sh
+
+deps:
+	@bash test/deps.sh demo
+
+up:
+	@bash test/deps.sh
+	@$(CLUSTER) up $(if $(DIR),--dir '$(DIR)')
+
+down:
+	@$(CLUSTER) down $(if $(DIR),--dir '$(DIR)')
+
+test:
+	@bash test/deps.sh
+	@bash test/run.sh
+
+unit lint regress isolation tap:
+	@bash test/deps.sh
+	@bash test/run.sh $@
+
+format-check:
+	@bash test/lint/format.sh
+
+format:
+	@bash test/lint/format.sh --write
+
+demo:
+	@bash test/deps.sh demo
+	@DIR="$${DIR:-$${TMPDIR:-/tmp}/paws_demo.$$(id -un)}" bash test/demo/run.sh
+
+bench:
+	@bash test/deps.sh
+	@bash test/bench/run.sh
+
+bare:
+	@bash test/bare-debian.sh
+
+.PHONY: all deps up down test unit lint regress isolation tap format format-check demo bench bare installcheck-first
