@@ -1,0 +1,134 @@
+/*
+ * base/commit.c - the list of actions at commit, kept along savepoints.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "base/commit.h"
+#include "utils/memutils.h"
+
+typedef struct Entry
+{
+	struct Entry *next;
+	PawsCommitAction action;
+	int level; /* nesting level of the (sub)transaction that scheduled it */
+	int64 argument[FLEXIBLE_ARRAY_MEMBER];
+} Entry;
+
+/* Newest first; lives in TopTransactionContext, so the end of the transaction frees it. */
+static Entry *entries = NULL;
+static int commit_mode_before = -1;
+
+static void
+run_and_forget(void)
+{
+	Entry *reversed = NULL;
+
+	/* in the order in which they were scheduled */
+	while (entries)
+	{
+		Entry *entry = entries;
+
+		entries = entry->next;
+		entry->next = reversed;
+		reversed = entry;
+	}
+	for (; reversed; reversed = reversed->next)
+		reversed->action(reversed->argument);
+}
+
+static void
+raise_durability(void)
+{
+	if (synchronous_commit < SYNCHRONOUS_COMMIT_REMOTE_FLUSH)
+	{
+		commit_mode_before = synchronous_commit;
+		synchronous_commit = SYNCHRONOUS_COMMIT_ON;
+	}
+}
+
+static void
+restore_durability(void)
+{
+	if (commit_mode_before >= 0)
+		synchronous_commit = commit_mode_before;
+	commit_mode_before = -1;
+}
+
+static void
+at_transaction_event(XactEvent event, void *arg)
+{
+	if (entries == NULL && commit_mode_before < 0)
+		return;
+	switch (event)
+	{
+		case XACT_EVENT_PRE_COMMIT:
+			raise_durability();
+			break;
+		case XACT_EVENT_PRE_PREPARE:
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("cannot PREPARE a transaction that wrote through paws_sync"),
+					 errhint("Commit it in one phase; nothing would wake the workers at COMMIT PREPARED.")));
+			break;
+		case XACT_EVENT_COMMIT:
+			restore_durability();
+			run_and_forget();
+			break;
+		case XACT_EVENT_ABORT:
+			restore_durability();
+			entries = NULL;
+			break;
+		case XACT_EVENT_PREPARE:
+		case XACT_EVENT_PARALLEL_COMMIT:
+		case XACT_EVENT_PARALLEL_ABORT:
+		case XACT_EVENT_PARALLEL_PRE_COMMIT:
+			break;
+	}
+}
+
+/* Newer entries have a level at least as deep, so the ones that a savepoint concerns are at the head of the
+ * list. */
+static void
+at_savepoint_event(SubXactEvent event, SubTransactionId mine, SubTransactionId parent, void *arg)
+{
+	int level = GetCurrentTransactionNestLevel();
+
+	if (event == SUBXACT_EVENT_ABORT_SUB)
+		while (entries && entries->level >= level)
+			entries = entries->next;
+	else if (event == SUBXACT_EVENT_COMMIT_SUB)
+		for (Entry *entry = entries; entry && entry->level >= level; entry = entry->next)
+			entry->level = level - 1;
+}
+
+void *
+paws_at_commit(PawsCommitAction action, Size size)
+{
+	static bool installed = false;
+	Entry *entry;
+
+	if (!installed)
+	{
+		RegisterXactCallback(at_transaction_event, NULL);
+		RegisterSubXactCallback(at_savepoint_event, NULL);
+		installed = true;
+	}
+	entry = MemoryContextAllocZero(TopTransactionContext, add_size(offsetof(Entry, argument), size));
+	entry->action = action;
+	entry->level = GetCurrentTransactionNestLevel();
+	entry->next = entries;
+	entries = entry;
+	return entry->argument;
+}
+
+void *
+paws_at_commit_find(PawsCommitAction action)
+{
+	int level = GetCurrentTransactionNestLevel();
+
+	for (Entry *entry = entries; entry && entry->level >= level; entry = entry->next)
+		if (entry->action == action)
+			return entry->argument;
+	return NULL;
+}

@@ -1,0 +1,21 @@
+/*
+ * base/compat.h - differences between server versions, in one place. The floor is PostgreSQL 15.
+ */
+#ifndef PAWS_BASE_COMPAT_H
+#define PAWS_BASE_COMPAT_H
+
+#include "postgres.h"
+#include "storage/proc.h"
+
+#if PG_VERSION_NUM < 150000
+#error "paws_sync needs PostgreSQL 15 or later"
+#endif
+
+/* The number that stands for this process in ProcGlobal->allProcs. */
+#if PG_VERSION_NUM >= 170000
+#define PAWS_MY_PROC_NUMBER ((int) MyProcNumber)
+#else
+#define PAWS_MY_PROC_NUMBER (MyProc->pgprocno)
+#endif
+
+#endif

@@ -1,0 +1,119 @@
+/*
+ * base/settings.c - definitions of the settings and their checks.
+ */
+#include "postgres.h"
+
+#include <limits.h>
+
+#include "base/settings.h"
+#include "nodes/pg_list.h"
+#include "utils/guc.h"
+#include "utils/varlena.h"
+
+char *paws_databases = NULL;
+int paws_max_databases = 4;
+char *paws_root_key_file = NULL;
+int paws_pool_size = 2;
+int paws_batch_size = 100;
+int paws_batch_time = 20;
+int paws_poll_interval = 1000;
+int paws_max_attempts = 5;
+int paws_guaranteed_share = 10;
+int paws_max_operations = 10000;
+int paws_max_wait_with_snapshot = 1000;
+int paws_device_expiry = 30 * 24 * 60;
+int paws_housekeeping_interval = 300;
+int paws_crisis_max_payload = 1024;
+int paws_max_subjects_limited = 20000;
+
+static bool
+check_databases(char **newval, void **extra, GucSource source)
+{
+	char *copy;
+	List *names;
+	bool good;
+
+	if (*newval == NULL)
+		return true;
+	copy = pstrdup(*newval);
+	good = SplitIdentifierString(copy, ',', &names);
+	if (!good)
+		GUC_check_errdetail("List syntax is invalid.");
+	else
+		list_free(names);
+	pfree(copy);
+	return good;
+}
+
+static void
+define_int(const char *name, const char *about, int *value, int min, int max, GucContext context, int flags)
+{
+	DefineCustomIntVariable(name, about, NULL, value, *value, min, max, context, flags, NULL, NULL, NULL);
+}
+
+/* Sizes of shared memory and what the postmaster reads: only a start can set them. */
+static void
+define_start_settings(void)
+{
+	define_int("paws_sync.max_databases", "Databases of this cluster that can use paws_sync at once.",
+			   &paws_max_databases, 1, 64, PGC_POSTMASTER, 0);
+	define_int("paws_sync.max_subjects_limited", "Subjects whose rate is tracked in shared memory at once.",
+			   &paws_max_subjects_limited, 100, 10000000, PGC_POSTMASTER, 0);
+	DefineCustomStringVariable(
+		"paws_sync.root_key_file", "File with the root key.",
+		"32 bytes, or 64 hexadecimal digits; owned by the server's user, closed to all "
+		"others, outside the data directory.",
+		&paws_root_key_file, "", PGC_POSTMASTER, GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
+}
+
+static void
+define_reloadable_settings(void)
+{
+	DefineCustomStringVariable("paws_sync.databases",
+							   "Databases in which background workers serve paws_sync.", NULL,
+							   &paws_databases, "", PGC_SIGHUP, GUC_LIST_INPUT, check_databases, NULL, NULL);
+	define_int("paws_sync.pool_size", "Pool workers for each database.", &paws_pool_size, 1,
+			   PAWS_POOL_SIZE_MAX, PGC_SIGHUP, 0);
+	define_int("paws_sync.batch_size", "Most operations that a pool worker applies in one transaction.",
+			   &paws_batch_size, 1, 1000, PGC_SIGHUP, 0);
+	define_int("paws_sync.batch_time", "Time that one transaction of a pool worker aims to stay below.",
+			   &paws_batch_time, 1, 20, PGC_SIGHUP, GUC_UNIT_MS);
+	define_int("paws_sync.poll_interval",
+			   "Time after which an idle worker looks for work that nothing announced.", &paws_poll_interval,
+			   10, 60000, PGC_SIGHUP, GUC_UNIT_MS);
+	define_int("paws_sync.max_attempts", "Failed attempts after which an operation is rejected.",
+			   &paws_max_attempts, 1, 100, PGC_SIGHUP, 0);
+	define_int("paws_sync.guaranteed_share",
+			   "Percentage of claims that goes to the most overdue work of any level.",
+			   &paws_guaranteed_share, 1, 50, PGC_SIGHUP, 0);
+	define_int("paws_sync.max_operations_per_call", "Most operations in one push.", &paws_max_operations, 1,
+			   1000000, PGC_SIGHUP, 0);
+	define_int("paws_sync.max_wait_with_snapshot", "Longest wait of one pull_wait, which holds a snapshot.",
+			   &paws_max_wait_with_snapshot, 10, 60000, PGC_SIGHUP, GUC_UNIT_MS);
+	define_int("paws_sync.device_expiry", "Time after which a silent device holds back nothing any more.",
+			   &paws_device_expiry, 1, INT_MAX, PGC_SIGHUP, GUC_UNIT_MIN);
+	define_int("paws_sync.housekeeping_interval",
+			   "Time between two walks that expire feed entries and tombstones.", &paws_housekeeping_interval,
+			   1, 86400, PGC_SIGHUP, GUC_UNIT_S);
+	define_int("paws_sync.crisis_max_payload", "Largest payload of a crisis operation.",
+			   &paws_crisis_max_payload, 64, 65536, PGC_SIGHUP, GUC_UNIT_KB);
+}
+
+void
+paws_settings_init(bool preloading)
+{
+	if (preloading)
+		define_start_settings();
+	define_reloadable_settings();
+	MarkGUCPrefixReserved("paws_sync");
+}
+
+List *
+paws_settings_databases(void)
+{
+	List *names = NIL;
+
+	if (paws_databases != NULL && paws_databases[0] != '\0')
+		(void) SplitIdentifierString(pstrdup(paws_databases), ',', &names);
+	return names;
+}

@@ -1,0 +1,35 @@
+/*
+ * base/settings.h - every setting of the extension (paws_sync.*), with its unit.
+ */
+#ifndef PAWS_BASE_SETTINGS_H
+#define PAWS_BASE_SETTINGS_H
+
+#include "postgres.h"
+
+extern char *paws_databases;   /* comma-separated names; workers run in these */
+extern int paws_max_databases; /* slots in shared memory */
+extern char *paws_root_key_file;
+extern int paws_pool_size;              /* pool workers for each database */
+extern int paws_batch_size;             /* operations */
+extern int paws_batch_time;             /* ms that one batch of a pool worker aims to stay below */
+extern int paws_poll_interval;          /* ms; backstop for a lost wake */
+extern int paws_max_attempts;           /* crashes or failures before an operation is rejected */
+extern int paws_guaranteed_share;       /* percent of claims for the most overdue work */
+extern int paws_max_operations;         /* operations in one push */
+extern int paws_max_wait_with_snapshot; /* ms */
+extern int paws_device_expiry;          /* minutes */
+extern int paws_housekeeping_interval;  /* seconds between two walks over all subjects */
+extern int paws_crisis_max_payload;     /* kB */
+extern int paws_max_subjects_limited;   /* subjects with a rate that shared memory holds at once */
+
+/* The largest paws_sync.pool_size. */
+#define PAWS_POOL_SIZE_MAX 32
+
+/* Defines the settings and reserves the prefix. Called from _PG_init, first; `preloading` adds those that
+ * only a start can set. */
+extern void paws_settings_init(bool preloading);
+
+/* The names in paws_sync.databases as a palloc'd List of char *; bad syntax was refused by the check hook. */
+extern struct List *paws_settings_databases(void);
+
+#endif

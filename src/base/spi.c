@@ -1,0 +1,228 @@
+/*
+ * base/spi.c - saved plans, typed columns.
+ */
+#include "postgres.h"
+
+#include "base/spi.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "jit/jit.h"
+#include "optimizer/cost.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+
+/* A schema that the install script creates, so that its oid changes whenever the extension is created anew.
+ */
+#define IDENTITY_SCHEMA "paws_registry"
+#define API_SCHEMA      "paws_sync"
+#define SCHEMA_MARK     "@schema@"
+
+Oid
+paws_extension_identity(void)
+{
+	return get_namespace_oid(IDENTITY_SCHEMA, true);
+}
+
+void
+paws_spi_begin(void)
+{
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "could not connect to SPI");
+}
+
+void
+paws_spi_end(void)
+{
+	if (SPI_finish() != SPI_OK_FINISH)
+		elog(ERROR, "could not disconnect from SPI");
+}
+
+/* The statement's text with the schema put in; palloc'd. */
+static char *
+text_of(const PawsStatement *statement)
+{
+	StringInfoData text;
+	const char *rest = statement->sql;
+	const char *mark;
+
+	initStringInfo(&text);
+	while ((mark = strstr(rest, SCHEMA_MARK)) != NULL)
+	{
+		appendBinaryStringInfo(&text, rest, mark - rest);
+		appendStringInfoString(&text, statement->schema);
+		rest = mark + strlen(SCHEMA_MARK);
+	}
+	appendStringInfoString(&text, rest);
+	return text.data;
+}
+
+static Oid
+type_of(const PawsStatement *statement, int i)
+{
+	if (OidIsValid(statement->types[i]))
+		return statement->types[i];
+	return GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum(statement->type_names[i]),
+						   ObjectIdGetDatum(get_namespace_oid(API_SCHEMA, false)));
+}
+
+static void
+prepare(PawsStatement *statement, Oid identity)
+{
+	Oid types[PAWS_SPI_ARGS_MAX];
+	SPIPlanPtr plan;
+
+	if (statement->plan)
+	{
+		SPI_freeplan(statement->plan);
+		statement->plan = NULL;
+	}
+	for (int i = 0; i < statement->nargs; i++)
+		types[i] = type_of(statement, i);
+	plan = SPI_prepare_cursor(text_of(statement), statement->nargs, types, CURSOR_OPT_GENERIC_PLAN);
+	if (plan == NULL)
+		elog(ERROR, "could not prepare a statement: %s", SPI_result_code_string(SPI_result));
+	if (SPI_keepplan(plan) != 0)
+		elog(ERROR, "could not keep a plan");
+	statement->plan = plan;
+	statement->identity = identity;
+}
+
+/*
+ * Runs the plan with a planner that goes by indexes alone. Our tables are empty at install and full minutes
+ * later, so statistics are wrong when plans are made: a queue that was planned while empty would be scanned
+ * whole for ever. The settings are process variables of the planner; they are put back however the plan ends.
+ */
+static int
+execute_by_index(PawsStatement *statement, const Datum *args, const char *nulls, long max_rows)
+{
+	bool seqscan = enable_seqscan;
+	bool hashjoin = enable_hashjoin;
+	bool mergejoin = enable_mergejoin;
+	bool jit = jit_enabled;
+	int result = 0;
+
+	PG_TRY()
+		;
+		{
+			enable_seqscan = enable_hashjoin = enable_mergejoin = jit_enabled = false;
+			result = SPI_execute_plan(statement->plan, (Datum *) args, nulls, statement->read_only, max_rows);
+		}
+		PG_FINALLY();
+		{
+			enable_seqscan = seqscan;
+			enable_hashjoin = hashjoin;
+			enable_mergejoin = mergejoin;
+			jit_enabled = jit;
+		}
+	PG_END_TRY();
+	return result;
+}
+
+uint64
+paws_spi_run(PawsStatement *statement, const Datum *args, const char *nulls, long max_rows)
+{
+	Oid identity = paws_extension_identity();
+	int result;
+
+	if (statement->plan == NULL || statement->identity != identity)
+		prepare(statement, identity);
+	if (SPI_tuptable)
+	{
+		SPI_freetuptable(SPI_tuptable);
+		SPI_tuptable = NULL;
+	}
+	result = execute_by_index(statement, args, nulls, max_rows);
+	if (result < 0)
+		elog(ERROR, "could not run a statement: %s", SPI_result_code_string(result));
+	return SPI_processed;
+}
+
+Datum
+paws_spi_column(uint64 row, int column, bool *isnull)
+{
+	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, isnull);
+}
+
+int64
+paws_spi_int64(uint64 row, int column)
+{
+	bool isnull;
+	Datum value = paws_spi_column(row, column, &isnull);
+
+	return isnull ? 0 : DatumGetInt64(value);
+}
+
+int32
+paws_spi_int32(uint64 row, int column)
+{
+	bool isnull;
+	Datum value = paws_spi_column(row, column, &isnull);
+
+	return isnull ? 0 : DatumGetInt32(value);
+}
+
+int16
+paws_spi_int16(uint64 row, int column)
+{
+	bool isnull;
+	Datum value = paws_spi_column(row, column, &isnull);
+
+	return isnull ? 0 : DatumGetInt16(value);
+}
+
+bool
+paws_spi_bool(uint64 row, int column)
+{
+	bool isnull;
+	Datum value = paws_spi_column(row, column, &isnull);
+
+	return isnull ? false : DatumGetBool(value);
+}
+
+bool
+paws_spi_isnull(uint64 row, int column)
+{
+	bool isnull;
+
+	(void) paws_spi_column(row, column, &isnull);
+	return isnull;
+}
+
+void *
+paws_spi_alloc(Size size)
+{
+	return SPI_palloc(size);
+}
+
+bytea *
+paws_spi_bytea(uint64 row, int column)
+{
+	bool isnull;
+	Datum value = paws_spi_column(row, column, &isnull);
+	bytea *plain;
+	bytea *copy;
+
+	if (isnull)
+		return NULL;
+	plain = DatumGetByteaPP(value);
+	copy = SPI_palloc(VARHDRSZ + VARSIZE_ANY_EXHDR(plain));
+	SET_VARSIZE(copy, VARHDRSZ + VARSIZE_ANY_EXHDR(plain));
+	memcpy(VARDATA(copy), VARDATA_ANY(plain), VARSIZE_ANY_EXHDR(plain));
+	return copy;
+}
+
+Datum
+paws_spi_array(const Datum *values, const bool *nulls, int count, Oid type)
+{
+	int16 length;
+	bool by_value;
+	char align;
+	int lower = 1;
+
+	get_typlenbyvalalign(type, &length, &by_value, &align);
+	return PointerGetDatum(construct_md_array((Datum *) values, (bool *) nulls, 1, &count, &lower, type,
+											  length, by_value, align));
+}

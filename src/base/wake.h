@@ -1,0 +1,49 @@
+/*
+ * base/wake.h - who is woken when a transaction commits.
+ *
+ * Two kinds of sleepers: the workers of a database, woken by one flag for each lane, and sessions that wait
+ * for changes of one key (a subject), found through a small hash. Wakes are set by latch from the commit
+ * callback: no NOTIFY, no lock that commits share.
+ */
+#ifndef PAWS_BASE_WAKE_H
+#define PAWS_BASE_WAKE_H
+
+#include "postgres.h"
+
+/* The lanes of work that workers of a database sleep for. */
+typedef enum PawsWakeLane
+{
+	PAWS_WAKE_POOL,
+	PAWS_WAKE_SCHEDULER,
+	PAWS_WAKE_LANES
+} PawsWakeLane;
+
+extern void paws_wake_init(void);
+
+/* Wakes one sleeper of the lane at commit, once however often it is asked for. */
+extern void paws_wake_at_commit(int slot, PawsWakeLane lane);
+
+/* Wakes one sleeper of the lane now. Called when the work is already committed. */
+extern void paws_wake_now(int slot, PawsWakeLane lane);
+
+/* Takes the flag down before looking for work; what is committed later raises it again. True if it was up. */
+extern bool paws_wake_take(int slot, PawsWakeLane lane);
+
+/*
+ * Declares that this process is about to sleep for the lane: false, and nothing declared, if the flag is up.
+ * The sleeper waits on MyLatch and calls paws_wake_awake after it.
+ */
+extern bool paws_wake_sleep(int slot, PawsWakeLane lane);
+extern void paws_wake_awake(int slot, PawsWakeLane lane);
+
+/* Sessions waiting for a key: raised at commit, and waiters' latches set. */
+extern void paws_wake_key_at_commit(int slot, int64 key);
+
+/* The count of wakes of the key's bucket; read before looking, compared before sleeping. */
+extern uint64 paws_wake_key_count(int slot, int64 key);
+
+/* Between these two calls this process's latch is set when the key is raised. One key at a time. */
+extern void paws_wake_key_watch(int slot, int64 key);
+extern void paws_wake_key_unwatch(void);
+
+#endif

@@ -1,0 +1,123 @@
+/*
+ * base/withdraw.c - DROP DATABASE, ALTER DATABASE … RENAME / SET TABLESPACE and CREATE DATABASE … TEMPLATE
+ * need a database without connections. Our workers are connections, so they leave before the command and come
+ * back if it fails or is done.
+ */
+#include "postgres.h"
+
+#include "base/database.h"
+#include "base/shmem.h"
+#include "base/withdraw.h"
+#include "base/worker.h"
+#include "commands/dbcommands.h"
+#include "commands/defrem.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "pgstat.h"
+#include "storage/latch.h"
+#include "tcop/utility.h"
+
+#define PATIENCE_MS   5000
+#define LOOK_AGAIN_MS 5
+
+static ProcessUtility_hook_type previous_hook = NULL;
+
+/* CREATE DATABASE copies its template, template1 unless it names one. */
+static const char *
+template_of(CreatedbStmt *statement)
+{
+	ListCell *cell;
+
+	foreach (cell, statement->options)
+	{
+		DefElem *option = lfirst(cell);
+
+		if (strcmp(option->defname, "template") == 0 && option->arg)
+			return defGetString(option);
+	}
+	return "template1";
+}
+
+/* The name of the database that the command needs for itself, or NULL. */
+static const char *
+database_wanted(Node *statement)
+{
+	if (IsA(statement, DropdbStmt))
+		return castNode(DropdbStmt, statement)->dbname;
+	if (IsA(statement, CreatedbStmt))
+		return template_of(castNode(CreatedbStmt, statement));
+	if (IsA(statement, RenameStmt) && castNode(RenameStmt, statement)->renameType == OBJECT_DATABASE)
+		return castNode(RenameStmt, statement)->subname;
+	if (IsA(statement, AlterDatabaseStmt))
+		return castNode(AlterDatabaseStmt, statement)->dbname;
+	return NULL;
+}
+
+static bool
+workers_left(Oid database)
+{
+	for (int kind = 0; kind < PAWS_WORKER_KINDS; kind++)
+		if (paws_worker_count(kind, database) > 0)
+			return true;
+	return false;
+}
+
+/* Running workers leave at their next turn; those just starting find no slot or leave likewise. */
+static void
+wait_for_workers(Oid database)
+{
+	for (int waited = 0; waited < PATIENCE_MS && workers_left(database); waited += LOOK_AGAIN_MS)
+	{
+		paws_worker_nudge(database);
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, LOOK_AGAIN_MS,
+						 PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+static void
+run_previous(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree, ProcessUtilityContext context,
+			 ParamListInfo params, QueryEnvironment *queryEnv, DestReceiver *dest, QueryCompletion *qc)
+{
+	if (previous_hook)
+		previous_hook(pstmt, queryString, readOnlyTree, context, params, queryEnv, dest, qc);
+	else
+		standard_ProcessUtility(pstmt, queryString, readOnlyTree, context, params, queryEnv, dest, qc);
+}
+
+static void
+utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree, ProcessUtilityContext context,
+		ParamListInfo params, QueryEnvironment *queryEnv, DestReceiver *dest, QueryCompletion *qc)
+{
+	const char *name = paws_shmem_ready() ? database_wanted(pstmt->utilityStmt) : NULL;
+	Oid database = name ? get_database_oid(name, true) : InvalidOid;
+
+	if (!OidIsValid(database))
+	{
+		run_previous(pstmt, queryString, readOnlyTree, context, params, queryEnv, dest, qc);
+		return;
+	}
+	paws_database_withdraw(database);
+	PG_TRY()
+		;
+		{
+			wait_for_workers(database);
+			run_previous(pstmt, queryString, readOnlyTree, context, params, queryEnv, dest, qc);
+			if (IsA(pstmt->utilityStmt, DropdbStmt) && !OidIsValid(get_database_oid(name, true)))
+				paws_database_forget(database);
+		}
+		PG_FINALLY();
+		{
+			paws_database_resume(database);
+			paws_worker_nudge(InvalidOid); /* the launcher looks again */
+		}
+	PG_END_TRY();
+}
+
+void
+paws_withdraw_init(void)
+{
+	previous_hook = ProcessUtility_hook;
+	ProcessUtility_hook = utility;
+}
