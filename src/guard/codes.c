@@ -1,0 +1,252 @@
+/*
+ * guard/codes.c - names and numbers of the closed vocabularies.
+ */
+#include "postgres.h"
+
+#include "funcapi.h"
+#include "utils/builtins.h"
+
+#include "guard/codes.h"
+
+typedef struct Vocabulary
+{
+	const char *kind;         /* as paws_sync.vocabulary() calls it */
+	const char *const *names; /* by code; code 0 has no name */
+	int last;
+} Vocabulary;
+
+static const char *const tier_names[] = {
+	[PAWS_TIER_TRIAL] = "trial",
+	[PAWS_TIER_BASIC] = "basic",
+	[PAWS_TIER_PREMIUM] = "premium",
+	[PAWS_TIER_GRACE_PERIOD] = "grace_period",
+};
+
+static const char *const class_names[] = {
+	[PAWS_CLASS_EMERGENCY] = "emergency",
+	[PAWS_CLASS_SAFETY] = "safety",
+	[PAWS_CLASS_CONTROL] = "control",
+	[PAWS_CLASS_SESSION] = "session",
+	[PAWS_CLASS_INTERACTIVE] = "interactive",
+	[PAWS_CLASS_STANDARD] = "standard",
+	[PAWS_CLASS_BULK] = "bulk",
+	[PAWS_CLASS_BACKGROUND] = "background",
+};
+
+static const char *const lane_names[] = {
+	[PAWS_LANE_CRISIS] = "crisis",
+	[PAWS_LANE_ORDINARY] = "ordinary",
+};
+
+static const char *const outcome_names[] = {
+	[PAWS_OUTCOME_ACCEPTED] = "accepted",     [PAWS_OUTCOME_DUPLICATE] = "duplicate",
+	[PAWS_OUTCOME_LIMITED] = "limited",       [PAWS_OUTCOME_REJECTED] = "rejected",
+	[PAWS_OUTCOME_APPLIED] = "applied",       [PAWS_OUTCOME_CONFLICT] = "conflict",
+	[PAWS_OUTCOME_SUPERSEDED] = "superseded",
+};
+
+static const char *const reason_names[] = {
+	[PAWS_REASON_MALFORMED] = "malformed",
+	[PAWS_REASON_UNKNOWN_COLLECTION] = "unknown_collection",
+	[PAWS_REASON_TOO_LARGE] = "too_large",
+	[PAWS_REASON_FUTURE_REVISION] = "future_revision",
+	[PAWS_REASON_STALE_REVISION] = "stale_revision",
+	[PAWS_REASON_APPEND_ONLY] = "append_only",
+	[PAWS_REASON_DEVICE_REVOKED] = "device_revoked",
+	[PAWS_REASON_CRISIS_ONLY] = "crisis_only",
+	[PAWS_REASON_RATE] = "rate",
+	[PAWS_REASON_BUSY] = "busy",
+	[PAWS_REASON_DUPLICATE_IN_CALL] = "duplicate_in_call",
+	[PAWS_REASON_FAILED] = "failed",
+	[PAWS_REASON_WRONG_COLLECTION] = "wrong_collection",
+};
+
+static const char *const conflict_names[] = {
+	[PAWS_CONFLICT_SERVER_ORDER] = "server_order",
+	[PAWS_CONFLICT_BRANCH] = "branch",
+	[PAWS_CONFLICT_APPEND] = "append",
+};
+
+static const char *const platform_names[] = {
+	[PAWS_PLATFORM_IOS] = "ios",           [PAWS_PLATFORM_ANDROID] = "android",
+	[PAWS_PLATFORM_WEB] = "web",           [PAWS_PLATFORM_DESKTOP] = "desktop",
+	[PAWS_PLATFORM_WEARABLE] = "wearable", [PAWS_PLATFORM_SERVER] = "server",
+};
+
+static const char *const level_names[] = {
+	[1] = "background",
+	[2] = "bulk",
+	[3] = "reduced",
+	[4] = "standard",
+	[5] = "standard_raised",
+	[6] = "interactive",
+	[7] = "interactive_raised",
+	[8] = "control",
+	[9] = "crisis_data",
+	[10] = "crisis_emergency",
+};
+
+#define VOCABULARY(kind, names)                                                                              \
+	{                                                                                                        \
+		kind, names, lengthof(names) - 1                                                                     \
+	}
+
+static const Vocabulary tiers = VOCABULARY("tier", tier_names);
+static const Vocabulary classes = VOCABULARY("class", class_names);
+static const Vocabulary lanes = VOCABULARY("lane", lane_names);
+static const Vocabulary outcomes = VOCABULARY("outcome", outcome_names);
+static const Vocabulary reasons = VOCABULARY("reason", reason_names);
+static const Vocabulary conflicts = VOCABULARY("conflict_policy", conflict_names);
+static const Vocabulary platforms = VOCABULARY("platform", platform_names);
+static const Vocabulary levels = VOCABULARY("level", level_names);
+
+StaticAssertDecl(lengthof(tier_names) == PAWS_TIER_LAST + 1, "every tier has a name");
+StaticAssertDecl(lengthof(class_names) == PAWS_CLASS_LAST + 1, "every class has a name");
+StaticAssertDecl(lengthof(reason_names) == PAWS_REASON_LAST + 1, "every reason has a name");
+StaticAssertDecl(lengthof(level_names) == PAWS_LEVEL_MAX + 1, "every level has a name");
+
+PawsLane
+paws_class_lane(PawsClass klass)
+{
+	switch (klass)
+	{
+		case PAWS_CLASS_EMERGENCY:
+		case PAWS_CLASS_SAFETY:
+			return PAWS_LANE_CRISIS;
+		case PAWS_CLASS_CONTROL:
+		case PAWS_CLASS_SESSION:
+		case PAWS_CLASS_INTERACTIVE:
+		case PAWS_CLASS_STANDARD:
+		case PAWS_CLASS_BULK:
+		case PAWS_CLASS_BACKGROUND:
+			return PAWS_LANE_ORDINARY;
+	}
+	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("unknown class code %d", (int) klass)));
+	return PAWS_LANE_ORDINARY; /* keep compiler quiet */
+}
+
+static const char *
+find_name(const Vocabulary *vocabulary, int code)
+{
+	if (code < 1 || code > vocabulary->last)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED), errmsg("unknown %s code %d", vocabulary->kind, code)));
+	return vocabulary->names[code];
+}
+
+static int
+find_code(const Vocabulary *vocabulary, const char *name)
+{
+	for (int code = 1; code <= vocabulary->last; code++)
+		if (strcmp(vocabulary->names[code], name) == 0)
+			return code;
+	return 0;
+}
+
+const char *
+paws_tier_name(PawsTier tier)
+{
+	return find_name(&tiers, tier);
+}
+
+const char *
+paws_class_name(PawsClass klass)
+{
+	return find_name(&classes, klass);
+}
+
+const char *
+paws_lane_name(PawsLane lane)
+{
+	return find_name(&lanes, lane);
+}
+
+const char *
+paws_outcome_name(PawsOutcome outcome)
+{
+	return find_name(&outcomes, outcome);
+}
+
+const char *
+paws_reason_name(PawsReason reason)
+{
+	return reason == PAWS_REASON_NONE ? NULL : find_name(&reasons, reason);
+}
+
+const char *
+paws_conflict_name(PawsConflictPolicy policy)
+{
+	return find_name(&conflicts, policy);
+}
+
+const char *
+paws_platform_name(PawsPlatform platform)
+{
+	return find_name(&platforms, platform);
+}
+
+const char *
+paws_level_name(int level)
+{
+	return find_name(&levels, level);
+}
+
+int
+paws_tier_code(const char *name)
+{
+	return find_code(&tiers, name);
+}
+
+int
+paws_class_code(const char *name)
+{
+	return find_code(&classes, name);
+}
+
+int
+paws_conflict_code(const char *name)
+{
+	return find_code(&conflicts, name);
+}
+
+int
+paws_platform_code(const char *name)
+{
+	return find_code(&platforms, name);
+}
+
+int
+paws_level_code(const char *name)
+{
+	if (strcmp(name, "10") == 0)
+		return 10;
+	if (name[0] >= '1' && name[0] <= '9' && name[1] == '\0')
+		return name[0] - '0';
+	return find_code(&levels, name);
+}
+
+/* SQL paws_sync.vocabulary(): every code that a table may hold, with its name. */
+PG_FUNCTION_INFO_V1(paws_vocabulary);
+Datum
+paws_vocabulary(PG_FUNCTION_ARGS)
+{
+	static const Vocabulary *const shown[] = {&platforms, &classes,   &tiers, &outcomes,
+											  &reasons,   &conflicts, &levels};
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (size_t i = 0; i < lengthof(shown); i++)
+	{
+		for (int code = 1; code <= shown[i]->last; code++)
+		{
+			Datum values[3];
+			bool nulls[3] = {false, false, false};
+
+			values[0] = CStringGetTextDatum(shown[i]->kind);
+			values[1] = Int32GetDatum(code);
+			values[2] = CStringGetTextDatum(shown[i]->names[code]);
+			tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+		}
+	}
+	return (Datum) 0;
+}

@@ -1,0 +1,129 @@
+/*
+ * guard/codes.h - the closed vocabularies of the whole engine.
+ *
+ * Every code that is stored in a table is the number of one of these enums, so a number once given
+ * is never given again. A switch over tier, class, level or lane has no default branch:
+ * -Werror=switch-enum makes a new value show every place that must learn of it.
+ */
+#ifndef PAWS_GUARD_CODES_H
+#define PAWS_GUARD_CODES_H
+
+#include "postgres.h"
+
+typedef enum PawsTier
+{
+	PAWS_TIER_TRIAL = 1,
+	PAWS_TIER_BASIC = 2,
+	PAWS_TIER_PREMIUM = 3,
+	PAWS_TIER_GRACE_PERIOD = 4
+} PawsTier;
+
+#define PAWS_TIER_FIRST PAWS_TIER_TRIAL
+#define PAWS_TIER_LAST  PAWS_TIER_GRACE_PERIOD
+
+typedef enum PawsClass
+{
+	PAWS_CLASS_EMERGENCY = 1,
+	PAWS_CLASS_SAFETY = 2,
+	PAWS_CLASS_CONTROL = 3,
+	PAWS_CLASS_SESSION = 4,
+	PAWS_CLASS_INTERACTIVE = 5,
+	PAWS_CLASS_STANDARD = 6,
+	PAWS_CLASS_BULK = 7,
+	PAWS_CLASS_BACKGROUND = 8
+} PawsClass;
+
+#define PAWS_CLASS_FIRST PAWS_CLASS_EMERGENCY
+#define PAWS_CLASS_LAST  PAWS_CLASS_BACKGROUND
+
+/* Levels are plain numbers, 10 is most urgent; 9 and 10 belong to the crisis lane. */
+#define PAWS_LEVEL_MIN          1
+#define PAWS_LEVEL_MAX          10
+#define PAWS_LEVEL_ORDINARY_MAX 8
+
+typedef enum PawsLane
+{
+	PAWS_LANE_CRISIS = 1,
+	PAWS_LANE_ORDINARY = 2
+} PawsLane;
+
+/* The answer of a push, and (applied … superseded, rejected) the final outcome in a receipt. */
+typedef enum PawsOutcome
+{
+	PAWS_OUTCOME_ACCEPTED = 1,
+	PAWS_OUTCOME_DUPLICATE = 2,
+	PAWS_OUTCOME_LIMITED = 3,
+	PAWS_OUTCOME_REJECTED = 4,
+	PAWS_OUTCOME_APPLIED = 5,
+	PAWS_OUTCOME_CONFLICT = 6,
+	PAWS_OUTCOME_SUPERSEDED = 7
+} PawsOutcome;
+
+/* Why an operation was limited, rejected, or kept as a branch. */
+typedef enum PawsReason
+{
+	PAWS_REASON_NONE = 0,
+	PAWS_REASON_MALFORMED = 1, /* not an object, a key missing, of the wrong kind, or unknown */
+	PAWS_REASON_UNKNOWN_COLLECTION = 2,
+	PAWS_REASON_TOO_LARGE = 3,       /* payload above the ceiling of tier or lane */
+	PAWS_REASON_FUTURE_REVISION = 4, /* base_revision above what the document ever had */
+	PAWS_REASON_STALE_REVISION = 5,  /* base_revision below the head; kept as a branch */
+	PAWS_REASON_APPEND_ONLY = 6,     /* a change to a document of an append collection */
+	PAWS_REASON_DEVICE_REVOKED = 7,
+	PAWS_REASON_CRISIS_ONLY = 8,        /* device beyond the tier's device limit */
+	PAWS_REASON_RATE = 9,               /* operations per second of the tier */
+	PAWS_REASON_BUSY = 10,              /* ordinary tables did not answer in time */
+	PAWS_REASON_DUPLICATE_IN_CALL = 11, /* the same op_id twice in one call */
+	PAWS_REASON_FAILED = 12,            /* applying it failed again and again */
+	PAWS_REASON_WRONG_COLLECTION = 13   /* the document lives in another collection */
+} PawsReason;
+
+#define PAWS_REASON_LAST PAWS_REASON_WRONG_COLLECTION
+
+typedef enum PawsConflictPolicy
+{
+	PAWS_CONFLICT_SERVER_ORDER = 1,
+	PAWS_CONFLICT_BRANCH = 2,
+	PAWS_CONFLICT_APPEND = 3
+} PawsConflictPolicy;
+
+typedef enum PawsPlatform
+{
+	PAWS_PLATFORM_IOS = 1,
+	PAWS_PLATFORM_ANDROID = 2,
+	PAWS_PLATFORM_WEB = 3,
+	PAWS_PLATFORM_DESKTOP = 4,
+	PAWS_PLATFORM_WEARABLE = 5,
+	PAWS_PLATFORM_SERVER = 6
+} PawsPlatform;
+
+/* The lane that serves a class. */
+extern PawsLane paws_class_lane(PawsClass klass);
+
+/* Names as SQL shows them; static strings. A number outside the vocabulary raises XX001. */
+extern const char *paws_tier_name(PawsTier tier);
+extern const char *paws_class_name(PawsClass klass);
+extern const char *paws_lane_name(PawsLane lane);
+extern const char *paws_outcome_name(PawsOutcome outcome);
+extern const char *paws_reason_name(PawsReason reason); /* NULL for PAWS_REASON_NONE */
+extern const char *paws_conflict_name(PawsConflictPolicy policy);
+extern const char *paws_platform_name(PawsPlatform platform);
+extern const char *paws_level_name(int level);
+
+/* The way back: 0 if the name is none of the vocabulary. */
+extern int paws_tier_code(const char *name);
+extern int paws_class_code(const char *name);
+extern int paws_conflict_code(const char *name);
+extern int paws_platform_code(const char *name);
+extern int paws_level_code(const char *name); /* takes a name or a number from 1 to 10 */
+
+/*
+ * Between a value of one of our SQL enum types and its C code. The label is the name above; the oids of the
+ * labels are remembered per type oid, so a re-created extension is noticed. enum_code returns the code
+ * (errors XX001 if the label is unknown to this library), enum_datum the other way for result type `type`.
+ */
+extern PawsTier paws_tier_from_datum(Datum value);
+extern PawsClass paws_class_from_datum(Datum value);
+extern Datum paws_enum_datum(Oid type, const char *label);
+
+#endif
