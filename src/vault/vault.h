@@ -1,0 +1,81 @@
+/*
+ * vault/vault.h - keys and sealing inside the server.
+ *
+ * The root key is read from a file by the postmaster at start (paws_sync.root_key_file); processes inherit it
+ * and lock their copy again, since a memory lock does not survive fork. Purpose keys are derived from the
+ * root by labelled keyed BLAKE2b and never stored. A data key is random, one per subject and lane, stored
+ * wrapped.
+ */
+#ifndef PAWS_VAULT_H
+#define PAWS_VAULT_H
+
+#include "postgres.h"
+#include "base/spi.h"
+#include "vault/envelope.h"
+
+#define PAWS_SEAL_BYTES 16
+
+/* Which table holds the wrapped data keys: the crisis lane keeps its own. */
+typedef enum PawsKeyHome
+{
+	PAWS_KEYS_CARE = 0,  /* paws_vault.data_key */
+	PAWS_KEYS_CRISIS = 1 /* paws_crisis.data_key */
+} PawsKeyHome;
+
+/* Called from _PG_init while preloading: loads the root key. Never errors: a failed load is a LOG line and a
+ * problem word. */
+extern void paws_vault_init(void);
+
+/* True if a root key is loaded. paws_vault_problem: one closed word why not ("unset", "missing", "owner",
+ * "mode", "link", "place", "length"), or NULL. */
+extern bool paws_vault_ready(void);
+extern const char *paws_vault_problem(void);
+
+/* Errors 55000 with a hint naming paws_sync.root_key_file and the problem, unless keys are loaded. */
+extern void paws_vault_require(void);
+
+/*
+ * A 32-byte key for one purpose, derived from the root by keyed BLAKE2b over the length-prefixed label; each
+ * purpose has a label of its own. Errors 55000 without a root. The caller wipes its copy.
+ */
+extern void paws_vault_purpose_key(const char *label, uint8_t key[32]);
+
+/* True if this process's copy of the secrets is locked in memory. */
+extern bool paws_vault_memory_locked(void);
+
+/*
+ * The id of a subject: keyed BLAKE2b-128 over the application's reference, so the reference itself is kept
+ * nowhere.
+ */
+extern void paws_vault_subject_id(const char *reference, size_t length, uint8_t id[16]);
+
+/* Makes and stores the data key of a subject if it has none. Needs SPI connected. */
+extern void paws_vault_ensure_data_key(PawsKeyHome home, int64 subject_no);
+
+/*
+ * The subject's current data key (to seal), or the one of this id (to open). Cached per process; the pointer
+ * is good until the next call. NULL if there is none. Errors PW003 if the wrapped key does not open. Needs
+ * SPI connected.
+ */
+extern const PawsDataKey *paws_vault_current_key(PawsKeyHome home, int64 subject_no);
+extern const PawsDataKey *
+paws_vault_key_by_id(PawsKeyHome home, int64 subject_no, const uint8_t id[PAWS_DATA_KEY_ID_BYTES]);
+
+/* Seals a payload into a palloc'd bytea. Errors 55000 without keys, PW003 if the subject has no data key. */
+extern bytea *paws_vault_seal(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *context,
+							  const uint8_t *payload, size_t length);
+
+/* Opens an envelope into a palloc'd bytea; errors PW003 ("envelope rejected") on any defect. */
+extern bytea *paws_vault_open(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *context,
+							  const bytea *envelope);
+
+/*
+ * The MAC over an envelope's commitment and the revision that the store assigned, so that an old envelope
+ * cannot be put back under a newer revision. Writes PAWS_SEAL_BYTES; check compares in constant time.
+ */
+extern void paws_vault_revision_seal(const bytea *envelope, int64 subject_no, const uint8_t doc_id[16],
+									 int64 revision, uint8_t seal[PAWS_SEAL_BYTES]);
+extern bool paws_vault_revision_check(const bytea *envelope, int64 subject_no, const uint8_t doc_id[16],
+									  int64 revision, const uint8_t seal[PAWS_SEAL_BYTES]);
+
+#endif
