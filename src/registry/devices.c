@@ -1,0 +1,118 @@
+/*
+ * registry/devices.c - subjects and devices.
+ */
+#include "postgres.h"
+
+#include "base/errors.h"
+#include "base/spi.h"
+#include "catalog/pg_type.h"
+#include "registry/registry.h"
+
+static PawsStatement find_device = {
+	.sql =
+		"SELECT d.device_no, d.subject_no, s.subject, d.revoked_at IS NOT NULL, d.crisis_only "
+		"FROM paws_registry.device d JOIN paws_registry.subject s ON s.subject_no OPERATOR(pg_catalog.=) d.subject_no "
+		"WHERE d.device OPERATOR(paws_sync.=) $1",
+	.nargs = 1,
+	.type_names = {"device"},
+};
+
+static PawsStatement find_subject = {
+	.sql = "SELECT subject_no FROM paws_registry.subject WHERE subject OPERATOR(paws_sync.=) $1",
+	.nargs = 1,
+	.type_names = {"subject"},
+};
+
+static PawsStatement add_subject = {
+	.sql = "INSERT INTO paws_registry.subject (subject) VALUES ($1) ON CONFLICT (subject) DO NOTHING "
+		   "RETURNING subject_no",
+	.nargs = 1,
+	.type_names = {"subject"},
+};
+
+static PawsStatement count_devices = {
+	.sql = "SELECT pg_catalog.count(*) FROM paws_registry.device WHERE subject_no OPERATOR(pg_catalog.=) $1 "
+		   "AND revoked_at IS NULL AND NOT crisis_only",
+	.nargs = 1,
+	.types = {INT8OID},
+};
+
+static PawsStatement add_device = {
+	.sql =
+		"INSERT INTO paws_registry.device (device, subject_no, platform, crisis_only) VALUES ($1, $2, $3, $4) "
+		"RETURNING device_no",
+	.nargs = 4,
+	.types = {InvalidOid, INT8OID, INT2OID, BOOLOID},
+	.type_names = {"device"},
+};
+
+static PawsStatement revoke_device = {
+	.sql = "UPDATE paws_registry.device SET revoked_at = pg_catalog.clock_timestamp() "
+		   "WHERE device_no OPERATOR(pg_catalog.=) $1 AND revoked_at IS NULL",
+	.nargs = 1,
+	.types = {INT8OID},
+};
+
+void
+paws_registry_device(const PawsToken *token, PawsDevice *device)
+{
+	Datum args[1] = {PointerGetDatum(token)};
+	bool isnull;
+
+	if (paws_spi_run(&find_device, args, NULL, 1) == 0)
+		ereport(ERROR, (errcode(PAWS_ERRCODE_UNKNOWN_DEVICE), errmsg("device is not registered"),
+						errhint("Register it with paws_sync.register_device in this database.")));
+	device->device_no = paws_spi_int64(0, 1);
+	device->subject_no = paws_spi_int64(0, 2);
+	memcpy(&device->subject, DatumGetPointer(paws_spi_column(0, 3, &isnull)), sizeof(PawsToken));
+	device->revoked = paws_spi_bool(0, 4);
+	device->crisis_only = paws_spi_bool(0, 5);
+}
+
+int64
+paws_registry_subject(const PawsToken *token)
+{
+	Datum args[1] = {PointerGetDatum(token)};
+
+	return paws_spi_run(&find_subject, args, NULL, 1) ? paws_spi_int64(0, 1) : 0;
+}
+
+/* Another session may add the same subject at the same time: then the insert waits for it, does nothing, and
+ * we read. */
+int64
+paws_registry_ensure_subject(const PawsToken *token)
+{
+	Datum args[1] = {PointerGetDatum(token)};
+	int64 subject_no = paws_registry_subject(token);
+
+	if (subject_no == 0 && paws_spi_run(&add_subject, args, NULL, 1) > 0)
+		subject_no = paws_spi_int64(0, 1);
+	return subject_no ? subject_no : paws_registry_subject(token);
+}
+
+int
+paws_registry_count_devices(int64 subject_no)
+{
+	Datum args[1] = {Int64GetDatum(subject_no)};
+
+	paws_spi_run(&count_devices, args, NULL, 1);
+	return (int) paws_spi_int64(0, 1);
+}
+
+int64
+paws_registry_add_device(const PawsToken *device, int64 subject_no, PawsPlatform platform, bool crisis_only)
+{
+	Datum args[4] = {PointerGetDatum(device), Int64GetDatum(subject_no), Int16GetDatum(platform),
+					 BoolGetDatum(crisis_only)};
+
+	paws_spi_run(&add_device, args, NULL, 1);
+	return paws_spi_int64(0, 1);
+}
+
+bool
+paws_registry_revoke(int64 device_no)
+{
+	Datum args[1] = {Int64GetDatum(device_no)};
+
+	return paws_spi_run(&revoke_device, args, NULL, 0) > 0;
+}

@@ -1,0 +1,65 @@
+/*
+ * registry/registry.h - subjects, devices and collections: what both lanes read. Nothing here knows of tiers.
+ *
+ * All functions need SPI connected unless they say otherwise. Numbers (subject_no, device_no, collection_no)
+ * are internal: they never leave the database, tokens do.
+ */
+#ifndef PAWS_REGISTRY_H
+#define PAWS_REGISTRY_H
+
+#include "postgres.h"
+#include "datatype/timestamp.h"
+#include "guard/codes.h"
+#include "guard/token.h"
+
+typedef struct PawsDevice
+{
+	int64 device_no;
+	int64 subject_no;
+	PawsToken subject;
+	bool revoked;
+	bool crisis_only;
+} PawsDevice;
+
+#define PAWS_COLLECTION_NAME_MAX 31
+
+typedef struct PawsCollection
+{
+	int16 no;
+	PawsClass klass;
+	PawsConflictPolicy on_conflict;
+	char name[PAWS_COLLECTION_NAME_MAX + 1];
+} PawsCollection;
+
+/* The device behind a verified token. Errors PW002 if it was never registered here. */
+extern void paws_registry_device(const PawsToken *token, PawsDevice *device);
+
+/* The number of a subject, 0 if it was never seen; ensure makes it if need be. */
+extern int64 paws_registry_subject(const PawsToken *token);
+extern int64 paws_registry_ensure_subject(const PawsToken *token);
+
+/* Unrevoked devices of a subject that are not crisis-only. */
+extern int paws_registry_count_devices(int64 subject_no);
+
+/* Adds a device; returns its number. */
+extern int64
+paws_registry_add_device(const PawsToken *device, int64 subject_no, PawsPlatform platform, bool crisis_only);
+
+/* Revokes it; false if it was revoked before. */
+extern bool paws_registry_revoke(int64 device_no);
+
+/*
+ * Collections are cached in the process and read anew when someone changed them. NULL if there is none. The
+ * pointers are good until the next call. `length` of the name may be anything.
+ */
+extern const PawsCollection *paws_registry_collection(const char *name, Size length);
+extern const PawsCollection *paws_registry_collection_no(int16 no);
+
+/*
+ * Defines a collection, or changes class and conflict policy of one within its lane. Errors 22023 on a bad
+ * name, PW005 when the change would move documents to the other lane.
+ */
+extern void
+paws_registry_define(const char *name, Size length, PawsClass klass, PawsConflictPolicy on_conflict);
+
+#endif

@@ -1,0 +1,51 @@
+-- registry: what both lanes read, and nothing about tiers.
+
+CREATE SCHEMA paws_registry;
+COMMENT ON SCHEMA paws_registry IS 'Subjects, devices and collections of paws_sync; read by both lanes.';
+REVOKE ALL ON SCHEMA paws_registry FROM PUBLIC;
+
+CREATE DOMAIN paws_registry.code_name AS text
+	CONSTRAINT code_name_form CHECK (VALUE OPERATOR(pg_catalog.~) '^[a-z][a-z0-9_]{0,30}$');
+COMMENT ON DOMAIN paws_registry.code_name IS 'A name that an operator defines: lower-case letters, digits, underscores.';
+
+CREATE TABLE paws_registry.subject (
+	subject_no bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	subject paws_sync.subject NOT NULL UNIQUE,
+	created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+);
+REVOKE ALL ON TABLE paws_registry.subject FROM PUBLIC;
+COMMENT ON TABLE paws_registry.subject IS 'Persons, as keyed pseudonyms.';
+COMMENT ON COLUMN paws_registry.subject.subject_no IS 'Internal number; never leaves the database.';
+COMMENT ON COLUMN paws_registry.subject.subject IS 'The token that backends hold.';
+
+CREATE TABLE paws_registry.device (
+	device_no bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	device paws_sync.device NOT NULL UNIQUE,
+	subject_no bigint NOT NULL REFERENCES paws_registry.subject,
+	platform smallint NOT NULL CHECK (platform OPERATOR(pg_catalog.>=) 1 AND platform OPERATOR(pg_catalog.<=) 6),
+	crisis_only boolean NOT NULL DEFAULT false,
+	registered_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	revoked_at timestamptz
+);
+CREATE INDEX device_subject_no_idx ON paws_registry.device (subject_no);
+REVOKE ALL ON TABLE paws_registry.device FROM PUBLIC;
+COMMENT ON TABLE paws_registry.device IS 'Installations of subjects; a revoked one stays known.';
+COMMENT ON COLUMN paws_registry.device.platform IS 'Code of the closed vocabulary of platforms.';
+COMMENT ON COLUMN paws_registry.device.crisis_only IS 'Beyond the tier''s number of devices: served in the crisis lane alone.';
+
+CREATE TABLE paws_registry.collection (
+	collection_no smallint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	name paws_registry.code_name NOT NULL UNIQUE,
+	class smallint NOT NULL CHECK (class OPERATOR(pg_catalog.>=) 1 AND class OPERATOR(pg_catalog.<=) 8),
+	on_conflict smallint NOT NULL CHECK (on_conflict OPERATOR(pg_catalog.>=) 1 AND on_conflict OPERATOR(pg_catalog.<=) 3),
+	defined_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+);
+REVOKE ALL ON TABLE paws_registry.collection FROM PUBLIC;
+COMMENT ON TABLE paws_registry.collection IS 'Kinds of documents, with their class and what happens on a conflict.';
+
+SELECT pg_catalog.pg_extension_config_dump('paws_registry.subject', '');
+SELECT pg_catalog.pg_extension_config_dump('paws_registry.subject_subject_no_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('paws_registry.device', '');
+SELECT pg_catalog.pg_extension_config_dump('paws_registry.device_device_no_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('paws_registry.collection', '');
+SELECT pg_catalog.pg_extension_config_dump('paws_registry.collection_collection_no_seq', '');
