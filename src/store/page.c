@@ -1,0 +1,205 @@
+/*
+ * store/page.c - seeds, the feed, and cursors that are no good any more.
+ */
+#include "postgres.h"
+
+#include "base/spi.h"
+#include "store/page.h"
+#include "utils/memutils.h"
+
+/* Entries read by one statement. */
+#define READ_AHEAD 200
+
+typedef struct Reader
+{
+	PawsStore *store;
+	const PawsDevice *device;
+	PawsLaneCursor *cursor;
+	PawsPageBudget *budget;
+	PawsPageEmit emit;
+	void *context;
+	PawsFeedEntry entries[READ_AHEAD];
+	bytea *envelopes[READ_AHEAD];
+} Reader;
+
+static bool
+full(const PawsPageBudget *budget)
+{
+	return budget->any && (budget->changes <= 0 || budget->bytes <= 0);
+}
+
+/* Only what comes from another device, and is still so, has a payload to deliver. */
+static bool
+carries_payload(const Reader *reader, const PawsFeedEntry *entry)
+{
+	return entry->current && entry->outcome == PAWS_OUTCOME_APPLIED && entry->envelope != NULL &&
+		   entry->device_no != reader->device->device_no;
+}
+
+static void
+emit(Reader *reader, PawsPageRow *row, bytea *envelope)
+{
+	row->after = *reader->cursor;
+	if (envelope)
+	{
+		row->entry.envelope = envelope;
+		row->payload = paws_store_open(reader->store, reader->device->subject_no, reader->device->subject.id,
+									   &row->entry);
+		reader->budget->bytes -= VARSIZE_ANY_EXHDR(row->payload);
+	}
+	reader->budget->changes--;
+	reader->budget->any = true;
+	reader->emit(reader->context, row);
+	if (row->payload)
+		pfree(row->payload);
+}
+
+/*
+ * Copies what the last statement returned out of SPI's memory, for opening an envelope may run a statement.
+ * Stops where the payloads would not fit the page; returns how many entries there are.
+ */
+static int
+copy_entries(Reader *reader, int found, void (*read)(int row, PawsFeedEntry *entry), int envelope_column)
+{
+	int64 bytes = reader->budget->bytes;
+
+	for (int i = 0; i < found; i++)
+	{
+		PawsFeedEntry *entry = &reader->entries[i];
+
+		read(i, entry);
+		reader->envelopes[i] = NULL;
+		if (!carries_payload(reader, entry))
+			continue;
+		if (bytes <= 0 && (reader->budget->any || i > 0))
+			return i;
+		reader->envelopes[i] = paws_spi_bytea(i, envelope_column);
+		bytes -= VARSIZE_ANY_EXHDR(reader->envelopes[i]);
+	}
+	return found;
+}
+
+static void
+free_envelopes(Reader *reader, int count)
+{
+	for (int i = 0; i < count; i++)
+		if (reader->envelopes[i])
+			pfree(reader->envelopes[i]);
+}
+
+/* Documents that were deleted are of no use to a device that starts empty. True when the seed is at its end.
+ */
+static bool
+read_seed(Reader *reader)
+{
+	int wanted = Min(READ_AHEAD, Max(reader->budget->changes, 1));
+	int found =
+		paws_store_read_documents(reader->store, reader->device->subject_no, &reader->cursor->after, wanted);
+	int count = copy_entries(reader, found, paws_store_document_entry, 8);
+
+	for (int i = 0; i < count && !full(reader->budget); i++)
+	{
+		PawsPageRow row = {.kind = PAWS_PAGE_CHANGE, .entry = reader->entries[i]};
+
+		reader->cursor->after = row.entry.doc_id;
+		if (!row.entry.deleted)
+			emit(reader, &row, reader->envelopes[i]);
+	}
+	free_envelopes(reader, count);
+	if (found < wanted && count == found && !full(reader->budget))
+	{
+		reader->cursor->mode = PAWS_CURSOR_FEED;
+		memset(&reader->cursor->after, 0, sizeof(reader->cursor->after));
+		return true;
+	}
+	return false;
+}
+
+/* True at the end of the feed. */
+static bool
+read_feed(Reader *reader)
+{
+	int wanted = Min(READ_AHEAD, Max(reader->budget->changes, 1));
+	int found =
+		paws_store_read_feed(reader->store, reader->device->subject_no, reader->cursor->position, wanted);
+	int count = copy_entries(reader, found, paws_store_feed_entry, 14);
+
+	for (int i = 0; i < count && !full(reader->budget); i++)
+	{
+		PawsPageRow row = {.kind = PAWS_PAGE_CHANGE, .entry = reader->entries[i]};
+
+		reader->cursor->position = row.entry.position;
+		reader->cursor->digest = paws_store_entry_digest(reader->device->subject_no, &row.entry);
+		if (row.entry.device_no == reader->device->device_no)
+		{
+			row.kind = PAWS_PAGE_RECEIPT;
+			emit(reader, &row, NULL);
+		}
+		else if (row.entry.current && row.entry.outcome == PAWS_OUTCOME_APPLIED)
+			emit(reader, &row, reader->envelopes[i]);
+	}
+	free_envelopes(reader, count);
+	return found < wanted && count == found;
+}
+
+static void
+begin_seed(Reader *reader, const PawsBounds *bounds)
+{
+	memset(reader->cursor, 0, sizeof(*reader->cursor));
+	reader->cursor->mode = PAWS_CURSOR_SEED;
+	reader->cursor->epoch = bounds->epoch;
+	reader->cursor->position = bounds->last;
+	reader->cursor->digest = paws_store_digest(reader->store, reader->device->subject_no, bounds->last);
+}
+
+/* Why a cursor is no good: what follows it has expired, or it speaks of a history that is not this one. NULL
+ * if it is good. */
+static const char *
+defect(Reader *reader, const PawsBounds *bounds)
+{
+	PawsLaneCursor *cursor = reader->cursor;
+
+	if (cursor->epoch != bounds->epoch || cursor->position > bounds->last || cursor->position < 0)
+		return "cursor_reset";
+	if (cursor->position < bounds->expired)
+		return "cursor_expired";
+	if (cursor->position > bounds->expired &&
+		paws_store_digest(reader->store, reader->device->subject_no, cursor->position) != cursor->digest)
+		return "cursor_reset";
+	return NULL;
+}
+
+void
+paws_page_read(PawsStore *store, const PawsDevice *device, PawsLaneCursor *cursor, PawsPageBudget *budget,
+			   PawsPageEmit emit_row, void *context)
+{
+	Reader *reader = palloc(sizeof(Reader));
+	PawsBounds bounds;
+	const char *code;
+
+	reader->store = store;
+	reader->device = device;
+	reader->cursor = cursor;
+	reader->budget = budget;
+	reader->emit = emit_row;
+	reader->context = context;
+	if (!paws_store_bounds(store, device->subject_no, &bounds))
+		return;
+	if (cursor->mode == PAWS_CURSOR_START)
+		begin_seed(reader, &bounds);
+	else if ((code = defect(reader, &bounds)) != NULL)
+	{
+		PawsPageRow row = {.kind = PAWS_PAGE_RESET, .code = code};
+
+		begin_seed(reader, &bounds);
+		emit(reader, &row, NULL);
+		return;
+	}
+	while (cursor->mode == PAWS_CURSOR_SEED && !full(budget))
+		if (read_seed(reader))
+			break;
+	while (cursor->mode == PAWS_CURSOR_FEED && !full(budget))
+		if (read_feed(reader))
+			break;
+	pfree(reader);
+}

@@ -1,0 +1,198 @@
+/*
+ * store/read.c - receipts, pages of the feed, seeds, and what expires.
+ */
+#include "postgres.h"
+
+#include <sodium.h>
+
+
+#include "base/errors.h"
+#include "base/spi.h"
+#include "catalog/pg_type.h"
+#include "port/pg_bswap.h"
+#include "store/store.h"
+#include "store/store_private.h"
+#include "utils/timestamp.h"
+
+void
+paws_store_ensure_counter(PawsStore *store, int64 subject_no)
+{
+	Datum args[1] = {Int64GetDatum(subject_no)};
+
+	paws_store_run(store, PAWS_STORE_ENSURE_COUNTER, args, NULL);
+}
+
+void
+paws_store_receipts(PawsStore *store, int64 device_no, PawsReceipt *receipts, int count)
+{
+	Datum *op_ids = palloc(Max(count, 1) * sizeof(Datum));
+	Datum args[2];
+	int found;
+
+	for (int i = 0; i < count; i++)
+		op_ids[i] = UUIDPGetDatum(&receipts[i].op_id);
+	args[0] = Int64GetDatum(device_no);
+	args[1] = paws_spi_array(op_ids, NULL, count, UUIDOID);
+	found = (int) paws_store_run(store, PAWS_STORE_RECEIPTS, args, NULL);
+	for (int row = 0; row < found; row++)
+	{
+		PawsReceipt *receipt = &receipts[paws_spi_int64(row, 1) - 1];
+
+		receipt->outcome = (PawsOutcome) paws_spi_int16(row, 2);
+		receipt->reason = (PawsReason) paws_spi_int16(row, 3);
+		receipt->revision = paws_spi_int64(row, 4);
+		receipt->finished_at = paws_spi_int64(row, 5);
+	}
+}
+
+bool
+paws_store_bounds(PawsStore *store, int64 subject_no, PawsBounds *bounds)
+{
+	Datum args[1] = {Int64GetDatum(subject_no)};
+
+	if (paws_store_run(store, PAWS_STORE_BOUNDS, args, NULL) == 0)
+		return false;
+	bounds->last = paws_spi_int64(0, 1);
+	bounds->expired = paws_spi_int64(0, 2);
+	bounds->epoch = paws_spi_int64(0, 3);
+	return true;
+}
+
+static void
+read_uuid(int row, int column, pg_uuid_t *uuid)
+{
+	bool isnull;
+	Datum value = paws_spi_column(row, column, &isnull);
+
+	if (isnull)
+		memset(uuid, 0, sizeof(*uuid));
+	else
+		memcpy(uuid, DatumGetUUIDP(value), sizeof(*uuid));
+}
+
+/* The columns that ENTRY_COLUMNS lists. */
+static void
+read_entry(int row, PawsFeedEntry *entry)
+{
+	memset(entry, 0, sizeof(*entry));
+	entry->position = paws_spi_int64(row, 1);
+	entry->device_no = paws_spi_int64(row, 2);
+	read_uuid(row, 3, &entry->op_id);
+	read_uuid(row, 4, &entry->doc_id);
+	entry->collection = paws_spi_int16(row, 5);
+	entry->revision = paws_spi_int64(row, 6);
+	entry->outcome = (PawsOutcome) paws_spi_int16(row, 7);
+	entry->reason = (PawsReason) paws_spi_int16(row, 8);
+	entry->deleted = paws_spi_bool(row, 9);
+	entry->finished_at = paws_spi_int64(row, 10);
+}
+
+/* op_id, base_revision, envelope and seal of the document, from column `first` on. */
+static void
+read_content(int row, int first, PawsFeedEntry *entry)
+{
+	bool isnull;
+	Datum value;
+
+	read_uuid(row, first, &entry->document_op_id);
+	entry->base_revision = paws_spi_int64(row, first + 1);
+	value = paws_spi_column(row, first + 2, &isnull);
+	entry->envelope = isnull ? NULL : (bytea *) DatumGetPointer(value);
+	value = paws_spi_column(row, first + 3, &isnull);
+	if (!isnull)
+	{
+		bytea *seal = DatumGetByteaPP(value);
+
+		if (VARSIZE_ANY_EXHDR(seal) == PAWS_SEAL_BYTES)
+			memcpy(entry->seal, VARDATA_ANY(seal), PAWS_SEAL_BYTES);
+	}
+}
+
+int
+paws_store_read_feed(PawsStore *store, int64 subject_no, int64 after, int limit)
+{
+	Datum args[3] = {Int64GetDatum(subject_no), Int64GetDatum(after), Int64GetDatum(limit)};
+
+	return (int) paws_store_run(store, PAWS_STORE_FEED, args, NULL);
+}
+
+void
+paws_store_feed_entry(int row, PawsFeedEntry *entry)
+{
+	read_entry(row, entry);
+	entry->current = !paws_spi_isnull(row, 11) && paws_spi_int64(row, 11) == entry->revision;
+	read_content(row, 12, entry);
+}
+
+int
+paws_store_read_documents(PawsStore *store, int64 subject_no, const pg_uuid_t *after, int limit)
+{
+	Datum args[3] = {Int64GetDatum(subject_no), UUIDPGetDatum(after), Int64GetDatum(limit)};
+
+	return (int) paws_store_run(store, PAWS_STORE_DOCUMENTS, args, NULL);
+}
+
+void
+paws_store_document_entry(int row, PawsFeedEntry *entry)
+{
+	memset(entry, 0, sizeof(*entry));
+	read_uuid(row, 1, &entry->doc_id);
+	entry->collection = paws_spi_int16(row, 2);
+	entry->revision = paws_spi_int64(row, 3);
+	entry->deleted = paws_spi_bool(row, 4);
+	entry->finished_at = paws_spi_int64(row, 5);
+	entry->outcome = PAWS_OUTCOME_APPLIED;
+	entry->current = true;
+	read_content(row, 6, entry);
+	entry->op_id = entry->document_op_id;
+}
+
+/* Numbers in network order, so that the digest is the same on every machine that the database is moved to. */
+uint64
+paws_store_entry_digest(int64 subject_no, const PawsFeedEntry *entry)
+{
+	crypto_generichash_state state;
+	uint64 numbers[3] = {pg_hton64((uint64) subject_no), pg_hton64((uint64) entry->position),
+						 pg_hton64((uint64) entry->revision)};
+	uint64 digest;
+	unsigned char hash[crypto_generichash_BYTES_MIN];
+
+	crypto_generichash_init(&state, NULL, 0, sizeof(hash));
+	crypto_generichash_update(&state, (const unsigned char *) numbers, sizeof(numbers));
+	crypto_generichash_update(&state, entry->op_id.data, UUID_LEN);
+	crypto_generichash_update(&state, entry->doc_id.data, UUID_LEN);
+	crypto_generichash_final(&state, hash, sizeof(hash));
+	memcpy(&digest, hash, sizeof(digest));
+	return digest ? digest : 1;
+}
+
+uint64
+paws_store_digest(PawsStore *store, int64 subject_no, int64 position)
+{
+	Datum args[2] = {Int64GetDatum(subject_no), Int64GetDatum(position)};
+	PawsFeedEntry entry;
+
+	if (paws_store_run(store, PAWS_STORE_ENTRY, args, NULL) == 0)
+		return 0;
+	read_entry(0, &entry);
+	return paws_store_entry_digest(subject_no, &entry);
+}
+
+bytea *
+paws_store_open(PawsStore *store, int64 subject_no, const uint8 *subject_id, const PawsFeedEntry *entry)
+{
+	PawsEnvelopeContext context = {
+		.purpose = PAWS_PURPOSE_PAYLOAD,
+		.collection = entry->collection,
+		.subject = subject_id,
+		.doc_id = entry->doc_id.data,
+		.op_id = entry->document_op_id.data,
+		.base_revision = (uint64_t) entry->base_revision,
+		.operation = entry->deleted ? 1 : 0,
+	};
+	bytea *envelope = PG_DETOAST_DATUM_PACKED(PointerGetDatum(entry->envelope));
+
+	if (!paws_vault_revision_check(envelope, subject_no, entry->doc_id.data, entry->revision, entry->seal))
+		ereport(ERROR, (errcode(PAWS_ERRCODE_ENVELOPE), errmsg("envelope rejected")));
+	return paws_vault_open(store->keys, subject_no, &context, envelope);
+}

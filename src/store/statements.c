@@ -1,0 +1,215 @@
+/*
+ * store/statements.c - the SQL of the store, once for both lanes.
+ *
+ * Sets come as arrays of equal length. unnest stands in ROWS FROM, because only the unqualified name may take
+ * several arguments and workers have an empty search_path.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "store/store.h"
+#include "store/store_private.h"
+
+StaticAssertDecl(PAWS_STORE_LAST_STATEMENT < PAWS_STORE_STATEMENTS, "PAWS_STORE_STATEMENTS is too small");
+
+#define EQ   " OPERATOR(pg_catalog.=) "
+#define U(n) "pg_catalog.unnest($" #n ")"
+#define HEAD_COLUMNS                                                                                         \
+	"subject_no, doc_id, collection, revision, deleted, position, op_id, base_revision, envelope, seal"
+#define HEAD_SETS                                                                                            \
+	"ROWS FROM (" U(1) ", " U(2) ", " U(3) ", " U(4) ", " U(5) ", " U(6) ", " U(7) ", " U(8) ", " U(         \
+		9) ", " U(10) ")"
+#define HEAD_TYPES                                                                                           \
+	{                                                                                                        \
+		INT8ARRAYOID, UUIDARRAYOID, INT2ARRAYOID, INT8ARRAYOID, BOOLARRAYOID, INT8ARRAYOID, UUIDARRAYOID,    \
+			INT8ARRAYOID, BYTEAARRAYOID, BYTEAARRAYOID, TIMESTAMPTZOID                                       \
+	}
+#define ENTRY_COLUMNS                                                                                        \
+	"f.position, f.device_no, f.op_id, f.doc_id, f.collection, f.revision, f.outcome, f.reason, "            \
+	"f.deleted, f.finished_at"
+
+static const PawsStatement templates[] = {
+	[PAWS_STORE_ENSURE_COUNTER] =
+		{
+			.sql =
+				"INSERT INTO @schema@.counter (subject_no) VALUES ($1) ON CONFLICT (subject_no) DO NOTHING",
+			.nargs = 1,
+			.types = {INT8OID},
+		},
+	[PAWS_STORE_LOCK_WAIT] =
+		{
+			.sql = "SELECT subject_no, position FROM @schema@.counter "
+				   "WHERE subject_no" EQ "ANY ($1) ORDER BY subject_no FOR UPDATE",
+			.nargs = 1,
+			.types = {INT8ARRAYOID},
+		},
+	[PAWS_STORE_LOCK_SKIP] =
+		{
+			.sql = "SELECT subject_no, position FROM @schema@.counter "
+				   "WHERE subject_no" EQ "ANY ($1) ORDER BY subject_no FOR UPDATE SKIP LOCKED",
+			.nargs = 1,
+			.types = {INT8ARRAYOID},
+		},
+	[PAWS_STORE_FIND_REPEATS] =
+		{
+			.sql = "SELECT c.n, f.outcome, f.reason, f.revision, f.position "
+				   "FROM ROWS FROM (" U(1) ", " U(2) ") WITH ORDINALITY AS c (device_no, op_id, n) "
+													 "JOIN @schema@.feed f ON f.device_no" EQ
+													 "c.device_no AND f.op_id" EQ "c.op_id",
+			.nargs = 2,
+			.types = {INT8ARRAYOID, UUIDARRAYOID},
+		},
+	[PAWS_STORE_READ_HEADS] =
+		{
+			.sql = "SELECT c.n, d.revision, d.collection, d.deleted "
+				   "FROM ROWS FROM (" U(1) ", " U(2) ") WITH ORDINALITY AS c (subject_no, doc_id, n) "
+													 "JOIN @schema@.document d ON d.subject_no" EQ
+													 "c.subject_no AND d.doc_id" EQ "c.doc_id",
+			.nargs = 2,
+			.types = {INT8ARRAYOID, UUIDARRAYOID},
+		},
+	[PAWS_STORE_INSERT_HEADS] =
+		{
+			.sql = "INSERT INTO @schema@.document (" HEAD_COLUMNS
+				   ", changed_at) SELECT c.*, $11 FROM " HEAD_SETS " AS c",
+			.nargs = 11,
+			.types = HEAD_TYPES,
+		},
+	[PAWS_STORE_UPDATE_HEADS] =
+		{
+			.sql =
+				"UPDATE @schema@.document d SET revision = c.revision, deleted = c.deleted, position = c.position, "
+				"op_id = c.op_id, base_revision = c.base_revision, envelope = c.envelope, seal = c.seal, changed_at = $11 "
+				"FROM " HEAD_SETS " AS c (" HEAD_COLUMNS ") "
+				"WHERE d.subject_no" EQ "c.subject_no AND d.doc_id" EQ "c.doc_id",
+			.nargs = 11,
+			.types = HEAD_TYPES,
+		},
+	[PAWS_STORE_INSERT_BRANCHES] =
+		{
+			.sql =
+				"INSERT INTO @schema@.branch (subject_no, doc_id, op_id, base_revision, deleted, position, envelope, kept_at) "
+				"SELECT c.*, $8 FROM ROWS FROM (" U(1) ", " U(2) ", " U(3) ", " U(4) ", " U(5) ", " U(
+					6) ", " U(7) ") AS c",
+			.nargs = 8,
+			.types = {INT8ARRAYOID, UUIDARRAYOID, UUIDARRAYOID, INT8ARRAYOID, BOOLARRAYOID, INT8ARRAYOID,
+					  BYTEAARRAYOID, TIMESTAMPTZOID},
+		},
+	[PAWS_STORE_INSERT_FEED] =
+		{
+			.sql =
+				"INSERT INTO @schema@.feed (subject_no, position, device_no, op_id, doc_id, collection, revision, outcome, "
+				"reason, deleted, finished_at) SELECT c.*, $11 FROM ROWS FROM (" U(1) ", " U(2) ", " U(
+					3) ", " U(4) ", " U(5) ", " U(6) ", " U(7) ", " U(8) ", " U(9) ", " U(10) ") AS c",
+			.nargs = 11,
+			.types = {INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, UUIDARRAYOID, UUIDARRAYOID, INT2ARRAYOID,
+					  INT8ARRAYOID, INT2ARRAYOID, INT2ARRAYOID, BOOLARRAYOID, TIMESTAMPTZOID},
+		},
+	[PAWS_STORE_ADVANCE] =
+		{
+			.sql = "UPDATE @schema@.counter n SET position = c.position "
+				   "FROM ROWS FROM (" U(1) ", " U(2) ") AS c (subject_no, position) WHERE n.subject_no" EQ
+													 "c.subject_no",
+			.nargs = 2,
+			.types = {INT8ARRAYOID, INT8ARRAYOID},
+		},
+	[PAWS_STORE_RECEIPTS] =
+		{
+			.sql = "SELECT c.n, f.outcome, f.reason, f.revision, f.finished_at "
+				   "FROM ROWS FROM (" U(2) ") WITH ORDINALITY AS c (op_id, n) "
+										   "JOIN @schema@.feed f ON f.device_no" EQ "$1 AND f.op_id" EQ
+										   "c.op_id",
+			.nargs = 2,
+			.types = {INT8OID, UUIDARRAYOID},
+		},
+	[PAWS_STORE_BOUNDS] =
+		{
+			.sql =
+				"SELECT position, expired, COALESCE((SELECT pg_catalog.max(epoch) FROM @schema@.cursor_epoch), 1) "
+				"FROM @schema@.counter WHERE subject_no" EQ "$1",
+			.nargs = 1,
+			.types = {INT8OID},
+		},
+	[PAWS_STORE_ENTRY] =
+		{
+			.sql = "SELECT " ENTRY_COLUMNS " FROM @schema@.feed f WHERE f.subject_no" EQ
+				   "$1 AND f.position" EQ "$2",
+			.nargs = 2,
+			.types = {INT8OID, INT8OID},
+		},
+	[PAWS_STORE_FEED] =
+		{
+			.sql = "SELECT " ENTRY_COLUMNS ", d.revision, d.op_id, d.base_revision, d.envelope, d.seal "
+				   "FROM @schema@.feed f LEFT JOIN @schema@.document d ON d.subject_no" EQ "f.subject_no "
+				   "AND d.doc_id" EQ "f.doc_id WHERE f.subject_no" EQ
+				   "$1 AND f.position OPERATOR(pg_catalog.>) $2 "
+				   "ORDER BY f.position LIMIT $3",
+			.nargs = 3,
+			.types = {INT8OID, INT8OID, INT8OID},
+		},
+	[PAWS_STORE_DOCUMENTS] =
+		{
+			.sql =
+				"SELECT d.doc_id, d.collection, d.revision, d.deleted, d.changed_at, d.op_id, d.base_revision, d.envelope, "
+				"d.seal FROM @schema@.document d WHERE d.subject_no" EQ
+				"$1 AND d.doc_id OPERATOR(pg_catalog.>) $2 "
+				"ORDER BY d.doc_id LIMIT $3",
+			.nargs = 3,
+			.types = {INT8OID, UUIDOID, INT8OID},
+		},
+	[PAWS_STORE_EXPIRE_FEED] =
+		{
+			.sql = "WITH gone AS (DELETE FROM @schema@.feed f USING ROWS FROM (" U(1) ", " U(
+				2) ") AS c (subject_no, cutoff), "
+				   "@schema@.counter n WHERE n.subject_no" EQ "c.subject_no AND f.subject_no" EQ
+				   "c.subject_no "
+				   "AND f.position OPERATOR(pg_catalog.<=) (n.expired OPERATOR(pg_catalog.+) $3) "
+				   "AND f.finished_at OPERATOR(pg_catalog.<) c.cutoff RETURNING f.subject_no, f.position) "
+				   "UPDATE @schema@.counter n SET expired = g.position FROM (SELECT subject_no, pg_catalog.max(position) AS position "
+				   "FROM gone GROUP BY subject_no) g WHERE n.subject_no" EQ "g.subject_no",
+			.nargs = 3,
+			.types = {INT8ARRAYOID, TIMESTAMPTZARRAYOID, INT8OID},
+		},
+	[PAWS_STORE_EXPIRE_TOMBSTONES] =
+		{
+			.sql = "DELETE FROM @schema@.document d USING ROWS FROM (" U(1) ", " U(
+				2) ") AS c (subject_no, passed) "
+				   "WHERE d.subject_no" EQ
+				   "c.subject_no AND d.deleted AND d.position OPERATOR(pg_catalog.<=) c.passed",
+			.nargs = 2,
+			.types = {INT8ARRAYOID, INT8ARRAYOID},
+		},
+	[PAWS_STORE_ACKNOWLEDGE] =
+		{
+			.sql =
+				"INSERT INTO @schema@.acknowledged AS a (device_no, position, acknowledged_at) "
+				"VALUES ($1, $2, pg_catalog.clock_timestamp()) ON CONFLICT (device_no) DO UPDATE "
+				"SET position = GREATEST(a.position, EXCLUDED.position), acknowledged_at = EXCLUDED.acknowledged_at",
+			.nargs = 2,
+			.types = {INT8OID, INT8OID},
+		},
+	[PAWS_STORE_WALK] =
+		{
+			.sql =
+				"SELECT n.subject_no, COALESCE((SELECT pg_catalog.min(COALESCE(a.position, 0)) FROM paws_registry.device d "
+				"LEFT JOIN @schema@.acknowledged a ON a.device_no" EQ "d.device_no WHERE d.subject_no" EQ
+				"n.subject_no "
+				"AND d.revoked_at IS NULL AND COALESCE(a.acknowledged_at, d.registered_at) OPERATOR(pg_catalog.>) $2), n.position) "
+				"FROM @schema@.counter n WHERE n.subject_no OPERATOR(pg_catalog.>) $1 ORDER BY n.subject_no LIMIT $3",
+			.nargs = 3,
+			.types = {INT8OID, TIMESTAMPTZOID, INT8OID},
+		},
+};
+
+uint64
+paws_store_run(PawsStore *store, PawsStoreStatement which, const Datum *args, const char *nulls)
+{
+	PawsStatement *statement = &store->statement[which];
+
+	if (statement->sql == NULL)
+	{
+		*statement = templates[which];
+		statement->schema = store->schema;
+	}
+	return paws_spi_run(statement, args, nulls, 0);
+}

@@ -1,0 +1,151 @@
+/*
+ * store/store.h - versioned documents, the counter that orders a subject's changes, the feed, the receipts.
+ *
+ * A store is a set of tables of one shape in a schema of its own; each lane has one. The feed is gap-free for
+ * each subject and in commit order: a position is given out under the subject's counter row, which is locked
+ * until the commit. Each finished operation is one entry of the feed and that entry is its receipt, so it is
+ * written once and never changes.
+ *
+ * All functions need SPI connected.
+ */
+#ifndef PAWS_STORE_H
+#define PAWS_STORE_H
+
+#include "postgres.h"
+#include "base/spi.h"
+#include "datatype/timestamp.h"
+#include "guard/codes.h"
+#include "utils/uuid.h"
+#include "vault/vault.h"
+
+#define PAWS_STORE_STATEMENTS 20
+
+typedef struct PawsStore
+{
+	const char *schema; /* "paws_care", "paws_crisis" */
+	PawsLane lane;
+	PawsKeyHome keys;
+	PawsStatement statement[PAWS_STORE_STATEMENTS]; /* prepared at first use */
+} PawsStore;
+
+/* One change on its way into the store: the operation, and what became of it. */
+typedef struct PawsChange
+{
+	int64 device_no;
+	int64 subject_no;
+	pg_uuid_t op_id;
+	pg_uuid_t doc_id;
+	int16 collection;
+	PawsConflictPolicy on_conflict;
+	int64 base_revision;
+	bool deleted;
+	bytea *envelope;    /* NULL for a deletion */
+	PawsReason refused; /* not NONE: only write the receipt, rejected with this reason */
+
+	/* answers */
+	bool skipped;  /* not done: the subject is locked by someone else */
+	bool repeated; /* had a receipt already, which is in the fields below */
+	PawsOutcome outcome;
+	PawsReason reason;
+	int64 revision; /* of the document after it */
+	int64 position; /* in the feed */
+} PawsChange;
+
+/*
+ * Applies changes in their order and writes a receipt for each; everything becomes visible with the caller's
+ * commit. wait: wait for a subject that is locked; else mark its changes as skipped.
+ */
+extern void paws_store_apply(PawsStore *store, PawsChange *changes, int count, bool wait);
+
+/* Makes the counter of a new subject. */
+extern void paws_store_ensure_counter(PawsStore *store, int64 subject_no);
+
+/* A receipt; outcome 0 if the operation has none. */
+typedef struct PawsReceipt
+{
+	pg_uuid_t op_id;
+	PawsOutcome outcome;
+	PawsReason reason;
+	int64 revision;
+	TimestampTz finished_at;
+} PawsReceipt;
+
+/* Fills in the receipts of a device's operations; op_id is given. */
+extern void paws_store_receipts(PawsStore *store, int64 device_no, PawsReceipt *receipts, int count);
+
+/* One entry of a page of the feed or of a seed. */
+typedef struct PawsFeedEntry
+{
+	int64 position; /* 0 in a seed */
+	int64 device_no;
+	pg_uuid_t op_id; /* of the entry */
+	pg_uuid_t doc_id;
+	int16 collection;
+	int64 revision; /* that this entry made */
+	PawsOutcome outcome;
+	PawsReason reason;
+	bool deleted;
+	TimestampTz finished_at;
+	bool current; /* the document is still as this entry left it; the rest is of the document then */
+	pg_uuid_t document_op_id;
+	int64 base_revision;
+	bytea *envelope; /* still toasted; NULL for a deletion; in SPI's memory until the next run */
+	uint8 seal[PAWS_SEAL_BYTES];
+} PawsFeedEntry;
+
+/* Where a subject's feed ends, up to where it has expired, and the epoch of cursors into it. */
+typedef struct PawsBounds
+{
+	int64 last;
+	int64 expired;
+	int64 epoch;
+} PawsBounds;
+
+/* False for a subject without a counter. */
+extern bool paws_store_bounds(PawsStore *store, int64 subject_no, PawsBounds *bounds);
+
+/* The digest of the entry at a position, 0 if there is none. A cursor carries it, so that a foreign or lost
+ * history is noticed. */
+extern uint64 paws_store_digest(PawsStore *store, int64 subject_no, int64 position);
+extern uint64 paws_store_entry_digest(int64 subject_no, const PawsFeedEntry *entry);
+
+/* Notes how far a device has come; never goes back. */
+extern void paws_store_acknowledge(PawsStore *store, int64 device_no, int64 position);
+
+/*
+ * The next subjects of a walk over all: fills in subject_no and passed for up to `count` subjects after
+ * `after`; a device silent since `silent_since` holds back nothing. Returns how many.
+ */
+struct PawsExpiry;
+extern int paws_store_walk(PawsStore *store, int64 after, TimestampTz silent_since,
+						   struct PawsExpiry *expiries, int count);
+
+/* Up to `limit` entries after a position, or documents after a document id (a seed). Returns how many; entry
+ * reads one of them. */
+extern int paws_store_read_feed(PawsStore *store, int64 subject_no, int64 after, int limit);
+extern int paws_store_read_documents(PawsStore *store, int64 subject_no, const pg_uuid_t *after, int limit);
+extern void paws_store_feed_entry(int row, PawsFeedEntry *entry);
+extern void paws_store_document_entry(int row, PawsFeedEntry *entry);
+
+/* Opens the payload of an entry for a subject (16 id bytes); errors PW003 if envelope, context or revision
+ * seal do not fit. */
+extern bytea *
+paws_store_open(PawsStore *store, int64 subject_no, const uint8 *subject_id, const PawsFeedEntry *entry);
+
+/*
+ * Housekeeping for some subjects: drops feed entries that finished before the subject's cutoff (at most
+ * PAWS_STORE_EXPIRE_MAX for each subject, oldest first, raising its floor) and tombstones at positions up to
+ * `passed`, which every live device has acknowledged.
+ */
+#define PAWS_STORE_EXPIRE_MAX 1000
+
+typedef struct PawsExpiry
+{
+	int64 subject_no;
+	TimestampTz cutoff;
+	int64 passed;
+} PawsExpiry;
+
+extern void paws_store_expire(PawsStore *store, const PawsExpiry *expiries, int count);
+
+#endif
