@@ -1,0 +1,150 @@
+/*
+ * queue/put.c - adding operations.
+ */
+#include "postgres.h"
+
+#include "base/spi.h"
+#include "base/wake.h"
+#include "catalog/pg_type.h"
+#include "queue/depth.h"
+#include "queue/queue.h"
+#include "utils/timestamp.h"
+
+#define U(n) "pg_catalog.unnest($" #n ")"
+#define COLUMNS                                                                                              \
+	"level, class, tier, subject_no, device_no, collection, op_id, doc_id, base_revision, deleted, "         \
+	"enqueued_at, due_at, envelope"
+#define NCOLUMNS 13
+
+static const Oid types[NCOLUMNS] = {INT2OID,        INT2OID,        INT2OID, INT8OID, INT8OID,
+									INT2OID,        UUIDOID,        UUIDOID, INT8OID, BOOLOID,
+									TIMESTAMPTZOID, TIMESTAMPTZOID, BYTEAOID};
+
+static PawsStatement put_one = {
+	.sql = "INSERT INTO paws_queue.operation (" COLUMNS ") "
+		   "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) "
+		   "ON CONFLICT (subject_no, doc_id, op_id) DO NOTHING RETURNING id, op_id",
+	.nargs = NCOLUMNS,
+	.types = {INT2OID, INT2OID, INT2OID, INT8OID, INT8OID, INT2OID, UUIDOID, UUIDOID, INT8OID, BOOLOID,
+			  TIMESTAMPTZOID, TIMESTAMPTZOID, BYTEAOID},
+};
+
+static PawsStatement put_many = {
+	.sql =
+		"INSERT INTO paws_queue.operation (" COLUMNS
+		") SELECT * FROM ROWS FROM (" U(1) ", " U(2) ", " U(3) ", " U(4) ", " U(5) ", " U(6) ", " U(7) ", " U(
+			8) ", " U(9) ", " U(10) ", " U(11) ", " U(12) ", " U(13) ") AS c "
+																	 "ON CONFLICT (subject_no, doc_id, op_id) DO NOTHING RETURNING id, op_id",
+	.nargs = NCOLUMNS,
+	.types = {INT2ARRAYOID, INT2ARRAYOID, INT2ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT2ARRAYOID,
+			  UUIDARRAYOID, UUIDARRAYOID, INT8ARRAYOID, BOOLARRAYOID, TIMESTAMPTZARRAYOID,
+			  TIMESTAMPTZARRAYOID, BYTEAARRAYOID},
+};
+
+static PawsStatement find_waiting = {
+	.sql = "SELECT c.n FROM ROWS FROM (" U(2) ", " U(
+		3) ") WITH ORDINALITY AS c (doc_id, op_id, n) "
+		   "JOIN paws_queue.operation o ON o.subject_no OPERATOR(pg_catalog.=) $1 AND o.doc_id OPERATOR(pg_catalog.=) c.doc_id "
+		   "AND o.op_id OPERATOR(pg_catalog.=) c.op_id",
+	.nargs = 3,
+	.types = {INT8OID, UUIDARRAYOID, UUIDARRAYOID},
+};
+
+static void
+to_datums(PawsOperation *o, Datum *values)
+{
+	values[0] = Int16GetDatum(o->level);
+	values[1] = Int16GetDatum(o->klass);
+	values[2] = Int16GetDatum(o->tier);
+	values[3] = Int64GetDatum(o->subject_no);
+	values[4] = Int64GetDatum(o->device_no);
+	values[5] = Int16GetDatum(o->collection);
+	values[6] = UUIDPGetDatum(&o->op_id);
+	values[7] = UUIDPGetDatum(&o->doc_id);
+	values[8] = Int64GetDatum(o->base_revision);
+	values[9] = BoolGetDatum(o->deleted);
+	values[10] = TimestampTzGetDatum(o->enqueued_at);
+	values[11] = TimestampTzGetDatum(o->enqueued_at + (int64) o->target_ms * 1000);
+	values[12] = PointerGetDatum(o->envelope);
+}
+
+static uint64
+insert_many(PawsOperation *operations, int count)
+{
+	Datum args[NCOLUMNS];
+	Datum *columns[NCOLUMNS];
+	bool *no_envelope = palloc(count * sizeof(bool));
+
+	for (int c = 0; c < NCOLUMNS; c++)
+		columns[c] = palloc(count * sizeof(Datum));
+	for (int i = 0; i < count; i++)
+	{
+		Datum values[NCOLUMNS];
+
+		to_datums(&operations[i], values);
+		for (int c = 0; c < NCOLUMNS; c++)
+			columns[c][i] = values[c];
+		no_envelope[i] = operations[i].envelope == NULL;
+	}
+	for (int c = 0; c < NCOLUMNS; c++)
+		args[c] = paws_spi_array(columns[c], c == NCOLUMNS - 1 ? no_envelope : NULL, count, types[c]);
+	return paws_spi_run(&put_many, args, NULL, 0);
+}
+
+static uint64
+insert_one(PawsOperation *operation)
+{
+	Datum values[NCOLUMNS];
+	char nulls[NCOLUMNS];
+
+	to_datums(operation, values);
+	memset(nulls, ' ', sizeof(nulls));
+	if (operation->envelope == NULL)
+		nulls[NCOLUMNS - 1] = 'n';
+	return paws_spi_run(&put_one, values, nulls, 0);
+}
+
+/* Rows come back in the order of the operations, those that waited already left out. */
+void
+paws_queue_put(int slot, PawsOperation *operations, int count)
+{
+	uint64 rows;
+	uint64 row = 0;
+
+	if (count == 0)
+		return;
+	rows = count == 1 ? insert_one(&operations[0]) : insert_many(operations, count);
+	for (int i = 0; i < count && row < rows; i++)
+	{
+		bool isnull;
+
+		if (memcmp(DatumGetUUIDP(paws_spi_column(row, 2, &isnull)), &operations[i].op_id, UUID_LEN) != 0)
+			continue;
+		operations[i].id = paws_spi_int64(row++, 1);
+		paws_depth_note_id(slot, operations[i].id);
+		paws_depth_at_commit(slot, operations[i].level, 1);
+	}
+	if (row > 0)
+		paws_wake_at_commit(slot, PAWS_WAKE_POOL);
+}
+
+void
+paws_queue_find(int64 subject_no, const pg_uuid_t *doc_ids, const pg_uuid_t *op_ids, int count, bool *found)
+{
+	Datum *docs = palloc(Max(count, 1) * sizeof(Datum));
+	Datum *ops = palloc(Max(count, 1) * sizeof(Datum));
+	Datum args[3] = {Int64GetDatum(subject_no)};
+	int rows;
+
+	memset(found, 0, count * sizeof(bool));
+	for (int i = 0; i < count; i++)
+	{
+		docs[i] = UUIDPGetDatum(&doc_ids[i]);
+		ops[i] = UUIDPGetDatum(&op_ids[i]);
+	}
+	args[1] = paws_spi_array(docs, NULL, count, UUIDOID);
+	args[2] = paws_spi_array(ops, NULL, count, UUIDOID);
+	rows = (int) paws_spi_run(&find_waiting, args, NULL, 0);
+	for (int i = 0; i < rows; i++)
+		found[paws_spi_int64(i, 1) - 1] = true;
+}

@@ -1,0 +1,88 @@
+/*
+ * queue/queue.h - the ordinary queue: put, choose, fetch, finish.
+ *
+ * A pool worker's cycle has two transactions at first and one in steady flow:
+ *   choose   pick the next operations, take them in memory (so that no other worker picks them), record them
+ * in the worker's inflight row; commit. From here on a crash counts an attempt for these and no others. fetch
+ * lock the rows with SKIP LOCKED and read them; apply; finish (delete them); choose the next; commit. An
+ * operation that an earlier one of the same document still precedes is fetched as blocked and left for later.
+ *
+ * All functions need SPI connected unless they say otherwise.
+ */
+#ifndef PAWS_QUEUE_H
+#define PAWS_QUEUE_H
+
+#include "postgres.h"
+#include "datatype/timestamp.h"
+#include "guard/codes.h"
+#include "utils/uuid.h"
+
+/* The largest paws_sync.batch_size. */
+#define PAWS_BATCH_MAX 1000
+
+typedef struct PawsOperation
+{
+	int64 id; /* given by put */
+	int16 level;
+	PawsClass klass;
+	PawsTier tier;
+	int64 subject_no;
+	int64 device_no;
+	int16 collection;
+	pg_uuid_t op_id;
+	pg_uuid_t doc_id;
+	int64 base_revision;
+	bool deleted;
+	int16 attempts;
+	TimestampTz enqueued_at;
+	int32 target_ms;
+	bytea *envelope; /* NULL for a deletion */
+	bool blocked;    /* fetch: an earlier operation on the document waits */
+} PawsOperation;
+
+extern void paws_queue_init(void);
+
+/* Adds operations in order; id stays 0 for one that waits already (same subject, document and op_id). Wakes
+ * the pool at commit. */
+extern void paws_queue_put(int slot, PawsOperation *operations, int count);
+
+/* Which of a device's operations wait; sets found[i]. */
+extern void
+paws_queue_find(int64 subject_no, const pg_uuid_t *doc_ids, const pg_uuid_t *op_ids, int count, bool *found);
+
+/* What a worker holds: ids and the database slot, in shared memory. */
+typedef struct PawsClaim
+{
+	int count;
+	int64 ids[PAWS_BATCH_MAX];
+	int16 levels[PAWS_BATCH_MAX];
+} PawsClaim;
+
+/*
+ * Chooses up to `limit` operations for a worker (its index), records them and returns them; overdue: from the
+ * level whose head is most overdue instead of the most urgent. A repeated operation (attempts > 0) comes
+ * alone.
+ */
+extern void paws_queue_choose(int slot, int worker, int limit, bool overdue, PawsClaim *claim);
+
+/* Gives back what the worker holds in memory. Without SPI; also runs when the worker exits. */
+extern void paws_queue_release(int worker);
+
+/* Locks and reads what was chosen, in order of level and arrival; palloc'd. Rows that are gone or locked are
+ * left out. */
+extern int paws_queue_fetch(const PawsClaim *claim, PawsOperation **operations);
+
+/* Removes finished operations. */
+extern void paws_queue_finish(int slot, const PawsOperation *operations, int count);
+
+/* Counts an attempt and puts the operation off. */
+extern void paws_queue_postpone(const PawsOperation *operation, int64 delay_ms);
+
+/* Counts an attempt for what a worker (-1: every worker) had recorded and not finished; for use after a
+ * crash. */
+extern void paws_queue_recover(int worker);
+
+/* True if the operations' table has a row that could be claimed; the look behind the counters. */
+extern bool paws_queue_waiting(void);
+
+#endif
