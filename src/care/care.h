@@ -1,0 +1,41 @@
+/*
+ * care/care.h - the ordinary lane: entitlements, applying what the queue hands out, expiry.
+ *
+ * All functions need SPI connected.
+ */
+#ifndef PAWS_CARE_H
+#define PAWS_CARE_H
+
+#include "postgres.h"
+#include "datatype/timestamp.h"
+#include "guard/codes.h"
+#include "queue/queue.h"
+#include "store/store.h"
+
+/* The lane's documents, feed and receipts. */
+extern PawsStore paws_care_store;
+
+/* The tier a subject is served as now: what was set, until it ends; trial for one that nothing was set for.
+ */
+extern PawsTier paws_care_tier(int64 subject_no);
+extern void paws_care_set_entitlement(int64 subject_no, PawsTier tier, TimestampTz until);
+
+/* What became of an operation. */
+typedef enum PawsApplied
+{
+	PAWS_APPLIED_DONE, /* has a receipt now; to be removed from the queue */
+	PAWS_APPLIED_LATER /* its subject is busy or an earlier operation waits: leave it in the queue */
+} PawsApplied;
+
+/*
+ * Applies a batch in its order; refused: write receipts that reject them with this reason instead. Wakes the
+ * subjects' waiters at commit. Fills in applied[i]; returns how many are done.
+ */
+extern int paws_care_apply(int slot, const PawsOperation *operations, int count, PawsReason refused,
+						   PawsApplied *applied);
+
+/* One slice of the walk that expires feed entries and tombstones; returns where to go on, 0 at the end of the
+ * walk. */
+extern int64 paws_care_expire(int64 after);
+
+#endif

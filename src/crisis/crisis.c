@@ -1,0 +1,38 @@
+/*
+ * crisis/crisis.c - applying crisis operations inline.
+ */
+#include "postgres.h"
+
+#include "base/settings.h"
+#include "base/wake.h"
+#include "crisis/crisis.h"
+#include "utils/timestamp.h"
+
+#define SLICE 200
+
+PawsStore paws_crisis_store = {.schema = "paws_crisis", .lane = PAWS_LANE_CRISIS, .keys = PAWS_KEYS_CRISIS};
+
+void
+paws_crisis_apply(int slot, PawsChange *changes, int count)
+{
+	if (count == 0)
+		return;
+	paws_store_apply(&paws_crisis_store, changes, count, true);
+	/* one push is of one subject */
+	paws_wake_key_at_commit(slot, changes[0].subject_no);
+}
+
+int64
+paws_crisis_expire(int64 after)
+{
+	PawsExpiry expiries[SLICE];
+	TimestampTz silent_since = GetCurrentTimestamp() - (int64) paws_device_expiry * USECS_PER_MINUTE;
+	int count = paws_store_walk(&paws_crisis_store, after, silent_since, expiries, SLICE);
+
+	if (count == 0)
+		return 0;
+	for (int i = 0; i < count; i++)
+		expiries[i].cutoff = DT_NOBEGIN;
+	paws_store_expire(&paws_crisis_store, expiries, count);
+	return count < SLICE ? 0 : expiries[count - 1].subject_no;
+}

@@ -1,0 +1,26 @@
+/*
+ * crisis/crisis.h - the crisis lane. It reads paws_registry and paws_crisis and nothing else: no tier, no
+ * limit, no queue of the ordinary lane is on this path.
+ *
+ * All functions need SPI connected.
+ */
+#ifndef PAWS_CRISIS_H
+#define PAWS_CRISIS_H
+
+#include "postgres.h"
+#include "store/store.h"
+
+/* The lane's documents, feed and receipts. */
+extern PawsStore paws_crisis_store;
+
+/*
+ * Applies changes in the caller's own transaction: they are durable and visible when it commits, and waiters
+ * wake then. Fills in the answers of each change; one with a receipt already is marked as repeated.
+ */
+extern void paws_crisis_apply(int slot, PawsChange *changes, int count);
+
+/* One slice of the walk that drops tombstones; entries of the crisis feed never expire. Returns where to go
+ * on, 0 at the end. */
+extern int64 paws_crisis_expire(int64 after);
+
+#endif
