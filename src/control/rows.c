@@ -1,0 +1,78 @@
+/*
+ * control/rows.c - a tuplestore, filled column by column.
+ */
+#include "postgres.h"
+
+#include "control/rows.h"
+#include "guard/codes.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+void
+paws_rows_begin(PawsRows *rows, FunctionCallInfo fcinfo)
+{
+	InitMaterializedSRF(fcinfo, 0);
+	rows->result = (ReturnSetInfo *) fcinfo->resultinfo;
+	rows->next = 0;
+	if (rows->result->setDesc->natts > PAWS_ROW_COLUMNS_MAX)
+		elog(ERROR, "too many columns");
+}
+
+void
+paws_row_datum(PawsRows *rows, Datum value)
+{
+	rows->nulls[rows->next] = false;
+	rows->values[rows->next++] = value;
+}
+
+void
+paws_row_null(PawsRows *rows)
+{
+	rows->nulls[rows->next++] = true;
+}
+
+void
+paws_row_text(PawsRows *rows, const char *text)
+{
+	if (text)
+		paws_row_datum(rows, CStringGetTextDatum(text));
+	else
+		paws_row_null(rows);
+}
+
+void
+paws_row_label(PawsRows *rows, const char *label)
+{
+	if (label)
+		paws_row_datum(rows,
+					   paws_enum_datum(TupleDescAttr(rows->result->setDesc, rows->next)->atttypid, label));
+	else
+		paws_row_null(rows);
+}
+
+void
+paws_row_interval(PawsRows *rows, int64 microseconds)
+{
+	Interval *interval = palloc0(sizeof(Interval));
+
+	interval->time = microseconds;
+	paws_row_datum(rows, IntervalPGetDatum(interval));
+}
+
+void
+paws_row_timestamp(PawsRows *rows, TimestampTz time)
+{
+	if (time)
+		paws_row_datum(rows, TimestampTzGetDatum(time));
+	else
+		paws_row_null(rows);
+}
+
+void
+paws_row_end(PawsRows *rows)
+{
+	if (rows->next != rows->result->setDesc->natts)
+		elog(ERROR, "row has %d columns, not %d", rows->next, rows->result->setDesc->natts);
+	tuplestore_putvalues(rows->result->setResult, rows->result->setDesc, rows->values, rows->nulls);
+	rows->next = 0;
+}

@@ -1,0 +1,113 @@
+/*
+ * control/status.c - the state of the installation in a few rows that a person can read.
+ */
+#include "postgres.h"
+
+#include "base/database.h"
+#include "base/settings.h"
+#include "base/shmem.h"
+#include "base/spi.h"
+#include "base/worker.h"
+#include "commands/dbcommands.h"
+#include "control/rows.h"
+#include "miscadmin.h"
+#include "nodes/pg_list.h"
+#include "queue/admission.h"
+#include "queue/depth.h"
+#include "vault/root_key.h"
+#include "vault/vault.h"
+
+PG_FUNCTION_INFO_V1(paws_status);
+
+static void
+put(PawsRows *rows, const char *component, const char *state, const char *detail)
+{
+	paws_row_text(rows, component);
+	paws_row_text(rows, state);
+	paws_row_text(rows, detail);
+	paws_row_end(rows);
+}
+
+static void
+put_keys(PawsRows *rows)
+{
+	if (!paws_vault_ready())
+		put(rows, "keys", "none", paws_root_key_explain(paws_vault_problem()));
+	else
+		put(rows, "keys", "ready",
+			paws_vault_memory_locked()
+				? "locked in this process's memory"
+				: "not locked in memory; raise the limit on locked memory of the server");
+}
+
+static bool
+is_listed(void)
+{
+	const char *name = get_database_name(MyDatabaseId);
+	ListCell *cell;
+
+	foreach (cell, paws_settings_databases())
+		if (strcmp(lfirst(cell), name) == 0)
+			return true;
+	return false;
+}
+
+static void
+put_workers(PawsRows *rows)
+{
+	int schedulers = paws_worker_count(PAWS_WORKER_SCHEDULER, MyDatabaseId);
+	int pool = paws_worker_count(PAWS_WORKER_POOL, MyDatabaseId);
+
+	if (!is_listed())
+		put(rows, "workers", "off", "this database is not in paws_sync.databases");
+	else if (schedulers == 0 || pool < paws_pool_size)
+		put(rows, "workers", "starting",
+			psprintf("%d of %d pool workers; if it stays so, raise max_worker_processes", pool,
+					 paws_pool_size));
+	else
+		put(rows, "workers", "ready", psprintf("%d pool workers", pool));
+}
+
+static void
+put_queue(PawsRows *rows, int slot)
+{
+	int64 total = 0;
+
+	for (int level = PAWS_LEVEL_MIN; level <= PAWS_LEVEL_ORDINARY_MAX; level++)
+	{
+		PawsDepth depth;
+
+		paws_depth_read(slot, level, &depth);
+		total += depth.depth;
+	}
+	put(rows, "queue", paws_depth_counted(slot) ? "ready" : "counting",
+		psprintf(INT64_FORMAT " operations wait", total));
+}
+
+static void
+put_admission(PawsRows *rows, int slot)
+{
+	uint64 refused;
+	uint64 untracked;
+
+	paws_admission_counts(slot, &refused, &untracked);
+	put(rows, "admission", untracked ? "open" : "ready",
+		psprintf(UINT64_FORMAT " operations limited, " UINT64_FORMAT " let through for want of room in "
+							   "paws_sync.max_subjects_limited",
+				 refused, untracked));
+}
+
+Datum
+paws_status(PG_FUNCTION_ARGS)
+{
+	int slot = paws_database_slot();
+	PawsRows rows;
+
+	paws_rows_begin(&rows, fcinfo);
+	put(&rows, "library", "loaded", PAWS_SYNC_VERSION);
+	put_keys(&rows);
+	put_workers(&rows);
+	put_queue(&rows, slot);
+	put_admission(&rows, slot);
+	return (Datum) 0;
+}
