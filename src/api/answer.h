@@ -1,0 +1,33 @@
+/*
+ * api/answer.h - between the files that carry out a push.
+ */
+#ifndef PAWS_API_ANSWER_H
+#define PAWS_API_ANSWER_H
+
+#include "api/items.h"
+#include "datatype/timestamp.h"
+
+/* One push being carried out. SPI is connected. */
+typedef struct PawsPush
+{
+	int slot;
+	TimestampTz started_at;
+	PawsDevice device;
+	PawsItem *items;
+	int count;
+} PawsPush;
+
+/* Applies the crisis items, in the caller's transaction. Returns how many there were. */
+extern int paws_push_crisis_items(PawsPush *push);
+
+/* Answers duplicates and limits, and queues the rest. */
+extern void paws_push_ordinary_items(PawsPush *push);
+
+/* The same in a subtransaction with a bound on waiting for locks, so that nothing ordinary can harm the
+ * crisis items before it. */
+extern void paws_push_ordinary_items_guarded(PawsPush *push);
+
+/* Seals an item for its lane; palloc'd. NULL for a deletion. */
+extern bytea *paws_push_seal(const PawsPush *push, const PawsItem *item);
+
+#endif

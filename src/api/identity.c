@@ -1,0 +1,148 @@
+/*
+ * api/identity.c - subjects, devices, collections, entitlements.
+ */
+#include "postgres.h"
+
+#include "base/database.h"
+#include "base/errors.h"
+#include "base/spi.h"
+#include "care/care.h"
+#include "crisis/crisis.h"
+#include "fmgr.h"
+#include "guard/mint.h"
+#include "queue/policy.h"
+#include "registry/registry.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+#include "vault/vault.h"
+
+/* The longest reference of a user that is hashed. */
+#define REFERENCE_MAX 1024
+
+PG_FUNCTION_INFO_V1(paws_subject_for);
+PG_FUNCTION_INFO_V1(paws_register_device);
+PG_FUNCTION_INFO_V1(paws_revoke_device);
+PG_FUNCTION_INFO_V1(paws_define_collection);
+PG_FUNCTION_INFO_V1(paws_set_entitlement);
+PG_FUNCTION_INFO_V1(paws_check_subject);
+
+static text *
+text_argument(FunctionCallInfo fcinfo, int argument, const char *what)
+{
+	if (PG_ARGISNULL(argument))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be null", what)));
+	return PG_GETARG_TEXT_PP(argument);
+}
+
+/* Pure: the same reference gives the same subject, and nothing is written. */
+Datum
+paws_subject_for(PG_FUNCTION_ARGS)
+{
+	text *reference = text_argument(fcinfo, 0, "user_ref");
+	Size length = VARSIZE_ANY_EXHDR(reference);
+	uint8 id[PAWS_TOKEN_ID_BYTES];
+
+	if (length == 0 || length > REFERENCE_MAX)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("user_ref is empty or too long"),
+						errdetail("It must have 1 to %d bytes.", REFERENCE_MAX)));
+	paws_vault_subject_id(VARDATA_ANY(reference), length, id);
+	PG_RETURN_POINTER(paws_mint_token(PAWS_TOKEN_SUBJECT, id));
+}
+
+static PawsPlatform
+platform_argument(FunctionCallInfo fcinfo, int argument)
+{
+	text *name = text_argument(fcinfo, argument, "platform");
+	int code = VARSIZE_ANY_EXHDR(name) < NAMEDATALEN ? paws_platform_code(text_to_cstring(name)) : 0;
+
+	if (code == 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown platform"),
+						errhint("Use ios, android, web, desktop, wearable or server.")));
+	return (PawsPlatform) code;
+}
+
+/*
+ * Keys and counters of both lanes are made here, so that no push has to. Beyond the tier's number of devices
+ * a device is registered all the same, for the crisis lane alone.
+ */
+Datum
+paws_register_device(PG_FUNCTION_ARGS)
+{
+	const PawsToken *subject = paws_token_argument(fcinfo, 0, PAWS_TOKEN_SUBJECT);
+	PawsPlatform platform = platform_argument(fcinfo, 1);
+	PawsToken *device = paws_mint_random(PAWS_TOKEN_DEVICE, subject);
+	int64 subject_no;
+	bool crisis_only;
+
+	(void) paws_database_slot();
+	paws_spi_begin();
+	subject_no = paws_registry_ensure_subject(subject);
+	paws_store_ensure_counter(&paws_crisis_store, subject_no);
+	paws_store_ensure_counter(&paws_care_store, subject_no);
+	paws_vault_ensure_data_key(PAWS_KEYS_CRISIS, subject_no);
+	paws_vault_ensure_data_key(PAWS_KEYS_CARE, subject_no);
+	crisis_only =
+		paws_registry_count_devices(subject_no) >= paws_tier_policy(paws_care_tier(subject_no))->max_devices;
+	paws_registry_add_device(device, subject_no, platform, crisis_only);
+	paws_spi_end();
+	PG_RETURN_POINTER(device);
+}
+
+Datum
+paws_revoke_device(PG_FUNCTION_ARGS)
+{
+	const PawsToken *token = paws_token_argument(fcinfo, 0, PAWS_TOKEN_DEVICE);
+	PawsDevice device;
+	bool revoked;
+
+	(void) paws_database_slot();
+	paws_spi_begin();
+	paws_registry_device(token, &device);
+	revoked = paws_registry_revoke(device.device_no);
+	paws_spi_end();
+	PG_RETURN_BOOL(revoked);
+}
+
+Datum
+paws_define_collection(PG_FUNCTION_ARGS)
+{
+	text *name = text_argument(fcinfo, 0, "name");
+	text *on_conflict = text_argument(fcinfo, 2, "on_conflict");
+	int policy;
+
+	if (PG_ARGISNULL(1))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("class must not be null")));
+	policy =
+		VARSIZE_ANY_EXHDR(on_conflict) < NAMEDATALEN ? paws_conflict_code(text_to_cstring(on_conflict)) : 0;
+	if (policy == 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown conflict policy"),
+						errhint("Use server_order, branch or append.")));
+	paws_spi_begin();
+	paws_registry_define(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name),
+						 paws_class_from_datum(PG_GETARG_DATUM(1)), (PawsConflictPolicy) policy);
+	paws_spi_end();
+	PG_RETURN_VOID();
+}
+
+Datum
+paws_set_entitlement(PG_FUNCTION_ARGS)
+{
+	const PawsToken *subject = paws_token_argument(fcinfo, 0, PAWS_TOKEN_SUBJECT);
+	TimestampTz until = PG_ARGISNULL(2) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(2);
+
+	if (PG_ARGISNULL(1))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("tier must not be null")));
+	(void) paws_database_slot();
+	paws_spi_begin();
+	paws_care_set_entitlement(paws_registry_ensure_subject(subject), paws_tier_from_datum(PG_GETARG_DATUM(1)),
+							  until);
+	paws_spi_end();
+	PG_RETURN_VOID();
+}
+
+/* For functions in SQL: the check at the door. */
+Datum
+paws_check_subject(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_POINTER(paws_token_argument(fcinfo, 0, PAWS_TOKEN_SUBJECT));
+}

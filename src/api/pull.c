@@ -1,0 +1,284 @@
+/*
+ * api/pull.c - pull, pull_wait and ack: the crisis lane first, then the ordinary one.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "api/cursor.h"
+#include "base/database.h"
+#include "base/errors.h"
+#include "base/settings.h"
+#include "base/spi.h"
+#include "base/wake.h"
+#include "care/care.h"
+#include "control/rows.h"
+#include "crisis/crisis.h"
+#include "guard/mint.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/latch.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+#include "vault/vault.h"
+
+#define CHANGES_MAX 10000
+#define BYTES_MAX   (64 * 1024 * 1024)
+
+/* On a standby nobody wakes us: commits happen elsewhere. */
+#define STANDBY_POLL_MS 50
+
+PG_FUNCTION_INFO_V1(paws_pull);
+PG_FUNCTION_INFO_V1(paws_pull_wait);
+PG_FUNCTION_INFO_V1(paws_ack);
+
+typedef struct Pull
+{
+	PawsDevice device;
+	PawsCursor cursor;
+	PawsLane lane; /* being read */
+	int changes;
+	int bytes;
+	PawsRows rows;
+	MemoryContext row_context;
+} Pull;
+
+static const char *
+kind_name(PawsPageKind kind)
+{
+	switch (kind)
+	{
+		case PAWS_PAGE_CHANGE:
+			return "change";
+		case PAWS_PAGE_RECEIPT:
+			return "receipt";
+		case PAWS_PAGE_RESET:
+			return "reset";
+	}
+	return NULL;
+}
+
+/* Collection and all that is about one document. */
+static void
+put_document(PawsRows *rows, const PawsPageRow *row)
+{
+	const PawsCollection *collection = paws_registry_collection_no(row->entry.collection);
+
+	paws_row_text(rows, collection ? collection->name : NULL);
+	paws_row_datum(rows, UUIDPGetDatum(&row->entry.doc_id));
+	paws_row_datum(rows, Int64GetDatum(row->entry.revision));
+	paws_row_datum(rows, BoolGetDatum(row->entry.deleted));
+	if (row->payload)
+		paws_row_datum(rows, PointerGetDatum(row->payload));
+	else
+		paws_row_null(rows);
+	paws_row_datum(rows, UUIDPGetDatum(&row->entry.op_id));
+	paws_row_label(rows, paws_outcome_name(row->entry.outcome));
+	paws_row_text(rows, paws_reason_name(row->entry.reason));
+	paws_row_timestamp(rows, row->entry.finished_at);
+}
+
+static void
+put_reset(PawsRows *rows, const char *code)
+{
+	for (int i = 0; i < 7; i++)
+		paws_row_null(rows);
+	paws_row_text(rows, code);
+	paws_row_null(rows);
+}
+
+/* Each row carries the cursor to store once the row is processed. */
+static void
+put_row(void *context, const PawsPageRow *row)
+{
+	Pull *pull = context;
+	PawsCursor cursor = pull->cursor;
+	MemoryContext old = MemoryContextSwitchTo(pull->row_context);
+
+	if (pull->lane == PAWS_LANE_CRISIS)
+		cursor.crisis = row->after;
+	else
+		cursor.ordinary = row->after;
+	paws_row_datum(&pull->rows, paws_cursor_datum(&cursor));
+	paws_row_text(&pull->rows, paws_lane_name(pull->lane));
+	paws_row_text(&pull->rows, kind_name(row->kind));
+	if (row->kind == PAWS_PAGE_RESET)
+		put_reset(&pull->rows, row->code);
+	else
+		put_document(&pull->rows, row);
+	paws_row_end(&pull->rows);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(pull->row_context);
+}
+
+/* True if there was anything. */
+static bool
+read_page(Pull *pull)
+{
+	PawsPageBudget budget = {.changes = pull->changes, .bytes = pull->bytes};
+
+	paws_spi_begin();
+	pull->lane = PAWS_LANE_CRISIS;
+	paws_page_read(&paws_crisis_store, &pull->device, &pull->cursor.crisis, &budget, put_row, pull);
+	if (!budget.any || (budget.changes > 0 && budget.bytes > 0))
+	{
+		pull->lane = PAWS_LANE_ORDINARY;
+		paws_page_read(&paws_care_store, &pull->device, &pull->cursor.ordinary, &budget, put_row, pull);
+	}
+	paws_spi_end();
+	return budget.any;
+}
+
+static int
+bounded_argument(FunctionCallInfo fcinfo, int argument, int max, const char *what)
+{
+	int value;
+
+	if (PG_ARGISNULL(argument))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be null", what)));
+	value = PG_GETARG_INT32(argument);
+	if (value < 1 || value > max)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s is out of range", what),
+						errdetail("It must be between 1 and %d.", max)));
+	return value;
+}
+
+static void
+find_device(const PawsToken *token, PawsDevice *device)
+{
+	paws_spi_begin();
+	paws_registry_device(token, device);
+	paws_spi_end();
+	if (device->revoked)
+		ereport(ERROR, (errcode(PAWS_ERRCODE_DEVICE_REVOKED), errmsg("device is revoked"),
+						errhint("Register the installation as a new device.")));
+}
+
+static void
+begin_pull(Pull *pull, FunctionCallInfo fcinfo, int limits_at)
+{
+	const PawsToken *token = paws_token_argument(fcinfo, 0, PAWS_TOKEN_DEVICE);
+
+	memset(pull, 0, sizeof(*pull));
+	pull->changes = bounded_argument(fcinfo, limits_at, CHANGES_MAX, "max_changes");
+	pull->bytes = bounded_argument(fcinfo, limits_at + 1, BYTES_MAX, "max_bytes");
+	if (!PG_ARGISNULL(1))
+		paws_cursor_from_datum(PG_GETARG_DATUM(1), &pull->cursor);
+	paws_vault_require();
+	(void) paws_database_slot();
+	find_device(token, &pull->device);
+	paws_rows_begin(&pull->rows, fcinfo);
+	pull->row_context = AllocSetContextCreate(CurrentMemoryContext, "paws_sync row", ALLOCSET_DEFAULT_SIZES);
+}
+
+Datum
+paws_pull(PG_FUNCTION_ARGS)
+{
+	Pull pull;
+
+	begin_pull(&pull, fcinfo, 2);
+	(void) read_page(&pull);
+	return (Datum) 0;
+}
+
+/* In milliseconds, at most paws_sync.max_wait_with_snapshot: the caller's snapshot holds back vacuum for that
+ * long. */
+static long
+wait_argument(FunctionCallInfo fcinfo, int argument)
+{
+	Interval *interval;
+	double ms;
+
+	if (PG_ARGISNULL(argument))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("timeout must not be null")));
+	interval = PG_GETARG_INTERVAL_P(argument);
+	ms = (double) interval->time / 1000.0 +
+		 (interval->day + interval->month * 30.0) * (double) SECS_PER_DAY * 1000.0;
+	if (ms < 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("timeout is negative")));
+	return (long) Min(ms, (double) paws_max_wait_with_snapshot);
+}
+
+/* The latch is reset before each look, so what is committed after the look sets it again. */
+static void
+wait_for_page(Pull *pull, long timeout)
+{
+	TimestampTz deadline = GetCurrentTimestamp() + timeout * 1000;
+
+	for (;;)
+	{
+		long left;
+
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+		if (read_page(pull))
+			return;
+		left = (long) ((deadline - GetCurrentTimestamp() + 999) / 1000);
+		if (left <= 0)
+			return;
+		if (RecoveryInProgress())
+			left = Min(left, STANDBY_POLL_MS);
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, left, PG_WAIT_EXTENSION);
+	}
+}
+
+Datum
+paws_pull_wait(PG_FUNCTION_ARGS)
+{
+	long timeout = wait_argument(fcinfo, 2);
+	Pull pull;
+
+	if (IsolationUsesXactSnapshot())
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+			 errmsg("pull_wait needs transaction isolation level read committed"),
+			 errhint(
+				 "In a transaction with one snapshot nothing new can appear; use READ COMMITTED, or pull.")));
+	begin_pull(&pull, fcinfo, 3);
+	paws_wake_key_watch(paws_database_slot(), pull.device.subject_no);
+	PG_TRY()
+		;
+		{
+			wait_for_page(&pull, timeout);
+		}
+		PG_FINALLY();
+		{
+			paws_wake_key_unwatch();
+		}
+	PG_END_TRY();
+	return (Datum) 0;
+}
+
+/* A cursor in the middle of a seed acknowledges nothing: the device does not have all documents yet. */
+static void
+acknowledge(PawsStore *store, const PawsDevice *device, const PawsLaneCursor *cursor)
+{
+	PawsBounds bounds;
+
+	if (cursor->mode != PAWS_CURSOR_FEED || !paws_store_bounds(store, device->subject_no, &bounds))
+		return;
+	if (cursor->epoch != bounds.epoch || cursor->position < 0 || cursor->position > bounds.last)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("cursor is not of this history"),
+						errhint("Pull with the cursor; the answer says where to begin anew.")));
+	paws_store_acknowledge(store, device->device_no, cursor->position);
+}
+
+Datum
+paws_ack(PG_FUNCTION_ARGS)
+{
+	const PawsToken *token = paws_token_argument(fcinfo, 0, PAWS_TOKEN_DEVICE);
+	PawsDevice device;
+	PawsCursor cursor;
+
+	if (PG_ARGISNULL(1))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("cursor must not be null")));
+	paws_cursor_from_datum(PG_GETARG_DATUM(1), &cursor);
+	(void) paws_database_slot();
+	find_device(token, &device);
+	paws_spi_begin();
+	acknowledge(&paws_crisis_store, &device, &cursor.crisis);
+	acknowledge(&paws_care_store, &device, &cursor.ordinary);
+	paws_spi_end();
+	PG_RETURN_VOID();
+}

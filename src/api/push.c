@@ -1,0 +1,258 @@
+/*
+ * api/push.c - push and push_many: read, sort out, crisis first, then the rest.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "api/answer.h"
+#include "base/database.h"
+#include "base/errors.h"
+#include "base/settings.h"
+#include "base/spi.h"
+#include "control/latency.h"
+#include "control/rows.h"
+#include "crisis/crisis.h"
+#include "guard/mint.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+#include "vault/vault.h"
+
+/* What crisis is owed, in every tier; the matrix says the same and cannot be changed. */
+#define CRISIS_TARGET_MS 200
+
+PG_FUNCTION_INFO_V1(paws_push);
+PG_FUNCTION_INFO_V1(paws_push_many);
+
+bytea *
+paws_push_seal(const PawsPush *push, const PawsItem *item)
+{
+	PawsEnvelopeContext context = {
+		.purpose = PAWS_PURPOSE_PAYLOAD,
+		.collection = item->collection,
+		.subject = push->device.subject.id,
+		.doc_id = item->doc_id.data,
+		.op_id = item->op_id.data,
+		.base_revision = (uint64_t) item->base_revision,
+		.operation = item->deleted ? 1 : 0,
+	};
+	bool crisis = paws_class_lane(item->klass) == PAWS_LANE_CRISIS;
+
+	if (item->deleted)
+		return NULL;
+	return paws_vault_seal(crisis ? PAWS_KEYS_CRISIS : PAWS_KEYS_CARE, push->device.subject_no, &context,
+						   item->payload, item->payload_length);
+}
+
+/* Collection, class and lane of each item; what the registry does not know is rejected. */
+static void
+resolve_collections(PawsPush *push)
+{
+	for (int i = 0; i < push->count; i++)
+	{
+		PawsItem *item = &push->items[i];
+		const PawsCollection *collection;
+
+		if (item->outcome)
+			continue;
+		collection = paws_registry_collection(item->collection_name, item->collection_length);
+		if (collection == NULL)
+		{
+			paws_item_reject(item, PAWS_REASON_UNKNOWN_COLLECTION);
+			continue;
+		}
+		item->collection = collection->no;
+		item->klass = collection->klass;
+		item->on_conflict = collection->on_conflict;
+	}
+}
+
+static int
+compare_op_ids(const void *a, const void *b)
+{
+	const PawsItem *x = *(PawsItem *const *) a;
+	const PawsItem *y = *(PawsItem *const *) b;
+	int order = memcmp(&x->op_id, &y->op_id, UUID_LEN);
+
+	/* the items are in one array, so their addresses tell which came first */
+	return order ? order : (x > y) - (x < y);
+}
+
+/* The second and later uses of an op_id in one call. */
+static void
+reject_repeats_in_call(PawsPush *push)
+{
+	PawsItem **sorted = palloc(Max(push->count, 1) * sizeof(PawsItem *));
+	int n = 0;
+
+	for (int i = 0; i < push->count; i++)
+		if (push->items[i].outcome == 0)
+			sorted[n++] = &push->items[i];
+	qsort(sorted, n, sizeof(PawsItem *), compare_op_ids);
+	for (int i = 1; i < n; i++)
+		if (memcmp(&sorted[i - 1]->op_id, &sorted[i]->op_id, UUID_LEN) == 0)
+			paws_item_reject(sorted[i], PAWS_REASON_DUPLICATE_IN_CALL);
+}
+
+static void
+to_change(const PawsPush *push, const PawsItem *item, PawsChange *change)
+{
+	memset(change, 0, sizeof(*change));
+	change->device_no = push->device.device_no;
+	change->subject_no = push->device.subject_no;
+	change->op_id = item->op_id;
+	change->doc_id = item->doc_id;
+	change->collection = item->collection;
+	change->on_conflict = item->on_conflict;
+	change->base_revision = item->base_revision;
+	change->deleted = item->deleted;
+	change->envelope = paws_push_seal(push, item);
+}
+
+/* The receipt is there at once, so it is told at once. */
+static void
+answer_crisis(PawsPush *push, PawsItem *item, const PawsChange *change)
+{
+	item->outcome = change->repeated ? PAWS_OUTCOME_DUPLICATE : PAWS_OUTCOME_ACCEPTED;
+	item->receipt = change->outcome;
+	item->reason = change->reason;
+	item->revision = change->revision;
+	item->level = item->klass == PAWS_CLASS_EMERGENCY ? PAWS_LEVEL_MAX : PAWS_LEVEL_MAX - 1;
+	if (!change->repeated)
+		paws_latency_at_commit(push->slot, item->klass, PAWS_TIER_ALL, push->started_at, CRISIS_TARGET_MS);
+}
+
+int
+paws_push_crisis_items(PawsPush *push)
+{
+	PawsChange *changes = palloc(Max(push->count, 1) * sizeof(PawsChange));
+	PawsItem **items = palloc(Max(push->count, 1) * sizeof(PawsItem *));
+	int n = 0;
+
+	for (int i = 0; i < push->count; i++)
+	{
+		PawsItem *item = &push->items[i];
+
+		if (item->outcome || paws_class_lane(item->klass) != PAWS_LANE_CRISIS)
+			continue;
+		if (item->payload_length > (Size) paws_crisis_max_payload * 1024)
+		{
+			paws_item_reject(item, PAWS_REASON_TOO_LARGE);
+			continue;
+		}
+		to_change(push, item, &changes[n]);
+		items[n++] = item;
+	}
+	paws_crisis_apply(push->slot, changes, n);
+	for (int i = 0; i < n; i++)
+		answer_crisis(push, items[i], &changes[i]);
+	return n;
+}
+
+/* A revoked device, and one beyond its tier's number of devices, is served in the crisis lane alone. */
+static void
+refuse_ordinary(PawsPush *push, PawsReason reason)
+{
+	for (int i = 0; i < push->count; i++)
+		if (push->items[i].outcome == 0 && paws_class_lane(push->items[i].klass) == PAWS_LANE_ORDINARY)
+			paws_item_reject(&push->items[i], reason);
+}
+
+static void
+carry_out(PawsPush *push, const PawsToken *device)
+{
+	paws_spi_begin();
+	paws_registry_device(device, &push->device);
+	resolve_collections(push);
+	reject_repeats_in_call(push);
+	if (push->device.revoked)
+		refuse_ordinary(push, PAWS_REASON_DEVICE_REVOKED);
+	else if (push->device.crisis_only)
+		refuse_ordinary(push, PAWS_REASON_CRISIS_ONLY);
+	if (paws_push_crisis_items(push) > 0)
+		paws_push_ordinary_items_guarded(push);
+	else
+		paws_push_ordinary_items(push);
+	paws_spi_end();
+}
+
+static void
+return_answers(FunctionCallInfo fcinfo, const PawsPush *push)
+{
+	PawsRows rows;
+
+	paws_rows_begin(&rows, fcinfo);
+	for (int i = 0; i < push->count; i++)
+	{
+		PawsItem *item = &push->items[i];
+
+		if (item->has_op_id)
+			paws_row_datum(&rows, UUIDPGetDatum(&item->op_id));
+		else
+			paws_row_null(&rows);
+		paws_row_label(&rows, paws_outcome_name(item->outcome));
+		if (item->revision > 0)
+			paws_row_datum(&rows, Int64GetDatum(item->revision));
+		else
+			paws_row_null(&rows);
+		if (item->level > 0)
+			paws_row_datum(&rows, Int16GetDatum(item->level));
+		else
+			paws_row_null(&rows);
+		if (item->retry_after > 0)
+			paws_row_interval(&rows, item->retry_after);
+		else
+			paws_row_null(&rows);
+		paws_row_text(&rows, paws_reason_name(item->reason));
+		paws_row_label(&rows, item->receipt ? paws_outcome_name(item->receipt) : NULL);
+		paws_row_datum(&rows, Int32GetDatum(i + 1));
+		paws_row_end(&rows);
+	}
+}
+
+static void
+refuse_null(FunctionCallInfo fcinfo, int argument)
+{
+	if (PG_ARGISNULL(argument))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("operations must not be null"),
+						errhint("Pass an empty array to push nothing.")));
+}
+
+Datum
+paws_push(PG_FUNCTION_ARGS)
+{
+	const PawsToken *device = paws_token_argument(fcinfo, 0, PAWS_TOKEN_DEVICE);
+	PawsPush push = {.started_at = GetCurrentTimestamp()};
+
+	refuse_null(fcinfo, 1);
+	paws_vault_require();
+	push.slot = paws_database_slot();
+	push.items = paws_items_from_json(PG_GETARG_JSONB_P(1), &push.count);
+	carry_out(&push, device);
+	return_answers(fcinfo, &push);
+	return (Datum) 0;
+}
+
+Datum
+paws_push_many(PG_FUNCTION_ARGS)
+{
+	const PawsToken *device = paws_token_argument(fcinfo, 0, PAWS_TOKEN_DEVICE);
+	PawsPush push = {.started_at = GetCurrentTimestamp()};
+	PawsItemColumns columns;
+
+	for (int i = 1; i <= 5; i++)
+		refuse_null(fcinfo, i);
+	paws_vault_require();
+	push.slot = paws_database_slot();
+	columns = (PawsItemColumns){
+		.op_ids = PG_GETARG_ARRAYTYPE_P(1),
+		.collections = PG_GETARG_ARRAYTYPE_P(2),
+		.doc_ids = PG_GETARG_ARRAYTYPE_P(3),
+		.base_revisions = PG_GETARG_ARRAYTYPE_P(4),
+		.payloads = PG_GETARG_ARRAYTYPE_P(5),
+		.deleted = PG_ARGISNULL(6) ? NULL : PG_GETARG_ARRAYTYPE_P(6),
+	};
+	push.items = paws_items_from_columns(&columns, &push.count);
+	carry_out(&push, device);
+	return_answers(fcinfo, &push);
+	return (Datum) 0;
+}

@@ -1,0 +1,233 @@
+/*
+ * api/push_ordinary.c - the ordinary items of a push: sizes, duplicates, limits, the queue.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "api/answer.h"
+#include "base/spi.h"
+#include "care/care.h"
+#include "guard/codes.h"
+#include "queue/admission.h"
+#include "queue/policy.h"
+#include "queue/queue.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+
+/* How long ordinary items may wait for a lock when crisis items in the same transaction wait for their
+ * commit. */
+#define GUARDED_LOCK_TIMEOUT "50ms"
+#define RETRY_WHEN_BUSY_US   1000000
+
+/* The ordinary items that are still open, in order. */
+typedef struct OpenItems
+{
+	PawsItem **items;
+	int count;
+} OpenItems;
+
+static void
+collect_open(PawsPush *push, OpenItems *open)
+{
+	int n = 0;
+
+	open->items = palloc(Max(push->count, 1) * sizeof(PawsItem *));
+	for (int i = 0; i < push->count; i++)
+		if (push->items[i].outcome == 0 && paws_class_lane(push->items[i].klass) == PAWS_LANE_ORDINARY)
+			open->items[n++] = &push->items[i];
+	open->count = n;
+}
+
+/* Drops what has an answer by now. */
+static void
+keep_open(OpenItems *open)
+{
+	int n = 0;
+
+	for (int i = 0; i < open->count; i++)
+		if (open->items[i]->outcome == 0)
+			open->items[n++] = open->items[i];
+	open->count = n;
+}
+
+static void
+reject_too_large(OpenItems *open, const PawsTierPolicy *limits)
+{
+	for (int i = 0; i < open->count; i++)
+		if (open->items[i]->payload_length > (Size) limits->max_payload)
+			paws_item_reject(open->items[i], PAWS_REASON_TOO_LARGE);
+	keep_open(open);
+}
+
+/* What has a receipt is told it; what waits in the queue is known, but not finished. Neither costs the
+ * subject anything. */
+static void
+answer_duplicates(PawsPush *push, OpenItems *open)
+{
+	PawsReceipt *receipts = palloc0(Max(open->count, 1) * sizeof(PawsReceipt));
+	pg_uuid_t *doc_ids = palloc(Max(open->count, 1) * sizeof(pg_uuid_t));
+	pg_uuid_t *op_ids = palloc(Max(open->count, 1) * sizeof(pg_uuid_t));
+	bool *waiting = palloc(Max(open->count, 1) * sizeof(bool));
+
+	for (int i = 0; i < open->count; i++)
+	{
+		receipts[i].op_id = op_ids[i] = open->items[i]->op_id;
+		doc_ids[i] = open->items[i]->doc_id;
+	}
+	/* in this order: an operation that is applied in between is found by one or the other look */
+	paws_queue_find(push->device.subject_no, doc_ids, op_ids, open->count, waiting);
+	paws_store_receipts(&paws_care_store, push->device.device_no, receipts, open->count);
+	for (int i = 0; i < open->count; i++)
+	{
+		PawsItem *item = open->items[i];
+
+		if (receipts[i].outcome == 0 && !waiting[i])
+			continue;
+		item->outcome = PAWS_OUTCOME_DUPLICATE;
+		item->receipt = receipts[i].outcome;
+		item->reason = receipts[i].reason;
+		item->revision = receipts[i].revision;
+	}
+	keep_open(open);
+}
+
+static void
+ask_admission(PawsPush *push, OpenItems *open, const PawsTierPolicy *limits)
+{
+	int64 *sizes = palloc(Max(open->count, 1) * sizeof(int64));
+	bool *admitted = palloc(Max(open->count, 1) * sizeof(bool));
+	int64 *retry_after = palloc(Max(open->count, 1) * sizeof(int64));
+
+	for (int i = 0; i < open->count; i++)
+		sizes[i] = (int64) open->items[i]->payload_length;
+	paws_admission_ask(push->slot, push->device.subject_no, limits, sizes, open->count, admitted,
+					   retry_after);
+	for (int i = 0; i < open->count; i++)
+	{
+		if (admitted[i])
+			continue;
+		open->items[i]->outcome = PAWS_OUTCOME_LIMITED;
+		open->items[i]->reason = PAWS_REASON_RATE;
+		open->items[i]->retry_after = retry_after[i];
+	}
+	keep_open(open);
+}
+
+static void
+to_operation(const PawsPush *push, PawsItem *item, PawsTier tier, PawsOperation *operation)
+{
+	const PawsPolicy *policy = paws_policy(item->klass, tier);
+
+	memset(operation, 0, sizeof(*operation));
+	operation->level = item->level = policy->level;
+	operation->target_ms = policy->target_ms;
+	operation->klass = item->klass;
+	operation->tier = tier;
+	operation->subject_no = push->device.subject_no;
+	operation->device_no = push->device.device_no;
+	operation->collection = item->collection;
+	operation->op_id = item->op_id;
+	operation->doc_id = item->doc_id;
+	operation->base_revision = item->base_revision;
+	operation->deleted = item->deleted;
+	operation->enqueued_at = push->started_at;
+	operation->envelope = paws_push_seal(push, item);
+}
+
+static void
+enqueue(PawsPush *push, OpenItems *open, PawsTier tier)
+{
+	PawsOperation *operations = palloc(Max(open->count, 1) * sizeof(PawsOperation));
+
+	for (int i = 0; i < open->count; i++)
+		to_operation(push, open->items[i], tier, &operations[i]);
+	paws_queue_put(push->slot, operations, open->count);
+	for (int i = 0; i < open->count; i++)
+		open->items[i]->outcome = operations[i].id ? PAWS_OUTCOME_ACCEPTED : PAWS_OUTCOME_DUPLICATE;
+}
+
+void
+paws_push_ordinary_items(PawsPush *push)
+{
+	OpenItems open;
+	PawsTier tier;
+	const PawsTierPolicy *limits;
+
+	collect_open(push, &open);
+	if (open.count == 0)
+		return;
+	tier = paws_care_tier(push->device.subject_no);
+	limits = paws_tier_policy(tier);
+	reject_too_large(&open, limits);
+	answer_duplicates(push, &open);
+	ask_admission(push, &open, limits);
+	enqueue(push, &open, tier);
+}
+
+/* What could not be asked in time, or failed, is answered as busy; the device tries it again. */
+static void
+answer_busy(OpenItems *open)
+{
+	for (int i = 0; i < open->count; i++)
+	{
+		PawsItem *item = open->items[i];
+
+		item->outcome = PAWS_OUTCOME_LIMITED;
+		item->reason = PAWS_REASON_BUSY;
+		item->retry_after = RETRY_WHEN_BUSY_US;
+		item->revision = 0;
+		item->level = 0;
+		item->receipt = 0;
+	}
+}
+
+static void
+run_with_lock_timeout(PawsPush *push)
+{
+	int nest = NewGUCNestLevel();
+
+	(void) set_config_option("lock_timeout", GUARDED_LOCK_TIMEOUT, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	paws_push_ordinary_items(push);
+	AtEOXact_GUC(true, nest);
+}
+
+/* An answer given in a subtransaction that then fails was about state that is gone; so all items that were
+ * open before are answered anew. */
+void
+paws_push_ordinary_items_guarded(PawsPush *push)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	OpenItems open;
+
+	collect_open(push, &open);
+	if (open.count == 0)
+		return;
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY()
+		;
+		{
+			run_with_lock_timeout(push);
+			ReleaseCurrentSubTransaction();
+			MemoryContextSwitchTo(context);
+			CurrentResourceOwner = owner;
+		}
+		PG_CATCH();
+		{
+			ErrorData *error;
+
+			MemoryContextSwitchTo(context);
+			error = CopyErrorData();
+			FlushErrorState();
+			RollbackAndReleaseCurrentSubTransaction();
+			MemoryContextSwitchTo(context);
+			CurrentResourceOwner = owner;
+			if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+				ReThrowError(error);
+			answer_busy(&open);
+		}
+	PG_END_TRY();
+}

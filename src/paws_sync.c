@@ -1,0 +1,51 @@
+/*
+ * paws_sync.c - module magic and the list of what is set up when the library is loaded.
+ *
+ * Loading never fails, for pg_upgrade loads libraries: without preloading there is no shared memory and the
+ * functions that need it say so.
+ */
+#include "postgres.h"
+
+#include "base/database.h"
+#include "base/settings.h"
+#include "base/shmem.h"
+#include "base/wake.h"
+#include "base/withdraw.h"
+#include "base/worker.h"
+#include "control/latency.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "queue/admission.h"
+#include "queue/depth.h"
+#include "queue/queue.h"
+#include "vault/vault.h"
+#include "workers/workers.h"
+
+PG_MODULE_MAGIC;
+
+extern PGDLLEXPORT void _PG_init(void);
+
+void
+_PG_init(void)
+{
+	bool preloading = process_shared_preload_libraries_in_progress;
+
+	paws_settings_init(preloading);
+	if (!preloading)
+		return;
+
+	paws_database_init();
+	paws_wake_init();
+	paws_worker_init();
+	paws_queue_init();
+	paws_depth_init();
+	paws_admission_init();
+	paws_latency_init();
+	paws_shmem_install();
+	paws_withdraw_init();
+	if (IsBinaryUpgrade)
+		return;
+
+	paws_vault_init();
+	paws_worker_register_launcher(PAWS_LAUNCHER_ENTRY);
+}

@@ -1,0 +1,121 @@
+/*
+ * workers/launcher.c - one for the server: a scheduler for each listed database that exists, none for any
+ * other.
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "base/database.h"
+#include "base/settings.h"
+#include "base/worker.h"
+#include "catalog/pg_database.h"
+#include "nodes/pg_list.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "workers/workers.h"
+
+#define TURN_MS 1000
+
+static bool
+is_listed(List *names, const char *name)
+{
+	ListCell *cell;
+
+	foreach (cell, names)
+		if (strcmp(lfirst(cell), name) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * The oids of the listed databases that exist, take connections and are not withdrawn; in the turn's memory.
+ * pg_database is read by a sequential scan, as the autovacuum launcher does: a process without a database has
+ * no other way before the relation cache's file exists.
+ */
+static List *
+wanted_databases(void)
+{
+	MemoryContext turn = CurrentMemoryContext;
+	List *names = paws_settings_databases();
+	List *wanted = NIL;
+	Relation relation;
+	TableScanDesc scan;
+	HeapTuple tuple;
+
+	StartTransactionCommand();
+	(void) GetTransactionSnapshot();
+	relation = table_open(DatabaseRelationId, AccessShareLock);
+	scan = table_beginscan_catalog(relation, 0, NULL);
+	while ((tuple = heap_getnext(scan, ForwardScanDirection)) != NULL)
+	{
+		Form_pg_database database = (Form_pg_database) GETSTRUCT(tuple);
+		MemoryContext old;
+
+		if (!database->datallowconn || !is_listed(names, NameStr(database->datname)) ||
+			paws_database_withdrawn(database->oid))
+			continue;
+		old = MemoryContextSwitchTo(turn);
+		wanted = lappend_oid(wanted, database->oid);
+		MemoryContextSwitchTo(old);
+	}
+	table_endscan(scan);
+	table_close(relation, AccessShareLock);
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(turn);
+	return wanted;
+}
+
+/* Workers of a database that is not wanted leave; so does a pool whose scheduler went and will not come back.
+ */
+static void
+stop_unwanted(List *wanted)
+{
+	for (int i = 0; i < paws_worker_slots(); i++)
+	{
+		PawsWorkerSlot slot;
+
+		if (!paws_worker_read(i, &slot) || slot.kind == PAWS_WORKER_LAUNCHER ||
+			list_member_oid(wanted, slot.database))
+			continue;
+		paws_worker_stop(PAWS_WORKER_SCHEDULER, slot.database, 0);
+		paws_worker_stop(PAWS_WORKER_POOL, slot.database, 0);
+	}
+}
+
+static long
+turn(void)
+{
+	List *wanted = wanted_databases();
+	ListCell *cell;
+	static bool complained = false;
+
+	stop_unwanted(wanted);
+	foreach (cell, wanted)
+	{
+		if (paws_worker_count(PAWS_WORKER_SCHEDULER, lfirst_oid(cell)) > 0)
+			continue;
+		if (!paws_worker_start(PAWS_WORKER_SCHEDULER, PAWS_SCHEDULER_ENTRY, lfirst_oid(cell)))
+		{
+			if (!complained)
+				ereport(WARNING,
+						(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED), errmsg("could not start a scheduler"),
+						 errhint("Raise \"max_worker_processes\".")));
+			complained = true;
+			break;
+		}
+		complained = false;
+	}
+	return TURN_MS;
+}
+
+void
+paws_launcher_main(Datum main_arg)
+{
+	static const PawsWorkerMain launcher = {PAWS_WORKER_LAUNCHER, PAWS_LAUNCHER_ENTRY, turn, NULL};
+
+	paws_worker_run(&launcher, main_arg);
+}

@@ -1,0 +1,357 @@
+/*
+ * workers/pool.c - claims a batch, applies it, finishes it; one by one when a batch fails.
+ *
+ * In steady flow one transaction applies a batch and chooses the next; only the first batch after a pause
+ * takes two.
+ */
+#include "postgres.h"
+
+#include "base/database.h"
+#include "base/settings.h"
+#include "base/spi.h"
+#include "base/wake.h"
+#include "base/worker.h"
+#include "care/care.h"
+#include "control/latency.h"
+#include "miscadmin.h"
+#include "queue/depth.h"
+#include "queue/queue.h"
+#include "storage/latch.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+#include "vault/vault.h"
+#include "workers/workers.h"
+
+/* After a failure that is not the operation's own fault, or when another worker is ahead of us on a subject.
+ */
+#define BREATHER_MS         100
+#define CONTENDED_MS        1
+#define CONTENDED_SHIFT_MAX 6
+#define BACKOFF_MS          100
+#define BACKOFF_SHIFT_MAX   9
+
+/* What this worker holds: recorded in its inflight row and in shared memory. */
+static PawsClaim *claim = NULL;
+static uint64 choices = 0;
+static double us_per_operation = 100;
+static int fruitless = 0; /* batches in a row that came to nothing */
+static int asleep_slot = -1;
+
+/* As many as should fit the time of a batch, by what the last ones took. */
+static int
+batch_limit(void)
+{
+	int fits = (int) ((double) paws_batch_time * 1000.0 / us_per_operation);
+
+	return Max(1, Min(fits, Min(paws_batch_size, PAWS_BATCH_MAX)));
+}
+
+/* Every so often a claim goes to the most overdue work, whatever its level: that bounds every wait. */
+static void
+choose(int slot)
+{
+	bool overdue = ++choices % Max(100 / paws_guaranteed_share, 1) == 0;
+	int limit = batch_limit();
+
+	(void) paws_wake_take(slot, PAWS_WAKE_POOL);
+	paws_queue_choose(slot, paws_worker_index(), limit, overdue, claim);
+	/* a full claim: there may be more than one worker's share */
+	if (claim->count == limit)
+		paws_wake_now(slot, PAWS_WAKE_POOL);
+}
+
+static void
+drop_claim(void)
+{
+	paws_queue_release(paws_worker_index());
+	claim->count = 0;
+}
+
+/* What a batch did, for what is told after its commit. */
+typedef struct Applied
+{
+	int slot;
+	int count;
+	int done;
+	PawsOperation *operations;
+	PawsApplied *applied;
+} Applied;
+
+static void
+finish(Applied *batch)
+{
+	PawsOperation *done = palloc(Max(batch->count, 1) * sizeof(PawsOperation));
+	int n = 0;
+
+	for (int i = 0; i < batch->count; i++)
+		if (batch->applied[i] == PAWS_APPLIED_DONE)
+			done[n++] = batch->operations[i];
+	if (n > 0)
+		paws_queue_finish(batch->slot, done, n);
+}
+
+/*
+ * One transaction. What was chosen but could not be fetched is held by a process that is just ending; whether
+ * it finished its work is not known yet, and what follows in the same document must not overtake it. So then
+ * nothing is applied.
+ */
+static void
+apply(Applied *batch, PawsReason refused, bool choose_next)
+{
+	paws_spi_begin();
+	batch->count = paws_queue_fetch(claim, &batch->operations);
+	batch->applied = palloc0(Max(batch->count, 1) * sizeof(PawsApplied));
+	batch->done = 0;
+	if (batch->count == claim->count)
+	{
+		batch->done = paws_care_apply(batch->slot, batch->operations, batch->count, refused, batch->applied);
+		finish(batch);
+	}
+	if (choose_next)
+		choose(batch->slot);
+	paws_spi_end();
+}
+
+static void
+tell(const Applied *batch, const PawsOperation *operations, const PawsApplied *applied,
+	 TimestampTz started_at)
+{
+	PawsWorkerSlot *self = paws_worker_self();
+	TimestampTz now = GetCurrentTimestamp();
+
+	for (int i = 0; i < batch->count; i++)
+		if (applied[i] == PAWS_APPLIED_DONE)
+			paws_latency_record(batch->slot, operations[i].klass, operations[i].tier,
+								now - operations[i].enqueued_at, operations[i].target_ms);
+	pg_atomic_fetch_add_u64(&self->batches, 1);
+	pg_atomic_fetch_add_u64(&self->operations, batch->done);
+	pg_atomic_write_u64(&self->active_at, (uint64) now);
+	if (batch->done > 0)
+		us_per_operation = 0.8 * us_per_operation + 0.2 * Max((double) (now - started_at) / batch->done, 1.0);
+}
+
+/* Begins a transaction whose results outlive it in the turn's memory. False: the extension is gone. */
+static bool
+begin(MemoryContext *turn, const char *activity)
+{
+	*turn = CurrentMemoryContext;
+	return paws_worker_begin(activity);
+}
+
+/* Failures of the server's state rather than of an operation: locks, cancels, resources. */
+static bool
+transient(int sqlstate)
+{
+	int category = ERRCODE_TO_CATEGORY(sqlstate);
+
+	return sqlstate == ERRCODE_LOCK_NOT_AVAILABLE || sqlstate == ERRCODE_QUERY_CANCELED ||
+		   category == ERRCODE_TO_CATEGORY(ERRCODE_T_R_SERIALIZATION_FAILURE) ||
+		   category == ERRCODE_TO_CATEGORY(ERRCODE_INSUFFICIENT_RESOURCES) ||
+		   category == ERRCODE_TO_CATEGORY(ERRCODE_OPERATOR_INTERVENTION) ||
+		   category == ERRCODE_TO_CATEGORY(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE);
+}
+
+/* Applies what is claimed. True on success; else the error's code, the transaction being over. */
+static bool
+try_apply(Applied *batch, PawsReason refused, bool choose_next, int *sqlstate)
+{
+	MemoryContext turn;
+	TimestampTz started_at = GetCurrentTimestamp();
+	volatile bool good = true;
+	PawsOperation *operations = NULL;
+	PawsApplied *applied = NULL;
+
+	if (!begin(&turn, "paws_sync: apply"))
+	{
+		*sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
+		return false;
+	}
+	batch->slot = paws_worker_database_slot();
+	PG_TRY()
+		;
+		{
+			apply(batch, refused, choose_next);
+			operations = MemoryContextAlloc(turn, Max(batch->count, 1) * sizeof(PawsOperation));
+			applied = MemoryContextAlloc(turn, Max(batch->count, 1) * sizeof(PawsApplied));
+			memcpy(operations, batch->operations, batch->count * sizeof(PawsOperation));
+			memcpy(applied, batch->applied, batch->count * sizeof(PawsApplied));
+			paws_worker_commit();
+		}
+		PG_CATCH();
+		{
+			good = false;
+			*sqlstate = geterrcode();
+			paws_worker_abort();
+		}
+	PG_END_TRY();
+	if (good)
+		tell(batch, operations, applied, started_at);
+	return good;
+}
+
+/* Counts an attempt, or, when there have been enough, answers the operation with a rejection. */
+static void
+give_up_or_postpone(PawsOperation *operation)
+{
+	MemoryContext turn;
+	Applied batch = {0};
+	int sqlstate;
+
+	if (operation->attempts + 1 >= paws_max_attempts)
+	{
+		(void) try_apply(&batch, PAWS_REASON_FAILED, false, &sqlstate);
+		return;
+	}
+	if (!begin(&turn, "paws_sync: postpone"))
+		return;
+	paws_spi_begin();
+	paws_queue_postpone(operation, (int64) BACKOFF_MS << Min(operation->attempts, BACKOFF_SHIFT_MAX));
+	paws_spi_end();
+	paws_worker_commit();
+}
+
+/* The one operation that is claimed, in the turn's memory; false if it is gone. */
+static bool
+look_at(PawsOperation *operation)
+{
+	MemoryContext turn;
+	PawsOperation *found;
+	bool there;
+
+	if (!begin(&turn, "paws_sync: look"))
+		return false;
+	paws_spi_begin();
+	there = paws_queue_fetch(claim, &found) == 1;
+	if (there)
+		*operation = *found;
+	paws_spi_end();
+	paws_worker_commit();
+	operation->envelope = NULL;
+	return there;
+}
+
+/*
+ * After a batch failed: each operation by itself, so that one bad row costs itself alone. What this worker
+ * holds in memory stays as it is meanwhile; claim is narrowed to one operation at a time.
+ */
+static void
+apply_one_by_one(void)
+{
+	PawsClaim *all = palloc(sizeof(PawsClaim));
+
+	memcpy(all, claim, sizeof(PawsClaim));
+	for (int i = 0; i < all->count; i++)
+	{
+		Applied batch = {0};
+		PawsOperation operation;
+		int sqlstate = 0;
+
+		CHECK_FOR_INTERRUPTS();
+		claim->count = 1;
+		claim->ids[0] = all->ids[i];
+		claim->levels[0] = all->levels[i];
+		if (!try_apply(&batch, PAWS_REASON_NONE, false, &sqlstate) && !transient(sqlstate) &&
+			look_at(&operation))
+			give_up_or_postpone(&operation);
+	}
+	pfree(all);
+}
+
+/* The first batch after a pause. True if there is something to do. */
+static bool
+first_choice(void)
+{
+	bool ready;
+
+	if (!paws_worker_begin("paws_sync: choose"))
+		return false;
+	ready = paws_depth_counted(paws_worker_database_slot());
+	if (ready)
+	{
+		paws_spi_begin();
+		choose(paws_worker_database_slot());
+		paws_spi_end();
+	}
+	paws_worker_commit();
+	return ready && claim->count > 0;
+}
+
+/* When others hold what we would work on, we leave it to them and sleep a little, longer each time, open to
+ * any wake. */
+static long
+after_success(int done)
+{
+	if (done > 0 || claim->count == 0)
+	{
+		fruitless = 0;
+		return 0;
+	}
+	drop_claim();
+	return CONTENDED_MS << Min(fruitless++, CONTENDED_SHIFT_MAX);
+}
+
+static long
+work(void)
+{
+	Applied batch = {0};
+	PawsClaim *before = palloc(sizeof(PawsClaim));
+	int sqlstate = 0;
+
+	memcpy(before, claim, sizeof(PawsClaim));
+	if (try_apply(&batch, PAWS_REASON_NONE, true, &sqlstate))
+		return after_success(batch.done);
+	/* what was chosen for the next batch went with the transaction */
+	memcpy(claim, before, sizeof(PawsClaim));
+	if (transient(sqlstate))
+	{
+		drop_claim();
+		return BREATHER_MS;
+	}
+	apply_one_by_one();
+	drop_claim();
+	return 0;
+}
+
+static long
+turn(void)
+{
+	PawsWorkerSlot *self = paws_worker_self();
+	long wait;
+
+	if (asleep_slot >= 0)
+		paws_wake_awake(asleep_slot, PAWS_WAKE_POOL);
+	asleep_slot = -1;
+	if (claim == NULL)
+	{
+		claim = MemoryContextAllocZero(TopMemoryContext, sizeof(PawsClaim));
+		drop_claim();
+	}
+	if (!paws_vault_ready() || (claim->count == 0 && !first_choice()))
+		return paws_poll_interval;
+	pg_atomic_write_u32(&self->busy, 1);
+	wait = work();
+	pg_atomic_write_u32(&self->busy, 0);
+	return wait;
+}
+
+/* Declares itself asleep; if work was announced meanwhile, the latch is set so that the sleep is none. */
+static void
+before_sleep(void)
+{
+	int slot = paws_worker_database_slot();
+
+	if (slot < 0 || claim->count > 0)
+		return;
+	if (paws_wake_sleep(slot, PAWS_WAKE_POOL))
+		asleep_slot = slot;
+	else
+		SetLatch(MyLatch);
+}
+
+void
+paws_pool_main(Datum main_arg)
+{
+	static const PawsWorkerMain pool = {PAWS_WORKER_POOL, PAWS_POOL_ENTRY, turn, before_sleep};
+
+	paws_worker_run(&pool, main_arg);
+}

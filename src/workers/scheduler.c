@@ -1,0 +1,134 @@
+/*
+ * workers/scheduler.c - one for each database: counts what a start left, keeps the pool at size, looks at
+ * depths, keeps house.
+ */
+#include "postgres.h"
+
+#include "base/database.h"
+#include "base/settings.h"
+#include "base/spi.h"
+#include "base/wake.h"
+#include "base/worker.h"
+#include "care/care.h"
+#include "crisis/crisis.h"
+#include "miscadmin.h"
+#include "queue/depth.h"
+#include "queue/queue.h"
+#include "utils/timestamp.h"
+#include "workers/workers.h"
+
+#define TURN_MS              1000
+#define WITHOUT_EXTENSION_MS 5000
+#define RECOUNT_MS           20
+
+/* Where the two walks over subjects are, 0 between walks, and when the next begin. */
+static int64 care_walk = 0;
+static int64 crisis_walk = 0;
+static TimestampTz next_walk = 0;
+static bool walking = false;
+
+/*
+ * After a start, or after the extension was created anew: what was being applied when the server went down
+ * counts an attempt, then what waits is counted. No pool worker runs yet; if one does (of the extension
+ * before), it has to leave first. False: not yet.
+ */
+static bool
+recover(int slot)
+{
+	if (paws_worker_count(PAWS_WORKER_POOL, MyDatabaseId) > 0)
+	{
+		paws_worker_stop(PAWS_WORKER_POOL, MyDatabaseId, 0);
+		return false;
+	}
+	paws_queue_recover(-1);
+	paws_depth_recount(slot);
+	return true;
+}
+
+/* A few subjects at a time, so that no transaction is long. */
+static void
+keep_house(void)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (!walking)
+	{
+		if (now < next_walk)
+			return;
+		walking = true;
+		care_walk = crisis_walk = 0;
+		next_walk = now + (int64) paws_housekeeping_interval * USECS_PER_SEC;
+	}
+	if (care_walk >= 0)
+		care_walk = paws_care_expire(care_walk);
+	if (care_walk == 0)
+		care_walk = -1;
+	if (crisis_walk >= 0)
+		crisis_walk = paws_crisis_expire(crisis_walk);
+	if (crisis_walk == 0)
+		crisis_walk = -1;
+	walking = care_walk >= 0 || crisis_walk >= 0;
+}
+
+static void
+keep_pool(void)
+{
+	static bool complained = false;
+	int running = paws_worker_count(PAWS_WORKER_POOL, MyDatabaseId);
+
+	if (running > paws_pool_size)
+		paws_worker_stop(PAWS_WORKER_POOL, MyDatabaseId, paws_pool_size);
+	for (; running < paws_pool_size; running++)
+	{
+		if (paws_worker_start(PAWS_WORKER_POOL, PAWS_POOL_ENTRY, MyDatabaseId))
+			complained = false;
+		else
+		{
+			if (!complained)
+				ereport(WARNING,
+						(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+						 errmsg("could not start a pool worker"),
+						 errhint("Raise \"max_worker_processes\" or lower \"paws_sync.pool_size\".")));
+			complained = true;
+			return;
+		}
+	}
+}
+
+static long
+turn(void)
+{
+	PawsWorkerSlot *self = paws_worker_self();
+	int slot;
+	bool ready;
+
+	if (!paws_worker_begin("paws_sync: schedule"))
+	{
+		paws_worker_stop(PAWS_WORKER_POOL, MyDatabaseId, 0);
+		return WITHOUT_EXTENSION_MS;
+	}
+	slot = paws_worker_database_slot();
+	paws_spi_begin();
+	ready = paws_depth_counted(slot) || recover(slot);
+	if (ready)
+	{
+		paws_depth_observe(slot);
+		keep_house();
+	}
+	paws_spi_end();
+	paws_worker_commit();
+	pg_atomic_fetch_add_u64(&self->batches, 1);
+	pg_atomic_write_u64(&self->active_at, (uint64) GetCurrentTimestamp());
+	if (!ready)
+		return RECOUNT_MS;
+	keep_pool();
+	return TURN_MS;
+}
+
+void
+paws_scheduler_main(Datum main_arg)
+{
+	static const PawsWorkerMain scheduler = {PAWS_WORKER_SCHEDULER, PAWS_SCHEDULER_ENTRY, turn, NULL};
+
+	paws_worker_run(&scheduler, main_arg);
+}

@@ -1,0 +1,19 @@
+/*
+ * workers/workers.h - the entry points of background workers.
+ *
+ * Named as strings when workers are registered, so they are exported and nothing else calls them.
+ */
+#ifndef PAWS_WORKERS_H
+#define PAWS_WORKERS_H
+
+#include "postgres.h"
+
+#define PAWS_LAUNCHER_ENTRY  "paws_launcher_main"
+#define PAWS_SCHEDULER_ENTRY "paws_scheduler_main"
+#define PAWS_POOL_ENTRY      "paws_pool_main"
+
+extern PGDLLEXPORT void paws_launcher_main(Datum main_arg);
+extern PGDLLEXPORT void paws_scheduler_main(Datum main_arg);
+extern PGDLLEXPORT void paws_pool_main(Datum main_arg);
+
+#endif
