@@ -1,0 +1,27 @@
+/*
+ * tap.h - prints one TAP line for each test.
+ */
+#ifndef PAWS_TEST_TAP_H
+#define PAWS_TEST_TAP_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+extern int tap_count;
+extern int tap_failures;
+
+static inline void
+tap_ok(bool passed, const char *name)
+{
+	tap_count++;
+	if (!passed)
+		tap_failures++;
+	printf("%sok %d - %s\n", passed ? "" : "not ", tap_count, name);
+}
+
+/* The suites, one in each *_test.c. */
+extern void test_tokens(void);
+extern void test_padding(void);
+extern void test_envelopes(void);
+
+#endif
