@@ -16,7 +16,7 @@ declare -A oldest=([15]=15.20)
 packages=(make gcc libc6-dev libsodium-dev libkrb5-dev "postgresql-$PG_MAJOR" "postgresql-server-dev-$PG_MAJOR"
           libipc-run-perl)
 if [ "${1:-}" = demo ]; then
-    packages+=(python3 python3-psycopg2)
+    packages+=(python3 python3-psycopg)
 fi
 
 installed() {

@@ -4,6 +4,7 @@ import math
 from html import escape
 
 TIERS = ("premium", "grace_period", "basic", "trial")
+EVERY_TIER = "every_tier"               # the crisis lane looks up no tier
 CLASSES = ("emergency", "safety", "control", "session", "interactive", "standard", "bulk", "background")
 LEVELS = ((1, "background"), (2, "bulk"), (3, "reduced"), (4, "standard"), (5, "standard raised"), (6, "interactive"),
           (7, "interactive raised"), (8, "control"), (9, "crisis data"), (10, "crisis emergency"))
@@ -118,7 +119,7 @@ def latency(rows):
     parts, y, top = [latency_key(22)], 74.0, 58.0
     body = []
     for klass in CLASSES:
-        group = [row for tier in TIERS for row in present if row["class"] == klass and row["tier"] == tier]
+        group = [row for tier in (*TIERS, EVERY_TIER) for row in present if row["class"] == klass and row["tier"] == tier]
         if not group:
             continue
         body.append(text(8, y + 4, words(klass), "group"))

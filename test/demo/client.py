@@ -11,8 +11,8 @@ Rules that make the client correct, whatever the network does:
 - `accepted` is a promise, not a result: the result is a receipt, in pull() or from receipts();
 - the cursor is stored only after the rows before it were worked on; ack() tells the server so.
 
-psycopg2 writes values into the statement's text. In production prefer a driver that sends bind parameters
-(psycopg 3, node-postgres, pgx, JDBC): the extension keeps those out of log and statistics.
+Values travel as bind parameters (psycopg 3 does so, as do node-postgres, pgx and JDBC), never in the statement's
+text: what is in the text is in the server's activity view before the extension sees it.
 """
 
 import base64
@@ -21,13 +21,13 @@ import json
 import time
 import uuid
 
-import psycopg2
-import psycopg2.extras
+import psycopg
+from psycopg.rows import dict_row
 
 MAX_CHANGES = 500
 MAX_BYTES = 1 << 20
 FINAL = ("applied", "conflict", "superseded", "rejected")
-LOST_CONNECTION = (psycopg2.OperationalError, psycopg2.InterfaceError)
+LOST_CONNECTION = (psycopg.OperationalError, psycopg.InterfaceError)
 
 
 def digest(payload):
@@ -45,8 +45,7 @@ class Server:
         self.reconnects = 0
 
     def connect(self):
-        self.connection = psycopg2.connect(self.dsn, application_name=self.name)
-        self.connection.autocommit = True
+        self.connection = psycopg.connect(self.dsn, application_name=self.name, autocommit=True)
 
     def close(self):
         if self.connection is not None:
@@ -73,7 +72,7 @@ class Server:
     def dicts(self, sql, args=()):
         if self.connection is None:
             self.connect()
-        with self.connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor) as cursor:
+        with self.connection.cursor(row_factory=dict_row) as cursor:
             cursor.execute(sql, args)
             return [dict(row) for row in cursor.fetchall()]
 
@@ -125,7 +124,7 @@ class Server:
             " %s::uuid[], %s::bigint[], %s::bytea[], %s::boolean[]) ORDER BY item",
             (device, [op.op_id for op in operations], [op.collection for op in operations],
              [op.doc_id for op in operations], [op.base for op in operations],
-             [psycopg2.Binary(op.payload) for op in operations], [op.deleted for op in operations]))
+             [op.payload for op in operations], [op.deleted for op in operations]))
 
     PULL_COLUMNS = ("cursor::text, kind, collection, doc_id::text, revision, deleted, payload, op_id::text,"
                     " outcome::text, code, changed_at")

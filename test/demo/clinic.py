@@ -19,7 +19,7 @@ import time
 import uuid
 from datetime import datetime
 
-import psycopg2
+import psycopg
 
 import facts
 import load
@@ -261,7 +261,7 @@ def statements(example):
 def try_statements(dsn, texts):
     """Runs each statement in a transaction that is rolled back; returns what did not behave as promised."""
     problems = []
-    connection = psycopg2.connect(dsn, application_name="paws_sync demo: statements")
+    connection = psycopg.connect(dsn, application_name="paws_sync demo: statements")
     for title, sql, fails in texts:
         try:
             with connection.cursor() as cursor:
@@ -269,7 +269,7 @@ def try_statements(dsn, texts):
                 cursor.fetchall()
             if fails:
                 problems.append(f"a statement should fail and did not ({title})")
-        except psycopg2.Error as error:
+        except psycopg.Error as error:
             if not fails:
                 problems.append(f"a statement fails ({title}): {str(error).splitlines()[0]}")
         connection.rollback()
@@ -355,7 +355,7 @@ def main():
     except KeyboardInterrupt:
         print("\nInterrupted.", file=sys.stderr)
         return 130
-    except (Failure, psycopg2.Error) as error:
+    except (Failure, psycopg.Error) as error:
         print(f"\nThe demo could not run: {error}", file=sys.stderr)
         return 2
 

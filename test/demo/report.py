@@ -21,8 +21,8 @@ def shell_quoted(dsn):
 def latency_rows(data):
     """The table's rows in the order of urgency, only classes and tiers that had traffic."""
     order = {name: n for n, name in enumerate(charts.CLASSES)}
-    tiers = {name: n for n, name in enumerate(charts.TIERS)}
-    rows = [row for row in data["latency"] if row["count"]]
+    tiers = {name: n for n, name in enumerate((*charts.TIERS, charts.EVERY_TIER))}
+    rows = [dict(row, tier=row["tier"] or charts.EVERY_TIER) for row in data["latency"] if row["count"]]
     return sorted(rows, key=lambda row: (order[row["class"]], tiers[row["tier"]]))
 
 
@@ -97,7 +97,7 @@ def cards(data):
         (f"{data['lost']:,}", "of them lost", "bad" if data["lost"] else "good"),
         (f"{data['pulled']:,}", "changes pulled by other devices", ""),
         (f"{data['peak']:,.0f}/s", "operations at the busiest ten minutes", ""),
-        (milliseconds(worst), "crisis p99.9, the worst tier", "good" if worst is not None and worst < 200 else "bad"),
+        (milliseconds(worst), "crisis p99.9, in every tier", "good" if worst is not None and worst < 200 else "bad"),
         (f"{data['subjects']:,}", f"subjects with {data['devices']:,} devices", ""),
     ]
     return '<div class="cards">' + "".join(

@@ -14,8 +14,8 @@ keep=${KEEP:-0}
 driver=
 started=
 
-if ! "$python" -c 'import psycopg2' 2>/dev/null; then
-    echo "demo: $python has no psycopg2; install the package python3-psycopg2, or set PYTHON" >&2
+if ! "$python" -c 'import psycopg' 2>/dev/null; then
+    echo "demo: $python has no psycopg; install the package python3-psycopg, or set PYTHON" >&2
     exit 2
 fi
 

@@ -1,21 +1,19 @@
 #!/usr/bin/env python3
-"""Push on one device, pull on another, with psycopg2 (Debian: python3-psycopg2).
+"""Push on one device, pull on another, with psycopg 3 (Debian: python3-psycopg).
 
     python3 push_pull.py "host=... port=... dbname=paws user=..."
 
-psycopg2 knows none of our types: tokens and cursors travel as text and are cast in the statement, payloads are
-psycopg2.Binary. It also writes values into the statement's text; for people's data prefer psycopg 3, which sends
-them as bind parameters: the same statements work, with plain bytes for a payload.
+The driver knows none of our types: tokens and cursors travel as text and are cast in the statement. Values are bind
+parameters, so a payload never stands in a statement's text.
 """
 
 import json
 import sys
 import uuid
 
-import psycopg2
+import psycopg
 
-connection = psycopg2.connect(sys.argv[1])
-connection.autocommit = True
+connection = psycopg.connect(sys.argv[1], autocommit=True)
 cursor = connection.cursor()
 
 
@@ -38,7 +36,7 @@ for _ in range(2):
     for op_id, outcome, retry_after, code in rows(
             "SELECT op_id::text, outcome::text, retry_after, code FROM paws_sync.push_many(%s::paws_sync.device,"
             " %s::uuid[], %s::text[], %s::uuid[], %s::bigint[], %s::bytea[])",
-            phone, [operation], ["mood"], [document], [0], [psycopg2.Binary(payload)]):
+            phone, [operation], ["mood"], [document], [0], [payload]):
         print("push:", outcome, code or "", retry_after or "")
 
 # The cursor to keep is that of the last row that was worked on; None at the beginning.
@@ -46,7 +44,7 @@ place = None
 for place, kind, collection, revision, content in rows(
         "SELECT cursor::text, kind, collection, revision, payload FROM paws_sync.pull_wait(%s::paws_sync.device,"
         " %s::paws_sync.cursor, %s::interval)", tablet, place, "1 second"):
-    print("pull:", kind, collection, revision, bytes(content) if content is not None else "")
+    print("pull:", kind, collection, revision, content or "")
 rows("SELECT paws_sync.ack(%s::paws_sync.device, %s::paws_sync.cursor)", tablet, place)
 
 print("receipt:", rows("SELECT outcome::text, revision FROM paws_sync.receipts(%s::paws_sync.device, %s::uuid[])",
