@@ -74,7 +74,7 @@ read_revision(const JsonbValue *value, int64 *revision)
 	return true;
 }
 
-/* Standard base64 with padding. The decoder takes some bytes above 127 for digits, so those are refused here.
+/* Standard base64 with padding; white space is skipped, since encoders, the server's own too, break lines. The decoder takes some bytes above 127 for digits, so those are refused here.
  */
 static bool
 read_payload(const JsonbValue *value, PawsItem *item)
@@ -90,7 +90,7 @@ read_payload(const JsonbValue *value, PawsItem *item)
 		if (IS_HIGHBIT_SET(text[i]))
 			return false;
 	bytes = palloc(length + 1);
-	if (sodium_base642bin(bytes, length + 1, text, length, NULL, &nbytes, NULL,
+	if (sodium_base642bin(bytes, length + 1, text, length, " \t\r\n", &nbytes, NULL,
 						  sodium_base64_VARIANT_ORIGINAL) != 0)
 		return false;
 	item->payload = bytes;

@@ -60,29 +60,21 @@ reject_too_large(OpenItems *open, const PawsTierPolicy *limits)
 	keep_open(open);
 }
 
-/* What has a receipt is told it; what waits in the queue is known, but not finished. Neither costs the
- * subject anything. */
-static void
-answer_duplicates(PawsPush *push, OpenItems *open)
+/* What has a receipt is told it. Returns the subject's tier, which the same look finds. */
+static PawsTier
+answer_finished(PawsPush *push, OpenItems *open)
 {
-	PawsReceipt *receipts = palloc0(Max(open->count, 1) * sizeof(PawsReceipt));
-	pg_uuid_t *doc_ids = palloc(Max(open->count, 1) * sizeof(pg_uuid_t));
-	pg_uuid_t *op_ids = palloc(Max(open->count, 1) * sizeof(pg_uuid_t));
-	bool *waiting = palloc(Max(open->count, 1) * sizeof(bool));
+	PawsReceipt *receipts = palloc0(open->count * sizeof(PawsReceipt));
+	PawsTier tier;
 
 	for (int i = 0; i < open->count; i++)
-	{
-		receipts[i].op_id = op_ids[i] = open->items[i]->op_id;
-		doc_ids[i] = open->items[i]->doc_id;
-	}
-	/* in this order: an operation that is applied in between is found by one or the other look */
-	paws_queue_find(push->device.subject_no, doc_ids, op_ids, open->count, waiting);
-	paws_store_receipts(&paws_care_store, push->device.device_no, receipts, open->count);
+		receipts[i].op_id = open->items[i]->op_id;
+	tier = paws_care_look_up(push->device.subject_no, push->device.device_no, receipts, open->count);
 	for (int i = 0; i < open->count; i++)
 	{
 		PawsItem *item = open->items[i];
 
-		if (receipts[i].outcome == 0 && !waiting[i])
+		if (receipts[i].outcome == 0)
 			continue;
 		item->outcome = PAWS_OUTCOME_DUPLICATE;
 		item->receipt = receipts[i].outcome;
@@ -90,6 +82,36 @@ answer_duplicates(PawsPush *push, OpenItems *open)
 		item->revision = receipts[i].revision;
 	}
 	keep_open(open);
+	return tier;
+}
+
+/*
+ * What the rate refused may have been taken already and wait in the queue: then it is known, not limited. (What the
+ * rate admits finds that out when it is put.)
+ */
+static void
+answer_waiting(PawsPush *push, PawsItem **refused, int count)
+{
+	pg_uuid_t *doc_ids = palloc(Max(count, 1) * sizeof(pg_uuid_t));
+	pg_uuid_t *op_ids = palloc(Max(count, 1) * sizeof(pg_uuid_t));
+	bool *waiting = palloc(Max(count, 1) * sizeof(bool));
+
+	if (count == 0)
+		return;
+	for (int i = 0; i < count; i++)
+	{
+		doc_ids[i] = refused[i]->doc_id;
+		op_ids[i] = refused[i]->op_id;
+	}
+	paws_queue_find(push->device.subject_no, doc_ids, op_ids, count, waiting);
+	for (int i = 0; i < count; i++)
+	{
+		if (!waiting[i])
+			continue;
+		refused[i]->outcome = PAWS_OUTCOME_DUPLICATE;
+		refused[i]->reason = PAWS_REASON_NONE;
+		refused[i]->retry_after = 0;
+	}
 }
 
 static void
@@ -98,6 +120,8 @@ ask_admission(PawsPush *push, OpenItems *open, const PawsTierPolicy *limits)
 	int64 *sizes = palloc(Max(open->count, 1) * sizeof(int64));
 	bool *admitted = palloc(Max(open->count, 1) * sizeof(bool));
 	int64 *retry_after = palloc(Max(open->count, 1) * sizeof(int64));
+	PawsItem **refused = palloc(Max(open->count, 1) * sizeof(PawsItem *));
+	int nrefused = 0;
 
 	for (int i = 0; i < open->count; i++)
 		sizes[i] = (int64) open->items[i]->payload_length;
@@ -110,8 +134,10 @@ ask_admission(PawsPush *push, OpenItems *open, const PawsTierPolicy *limits)
 		open->items[i]->outcome = PAWS_OUTCOME_LIMITED;
 		open->items[i]->reason = PAWS_REASON_RATE;
 		open->items[i]->retry_after = retry_after[i];
+		refused[nrefused++] = open->items[i];
 	}
 	keep_open(open);
+	answer_waiting(push, refused, nrefused);
 }
 
 static void
@@ -157,10 +183,9 @@ paws_push_ordinary_items(PawsPush *push)
 	collect_open(push, &open);
 	if (open.count == 0)
 		return;
-	tier = paws_care_tier(push->device.subject_no);
+	tier = answer_finished(push, &open);
 	limits = paws_tier_policy(tier);
 	reject_too_large(&open, limits);
-	answer_duplicates(push, &open);
 	ask_admission(push, &open, limits);
 	enqueue(push, &open, tier);
 }

@@ -1,4 +1,11 @@
--- base: the check that must run first.
+-- base: the schema of the API, and the check that must run first.
+--
+-- The schema is made here and not named in the control file: CREATE EXTENSION would take one that somebody
+-- else made before, and DROP EXTENSION would leave it behind.
+
+CREATE SCHEMA paws_sync;
+COMMENT ON SCHEMA paws_sync IS 'What applications and operators call of paws_sync; holds no data.';
+REVOKE ALL ON SCHEMA paws_sync FROM PUBLIC;
 
 CREATE FUNCTION paws_sync.check_preload() RETURNS void
 	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
@@ -8,5 +15,3 @@ COMMENT ON FUNCTION paws_sync.check_preload() IS
 	'Fails with a hint when the library is not in shared_preload_libraries; the install script calls it.';
 
 SELECT paws_sync.check_preload();
-
-REVOKE ALL ON SCHEMA paws_sync FROM PUBLIC;

@@ -18,4 +18,10 @@
 #define PAWS_MY_PROC_NUMBER (MyProc->pgprocno)
 #endif
 
+#if PG_VERSION_NUM >= 160000
+#define PAWS_OWNS_DATABASE(database) object_ownercheck(DatabaseRelationId, database, GetUserId())
+#else
+#define PAWS_OWNS_DATABASE(database) pg_database_ownercheck(database, GetUserId())
+#endif
+
 #endif

@@ -105,7 +105,9 @@ paws_settings_init(bool preloading)
 	if (preloading)
 		define_start_settings();
 	define_reloadable_settings();
-	MarkGUCPrefixReserved("paws_sync");
+	/* without a preload the settings above are unknown here, and reserving would complain of them */
+	if (preloading)
+		MarkGUCPrefixReserved("paws_sync");
 }
 
 List *

@@ -5,10 +5,14 @@
  */
 #include "postgres.h"
 
+#include "base/compat.h"
 #include "base/database.h"
 #include "base/shmem.h"
 #include "base/withdraw.h"
 #include "base/worker.h"
+#include "access/htup_details.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_database.h"
 #include "commands/dbcommands.h"
 #include "commands/defrem.h"
 #include "miscadmin.h"
@@ -16,6 +20,8 @@
 #include "pgstat.h"
 #include "storage/latch.h"
 #include "tcop/utility.h"
+#include "utils/acl.h"
+#include "utils/syscache.h"
 
 #define PATIENCE_MS   5000
 #define LOOK_AGAIN_MS 5
@@ -38,6 +44,17 @@ template_of(CreatedbStmt *statement)
 	return "template1";
 }
 
+static bool
+moves_tablespace(AlterDatabaseStmt *statement)
+{
+	ListCell *cell;
+
+	foreach (cell, statement->options)
+		if (strcmp(((DefElem *) lfirst(cell))->defname, "tablespace") == 0)
+			return true;
+	return false;
+}
+
 /* The name of the database that the command needs for itself, or NULL. */
 static const char *
 database_wanted(Node *statement)
@@ -48,9 +65,27 @@ database_wanted(Node *statement)
 		return template_of(castNode(CreatedbStmt, statement));
 	if (IsA(statement, RenameStmt) && castNode(RenameStmt, statement)->renameType == OBJECT_DATABASE)
 		return castNode(RenameStmt, statement)->subname;
-	if (IsA(statement, AlterDatabaseStmt))
+	if (IsA(statement, AlterDatabaseStmt) && moves_tablespace(castNode(AlterDatabaseStmt, statement)))
 		return castNode(AlterDatabaseStmt, statement)->dbname;
 	return NULL;
+}
+
+static bool
+may_create_databases(void)
+{
+	HeapTuple tuple = SearchSysCache1(AUTHOID, ObjectIdGetDatum(GetUserId()));
+	bool may = HeapTupleIsValid(tuple) && ((Form_pg_authid) GETSTRUCT(tuple))->rolcreatedb;
+
+	if (HeapTupleIsValid(tuple))
+		ReleaseSysCache(tuple);
+	return may;
+}
+
+/* Nobody may stop the workers of a database by a command that will be refused anyway. */
+static bool
+may_withdraw(Node *statement, Oid database)
+{
+	return PAWS_OWNS_DATABASE(database) || (IsA(statement, CreatedbStmt) && may_create_databases());
 }
 
 static bool
@@ -93,7 +128,7 @@ utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree, ProcessU
 	const char *name = paws_shmem_ready() ? database_wanted(pstmt->utilityStmt) : NULL;
 	Oid database = name ? get_database_oid(name, true) : InvalidOid;
 
-	if (!OidIsValid(database))
+	if (!OidIsValid(database) || !may_withdraw(pstmt->utilityStmt, database))
 	{
 		run_previous(pstmt, queryString, readOnlyTree, context, params, queryEnv, dest, qc);
 		return;

@@ -147,9 +147,10 @@ paws_worker_run(const PawsWorkerMain *worker, Datum main_arg)
 		MemoryContextSwitchTo(turn_context);
 		MemoryContextReset(turn_context);
 		wait = worker->turn();
+		/* while busy at most once a second, or autovacuum would never hear of what we delete */
+		pgstat_report_stat(wait > 0);
 		if (wait <= 0)
 			continue;
-		pgstat_report_stat(true);
 		if (worker->before_sleep)
 			worker->before_sleep();
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, wait, PG_WAIT_EXTENSION);

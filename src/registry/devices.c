@@ -30,6 +30,12 @@ static PawsStatement add_subject = {
 	.type_names = {"subject"},
 };
 
+static PawsStatement lock_subject = {
+	.sql = "SELECT 1 FROM paws_registry.subject WHERE subject_no OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
+	.nargs = 1,
+	.types = {INT8OID},
+};
+
 static PawsStatement count_devices = {
 	.sql = "SELECT pg_catalog.count(*) FROM paws_registry.device WHERE subject_no OPERATOR(pg_catalog.=) $1 "
 		   "AND revoked_at IS NULL AND NOT crisis_only",
@@ -90,11 +96,13 @@ paws_registry_ensure_subject(const PawsToken *token)
 	return subject_no ? subject_no : paws_registry_subject(token);
 }
 
+/* Under the subject's lock, so that two registrations at once do not both find room for one. */
 int
 paws_registry_count_devices(int64 subject_no)
 {
 	Datum args[1] = {Int64GetDatum(subject_no)};
 
+	paws_spi_run(&lock_subject, args, NULL, 0);
 	paws_spi_run(&count_devices, args, NULL, 1);
 	return (int) paws_spi_int64(0, 1);
 }

@@ -38,7 +38,7 @@ extern void paws_registry_device(const PawsToken *token, PawsDevice *device);
 extern int64 paws_registry_subject(const PawsToken *token);
 extern int64 paws_registry_ensure_subject(const PawsToken *token);
 
-/* Unrevoked devices of a subject that are not crisis-only. */
+/* Unrevoked devices of a subject that are not crisis-only; it stays so until the commit. */
 extern int paws_registry_count_devices(int64 subject_no);
 
 /* Adds a device; returns its number. */

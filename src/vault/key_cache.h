@@ -10,7 +10,7 @@
 
 #include "vault/vault.h"
 
-#define PAWS_KEY_CACHE_SIZE 64
+#define PAWS_KEY_CACHE_SIZE 256
 
 /* Whose key an entry is. */
 typedef struct PawsKeyOwner

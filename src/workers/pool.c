@@ -102,6 +102,9 @@ apply(Applied *batch, PawsReason refused, bool choose_next)
 	batch->count = paws_queue_fetch(claim, &batch->operations);
 	batch->applied = palloc0(Max(batch->count, 1) * sizeof(PawsApplied));
 	batch->done = 0;
+	/* attempts that crashed count as well; what had one comes alone */
+	if (batch->count == 1 && batch->operations[0].attempts >= paws_max_attempts)
+		refused = PAWS_REASON_FAILED;
 	if (batch->count == claim->count)
 	{
 		batch->done = paws_care_apply(batch->slot, batch->operations, batch->count, refused, batch->applied);
@@ -197,11 +200,8 @@ give_up_or_postpone(PawsOperation *operation)
 	Applied batch = {0};
 	int sqlstate;
 
-	if (operation->attempts + 1 >= paws_max_attempts)
-	{
-		(void) try_apply(&batch, PAWS_REASON_FAILED, false, &sqlstate);
+	if (operation->attempts + 1 >= paws_max_attempts && try_apply(&batch, PAWS_REASON_FAILED, false, &sqlstate))
 		return;
-	}
 	if (!begin(&turn, "paws_sync: postpone"))
 		return;
 	paws_spi_begin();

@@ -95,19 +95,12 @@ keep_pool(void)
 	}
 }
 
-static long
-turn(void)
+/* What one turn does in the database. False: what a start left is not counted yet. */
+static bool
+look_after(int slot)
 {
-	PawsWorkerSlot *self = paws_worker_self();
-	int slot;
 	bool ready;
 
-	if (!paws_worker_begin("paws_sync: schedule"))
-	{
-		paws_worker_stop(PAWS_WORKER_POOL, MyDatabaseId, 0);
-		return WITHOUT_EXTENSION_MS;
-	}
-	slot = paws_worker_database_slot();
 	paws_spi_begin();
 	ready = paws_depth_counted(slot) || recover(slot);
 	if (ready)
@@ -116,13 +109,51 @@ turn(void)
 		keep_house();
 	}
 	paws_spi_end();
-	paws_worker_commit();
+	return ready;
+}
+
+/*
+ * A failure, such as a lock held by an operator's command, costs the turn; the pool is kept at size all the same, once
+ * what a start left is counted. Returns the ms until the next turn.
+ */
+static long
+try_to_look_after(int slot)
+{
+	volatile long wait = TURN_MS;
+
+	PG_TRY();
+	{
+		if (!look_after(slot))
+			wait = RECOUNT_MS;
+		paws_worker_commit();
+	}
+	PG_CATCH();
+	{
+		paws_worker_abort();
+	}
+	PG_END_TRY();
+	return wait;
+}
+
+static long
+turn(void)
+{
+	PawsWorkerSlot *self = paws_worker_self();
+	long wait;
+	int slot;
+
+	if (!paws_worker_begin("paws_sync: schedule"))
+	{
+		paws_worker_stop(PAWS_WORKER_POOL, MyDatabaseId, 0);
+		return WITHOUT_EXTENSION_MS;
+	}
+	slot = paws_worker_database_slot();
+	wait = try_to_look_after(slot);
 	pg_atomic_fetch_add_u64(&self->batches, 1);
 	pg_atomic_write_u64(&self->active_at, (uint64) GetCurrentTimestamp());
-	if (!ready)
-		return RECOUNT_MS;
-	keep_pool();
-	return TURN_MS;
+	if (paws_depth_counted(slot))
+		keep_pool();
+	return wait;
 }
 
 void
