@@ -24,6 +24,7 @@ OBJS = \
 	src/paws_sync.o \
 	src/base/commit.o \
 	src/base/database.o \
+	src/base/guarded.o \
 	src/base/histogram.o \
 	src/base/install.o \
 	src/base/settings.o \
@@ -101,7 +102,8 @@ UNIT_SOURCES = \
 
 # preflight comes first and alone: without preload or keys nothing behind it can tell anything.
 REGRESS_FIRST = preflight
-REGRESS =
+REGRESS = install setup members security vocabulary level token identity collection push push_many conflict \
+	pull pull_wait receipts ack_status housekeeping policy admission crisis two_phase stats uninstall
 
 REGRESS_OPTS = --use-existing
 

@@ -74,7 +74,8 @@ read_revision(const JsonbValue *value, int64 *revision)
 	return true;
 }
 
-/* Standard base64 with padding; white space is skipped, since encoders, the server's own too, break lines. The decoder takes some bytes above 127 for digits, so those are refused here.
+/* Standard base64 with padding; white space is skipped, since encoders, the server's own too, break lines.
+ * The decoder takes some bytes above 127 for digits, so those are refused here.
  */
 static bool
 read_payload(const JsonbValue *value, PawsItem *item)

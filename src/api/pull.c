@@ -8,6 +8,7 @@
 #include "api/cursor.h"
 #include "base/database.h"
 #include "base/errors.h"
+#include "base/guarded.h"
 #include "base/settings.h"
 #include "base/spi.h"
 #include "base/wake.h"
@@ -111,22 +112,45 @@ put_row(void *context, const PawsPageRow *row)
 	MemoryContextReset(pull->row_context);
 }
 
-/* True if there was anything. */
+/* A page being read: what it may still hold. */
+typedef struct PageRead
+{
+	Pull *pull;
+	PawsPageBudget budget;
+} PageRead;
+
+static void
+read_ordinary(void *arg)
+{
+	PageRead *read = arg;
+
+	read->pull->lane = PAWS_LANE_ORDINARY;
+	paws_page_read(&paws_care_store, &read->pull->device, &read->pull->cursor.ordinary, &read->budget,
+				   put_row, read->pull);
+}
+
+static bool
+is_lock_timeout(int sqlstate)
+{
+	return sqlstate == ERRCODE_LOCK_NOT_AVAILABLE;
+}
+
+/*
+ * True if there was anything. The ordinary lane's tables may be locked for long by an operator's command;
+ * then the page is what the crisis lane has, and the next pull looks again.
+ */
 static bool
 read_page(Pull *pull)
 {
-	PawsPageBudget budget = {.changes = pull->changes, .bytes = pull->bytes};
+	PageRead read = {.pull = pull, .budget = {.changes = pull->changes, .bytes = pull->bytes}};
 
 	paws_spi_begin();
 	pull->lane = PAWS_LANE_CRISIS;
-	paws_page_read(&paws_crisis_store, &pull->device, &pull->cursor.crisis, &budget, put_row, pull);
-	if (!budget.any || (budget.changes > 0 && budget.bytes > 0))
-	{
-		pull->lane = PAWS_LANE_ORDINARY;
-		paws_page_read(&paws_care_store, &pull->device, &pull->cursor.ordinary, &budget, put_row, pull);
-	}
+	paws_page_read(&paws_crisis_store, &pull->device, &pull->cursor.crisis, &read.budget, put_row, pull);
+	if (!read.budget.any || (read.budget.changes > 0 && read.budget.bytes > 0))
+		(void) paws_run_guarded(read_ordinary, &read, is_lock_timeout);
 	paws_spi_end();
-	return budget.any;
+	return read.budget.any;
 }
 
 static int
@@ -237,15 +261,14 @@ paws_pull_wait(PG_FUNCTION_ARGS)
 				 "In a transaction with one snapshot nothing new can appear; use READ COMMITTED, or pull.")));
 	begin_pull(&pull, fcinfo, 3);
 	paws_wake_key_watch(paws_database_slot(), pull.device.subject_no);
-	PG_TRY()
-		;
-		{
-			wait_for_page(&pull, timeout);
-		}
-		PG_FINALLY();
-		{
-			paws_wake_key_unwatch();
-		}
+	PG_TRY();
+	{
+		wait_for_page(&pull, timeout);
+	}
+	PG_FINALLY();
+	{
+		paws_wake_key_unwatch();
+	}
 	PG_END_TRY();
 	return (Datum) 0;
 }

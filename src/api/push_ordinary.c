@@ -3,22 +3,16 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "api/answer.h"
+#include "base/guarded.h"
 #include "base/spi.h"
 #include "care/care.h"
 #include "guard/codes.h"
 #include "queue/admission.h"
 #include "queue/policy.h"
 #include "queue/queue.h"
-#include "utils/guc.h"
-#include "utils/memutils.h"
-#include "utils/resowner.h"
 
-/* How long ordinary items may wait for a lock when crisis items in the same transaction wait for their
- * commit. */
-#define GUARDED_LOCK_TIMEOUT "50ms"
-#define RETRY_WHEN_BUSY_US   1000000
+#define RETRY_WHEN_BUSY_US 1000000
 
 /* The ordinary items that are still open, in order. */
 typedef struct OpenItems
@@ -86,8 +80,8 @@ answer_finished(PawsPush *push, OpenItems *open)
 }
 
 /*
- * What the rate refused may have been taken already and wait in the queue: then it is known, not limited. (What the
- * rate admits finds that out when it is put.)
+ * What the rate refused may have been taken already and wait in the queue: then it is known, not limited.
+ * (What the rate admits finds that out when it is put.)
  */
 static void
 answer_waiting(PawsPush *push, PawsItem **refused, int count)
@@ -103,7 +97,7 @@ answer_waiting(PawsPush *push, PawsItem **refused, int count)
 		doc_ids[i] = refused[i]->doc_id;
 		op_ids[i] = refused[i]->op_id;
 	}
-	paws_queue_find(push->device.subject_no, doc_ids, op_ids, count, waiting);
+	paws_queue_find(push->device.subject_no, push->device.device_no, doc_ids, op_ids, count, waiting);
 	for (int i = 0; i < count; i++)
 	{
 		if (!waiting[i])
@@ -208,14 +202,16 @@ answer_busy(OpenItems *open)
 }
 
 static void
-run_with_lock_timeout(PawsPush *push)
+run_ordinary(void *arg)
 {
-	int nest = NewGUCNestLevel();
+	paws_push_ordinary_items(arg);
+}
 
-	(void) set_config_option("lock_timeout", GUARDED_LOCK_TIMEOUT, PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-	paws_push_ordinary_items(push);
-	AtEOXact_GUC(true, nest);
+/* Whatever the ordinary lane's trouble is, the crisis items go on to their commit. */
+static bool
+forgive_all(int sqlstate)
+{
+	return true;
 }
 
 /* An answer given in a subtransaction that then fails was about state that is gone; so all items that were
@@ -223,36 +219,9 @@ run_with_lock_timeout(PawsPush *push)
 void
 paws_push_ordinary_items_guarded(PawsPush *push)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
 	OpenItems open;
 
 	collect_open(push, &open);
-	if (open.count == 0)
-		return;
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY()
-		;
-		{
-			run_with_lock_timeout(push);
-			ReleaseCurrentSubTransaction();
-			MemoryContextSwitchTo(context);
-			CurrentResourceOwner = owner;
-		}
-		PG_CATCH();
-		{
-			ErrorData *error;
-
-			MemoryContextSwitchTo(context);
-			error = CopyErrorData();
-			FlushErrorState();
-			RollbackAndReleaseCurrentSubTransaction();
-			MemoryContextSwitchTo(context);
-			CurrentResourceOwner = owner;
-			if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
-				ReThrowError(error);
-			answer_busy(&open);
-		}
-	PG_END_TRY();
+	if (open.count > 0 && !paws_run_guarded(run_ordinary, push, forgive_all))
+		answer_busy(&open);
 }

@@ -104,19 +104,18 @@ execute_by_index(PawsStatement *statement, const Datum *args, const char *nulls,
 	bool jit = jit_enabled;
 	int result = 0;
 
-	PG_TRY()
-		;
-		{
-			enable_seqscan = enable_hashjoin = enable_mergejoin = jit_enabled = false;
-			result = SPI_execute_plan(statement->plan, (Datum *) args, nulls, statement->read_only, max_rows);
-		}
-		PG_FINALLY();
-		{
-			enable_seqscan = seqscan;
-			enable_hashjoin = hashjoin;
-			enable_mergejoin = mergejoin;
-			jit_enabled = jit;
-		}
+	PG_TRY();
+	{
+		enable_seqscan = enable_hashjoin = enable_mergejoin = jit_enabled = false;
+		result = SPI_execute_plan(statement->plan, (Datum *) args, nulls, statement->read_only, max_rows);
+	}
+	PG_FINALLY();
+	{
+		enable_seqscan = seqscan;
+		enable_hashjoin = hashjoin;
+		enable_mergejoin = mergejoin;
+		jit_enabled = jit;
+	}
 	PG_END_TRY();
 	return result;
 }

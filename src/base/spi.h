@@ -14,6 +14,26 @@
 
 #define PAWS_SPI_ARGS_MAX 24
 
+/*
+ * A set of rows comes as arrays of equal length, in the first parameters: "… FROM ROWS FROM (" PAWS_SETS_2 ")
+ * AS c (a, b) …". unnest stands in ROWS FROM, because only the unqualified name may take several arguments,
+ * and nothing of ours relies on a search_path.
+ */
+#define PAWS_SET(n)  "pg_catalog.unnest($" #n ")"
+#define PAWS_SETS_1  PAWS_SET(1)
+#define PAWS_SETS_2  PAWS_SETS_1 ", " PAWS_SET(2)
+#define PAWS_SETS_3  PAWS_SETS_2 ", " PAWS_SET(3)
+#define PAWS_SETS_4  PAWS_SETS_3 ", " PAWS_SET(4)
+#define PAWS_SETS_5  PAWS_SETS_4 ", " PAWS_SET(5)
+#define PAWS_SETS_6  PAWS_SETS_5 ", " PAWS_SET(6)
+#define PAWS_SETS_7  PAWS_SETS_6 ", " PAWS_SET(7)
+#define PAWS_SETS_8  PAWS_SETS_7 ", " PAWS_SET(8)
+#define PAWS_SETS_9  PAWS_SETS_8 ", " PAWS_SET(9)
+#define PAWS_SETS_10 PAWS_SETS_9 ", " PAWS_SET(10)
+#define PAWS_SETS_11 PAWS_SETS_10 ", " PAWS_SET(11)
+#define PAWS_SETS_12 PAWS_SETS_11 ", " PAWS_SET(12)
+#define PAWS_SETS_13 PAWS_SETS_12 ", " PAWS_SET(13)
+
 typedef struct PawsStatement
 {
 	const char *sql;

@@ -11,13 +11,14 @@
 #include "base/withdraw.h"
 #include "base/worker.h"
 #include "access/htup_details.h"
-#include "catalog/pg_authid.h"
+#include "access/xact.h"
 #include "catalog/pg_database.h"
 #include "commands/dbcommands.h"
 #include "commands/defrem.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "pgstat.h"
+#include "storage/ipc.h"
 #include "storage/latch.h"
 #include "tcop/utility.h"
 #include "utils/acl.h"
@@ -71,21 +72,25 @@ database_wanted(Node *statement)
 }
 
 static bool
-may_create_databases(void)
+is_template(Oid database)
 {
-	HeapTuple tuple = SearchSysCache1(AUTHOID, ObjectIdGetDatum(GetUserId()));
-	bool may = HeapTupleIsValid(tuple) && ((Form_pg_authid) GETSTRUCT(tuple))->rolcreatedb;
+	HeapTuple tuple = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(database));
+	bool template = HeapTupleIsValid(tuple) && ((Form_pg_database) GETSTRUCT(tuple))->datistemplate;
 
 	if (HeapTupleIsValid(tuple))
 		ReleaseSysCache(tuple);
-	return may;
+	return template;
 }
 
 /* Nobody may stop the workers of a database by a command that will be refused anyway. */
 static bool
 may_withdraw(Node *statement, Oid database)
 {
-	return PAWS_OWNS_DATABASE(database) || (IsA(statement, CreatedbStmt) && may_create_databases());
+	if (!IsA(statement, RenameStmt) && IsTransactionBlock())
+		return false;
+	if (IsA(statement, CreatedbStmt))
+		return have_createdb_privilege() && (is_template(database) || PAWS_OWNS_DATABASE(database));
+	return PAWS_OWNS_DATABASE(database);
 }
 
 static bool
@@ -121,6 +126,14 @@ run_previous(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree, Pro
 		standard_ProcessUtility(pstmt, queryString, readOnlyTree, context, params, queryEnv, dest, qc);
 }
 
+/* Also when the session is terminated in the middle: nobody else would give the database its workers back. */
+static void
+resume(int code, Datum database)
+{
+	paws_database_resume(DatumGetObjectId(database));
+	paws_worker_nudge(InvalidOid); /* the launcher looks again */
+}
+
 static void
 utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree, ProcessUtilityContext context,
 		ParamListInfo params, QueryEnvironment *queryEnv, DestReceiver *dest, QueryCompletion *qc)
@@ -134,20 +147,15 @@ utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree, ProcessU
 		return;
 	}
 	paws_database_withdraw(database);
-	PG_TRY()
-		;
-		{
-			wait_for_workers(database);
-			run_previous(pstmt, queryString, readOnlyTree, context, params, queryEnv, dest, qc);
-			if (IsA(pstmt->utilityStmt, DropdbStmt) && !OidIsValid(get_database_oid(name, true)))
-				paws_database_forget(database);
-		}
-		PG_FINALLY();
-		{
-			paws_database_resume(database);
-			paws_worker_nudge(InvalidOid); /* the launcher looks again */
-		}
-	PG_END_TRY();
+	PG_ENSURE_ERROR_CLEANUP(resume, ObjectIdGetDatum(database));
+	{
+		wait_for_workers(database);
+		run_previous(pstmt, queryString, readOnlyTree, context, params, queryEnv, dest, qc);
+		if (IsA(pstmt->utilityStmt, DropdbStmt) && !OidIsValid(get_database_oid(name, true)))
+			paws_database_forget(database);
+	}
+	PG_END_ENSURE_ERROR_CLEANUP(resume, ObjectIdGetDatum(database));
+	resume(0, ObjectIdGetDatum(database));
 }
 
 void

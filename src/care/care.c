@@ -25,11 +25,12 @@ static PawsStatement read_entitlement = {
 };
 
 static PawsStatement look_up = {
-	.sql = "SELECT (SELECT tier FROM paws_care.entitlement WHERE subject_no OPERATOR(pg_catalog.=) $1 "
-		   "AND (until IS NULL OR until OPERATOR(pg_catalog.>) pg_catalog.now())), "
-		   "c.n, f.outcome, f.reason, f.revision, f.finished_at "
-		   "FROM ROWS FROM (pg_catalog.unnest($3)) WITH ORDINALITY AS c (op_id, n) LEFT JOIN paws_care.feed f "
-		   "ON f.device_no OPERATOR(pg_catalog.=) $2 AND f.op_id OPERATOR(pg_catalog.=) c.op_id",
+	.sql =
+		"SELECT (SELECT tier FROM paws_care.entitlement WHERE subject_no OPERATOR(pg_catalog.=) $1 "
+		"AND (until IS NULL OR until OPERATOR(pg_catalog.>) pg_catalog.now())), "
+		"c.n, f.outcome, f.reason, f.revision, f.finished_at "
+		"FROM ROWS FROM (pg_catalog.unnest($3)) WITH ORDINALITY AS c (op_id, n) LEFT JOIN paws_care.feed f "
+		"ON f.device_no OPERATOR(pg_catalog.=) $2 AND f.op_id OPERATOR(pg_catalog.=) c.op_id",
 	.nargs = 3,
 	.types = {INT8OID, INT8OID, UUIDARRAYOID},
 };

@@ -55,7 +55,7 @@ CREATE TABLE paws_care.branch (
 	op_id uuid NOT NULL,
 	deleted boolean NOT NULL,
 	envelope bytea,
-	PRIMARY KEY (subject_no, doc_id, op_id)
+	PRIMARY KEY (subject_no, doc_id, position)
 );
 ALTER TABLE paws_care.branch ALTER COLUMN envelope SET STORAGE EXTERNAL;
 REVOKE ALL ON TABLE paws_care.branch FROM PUBLIC;

@@ -60,7 +60,7 @@ CREATE TABLE paws_crisis.branch (
 	op_id uuid NOT NULL,
 	deleted boolean NOT NULL,
 	envelope bytea,
-	PRIMARY KEY (subject_no, doc_id, op_id)
+	PRIMARY KEY (subject_no, doc_id, position)
 );
 ALTER TABLE paws_crisis.branch ALTER COLUMN envelope SET STORAGE EXTERNAL;
 REVOKE ALL ON TABLE paws_crisis.branch FROM PUBLIC;

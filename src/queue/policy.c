@@ -146,8 +146,8 @@ paws_policy_changed(PG_FUNCTION_ARGS)
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 						errmsg("function is to be called as a trigger")));
-	/* One change at a time to its commit: two, each good by itself, could put grace below premium together. Before
-	 * any row is locked, and again for a statement that had no rows. */
+	/* One change at a time to its commit: two, each good by itself, could put grace below premium together.
+	 * Before any row is locked, and again for a statement that had no rows. */
 	LockRelationOid(RelationGetRelid(trigger->tg_relation), ShareUpdateExclusiveLock);
 	if (TRIGGER_FIRED_FOR_STATEMENT(trigger->tg_event))
 	{

@@ -10,7 +10,6 @@
 #include "queue/queue.h"
 #include "utils/timestamp.h"
 
-#define U(n) "pg_catalog.unnest($" #n ")"
 #define COLUMNS                                                                                              \
 	"level, class, tier, subject_no, device_no, collection, op_id, doc_id, base_revision, deleted, "         \
 	"enqueued_at, due_at, envelope"
@@ -23,18 +22,15 @@ static const Oid types[NCOLUMNS] = {INT2OID,        INT2OID,        INT2OID, INT
 static PawsStatement put_one = {
 	.sql = "INSERT INTO paws_queue.operation (" COLUMNS ") "
 		   "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) "
-		   "ON CONFLICT (subject_no, doc_id, op_id) DO NOTHING RETURNING id, op_id",
+		   "ON CONFLICT (subject_no, doc_id, device_no, op_id) DO NOTHING RETURNING id, op_id",
 	.nargs = NCOLUMNS,
 	.types = {INT2OID, INT2OID, INT2OID, INT8OID, INT8OID, INT2OID, UUIDOID, UUIDOID, INT8OID, BOOLOID,
 			  TIMESTAMPTZOID, TIMESTAMPTZOID, BYTEAOID},
 };
 
 static PawsStatement put_many = {
-	.sql =
-		"INSERT INTO paws_queue.operation (" COLUMNS
-		") SELECT * FROM ROWS FROM (" U(1) ", " U(2) ", " U(3) ", " U(4) ", " U(5) ", " U(6) ", " U(7) ", " U(
-			8) ", " U(9) ", " U(10) ", " U(11) ", " U(12) ", " U(13) ") AS c "
-																	 "ON CONFLICT (subject_no, doc_id, op_id) DO NOTHING RETURNING id, op_id",
+	.sql = "INSERT INTO paws_queue.operation (" COLUMNS ") SELECT * FROM ROWS FROM (" PAWS_SETS_13 ") AS c "
+		   "ON CONFLICT (subject_no, doc_id, device_no, op_id) DO NOTHING RETURNING id, op_id",
 	.nargs = NCOLUMNS,
 	.types = {INT2ARRAYOID, INT2ARRAYOID, INT2ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT2ARRAYOID,
 			  UUIDARRAYOID, UUIDARRAYOID, INT8ARRAYOID, BOOLARRAYOID, TIMESTAMPTZARRAYOID,
@@ -42,12 +38,12 @@ static PawsStatement put_many = {
 };
 
 static PawsStatement find_waiting = {
-	.sql = "SELECT c.n FROM ROWS FROM (" U(2) ", " U(
-		3) ") WITH ORDINALITY AS c (doc_id, op_id, n) "
-		   "JOIN paws_queue.operation o ON o.subject_no OPERATOR(pg_catalog.=) $1 AND o.doc_id OPERATOR(pg_catalog.=) c.doc_id "
+	.sql = "SELECT c.n FROM ROWS FROM (" PAWS_SETS_2 ") WITH ORDINALITY AS c (doc_id, op_id, n) "
+		   "JOIN paws_queue.operation o ON o.subject_no OPERATOR(pg_catalog.=) $3 "
+		   "AND o.doc_id OPERATOR(pg_catalog.=) c.doc_id AND o.device_no OPERATOR(pg_catalog.=) $4 "
 		   "AND o.op_id OPERATOR(pg_catalog.=) c.op_id",
-	.nargs = 3,
-	.types = {INT8OID, UUIDARRAYOID, UUIDARRAYOID},
+	.nargs = 4,
+	.types = {UUIDARRAYOID, UUIDARRAYOID, INT8OID, INT8OID},
 };
 
 static void
@@ -129,11 +125,12 @@ paws_queue_put(int slot, PawsOperation *operations, int count)
 }
 
 void
-paws_queue_find(int64 subject_no, const pg_uuid_t *doc_ids, const pg_uuid_t *op_ids, int count, bool *found)
+paws_queue_find(int64 subject_no, int64 device_no, const pg_uuid_t *doc_ids, const pg_uuid_t *op_ids,
+				int count, bool *found)
 {
 	Datum *docs = palloc(Max(count, 1) * sizeof(Datum));
 	Datum *ops = palloc(Max(count, 1) * sizeof(Datum));
-	Datum args[3] = {Int64GetDatum(subject_no)};
+	Datum args[4];
 	int rows;
 
 	memset(found, 0, count * sizeof(bool));
@@ -142,8 +139,10 @@ paws_queue_find(int64 subject_no, const pg_uuid_t *doc_ids, const pg_uuid_t *op_
 		docs[i] = UUIDPGetDatum(&doc_ids[i]);
 		ops[i] = UUIDPGetDatum(&op_ids[i]);
 	}
-	args[1] = paws_spi_array(docs, NULL, count, UUIDOID);
-	args[2] = paws_spi_array(ops, NULL, count, UUIDOID);
+	args[0] = paws_spi_array(docs, NULL, count, UUIDOID);
+	args[1] = paws_spi_array(ops, NULL, count, UUIDOID);
+	args[2] = Int64GetDatum(subject_no);
+	args[3] = Int64GetDatum(device_no);
 	rows = (int) paws_spi_run(&find_waiting, args, NULL, 0);
 	for (int i = 0; i < rows; i++)
 		found[paws_spi_int64(i, 1) - 1] = true;

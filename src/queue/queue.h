@@ -42,13 +42,13 @@ typedef struct PawsOperation
 
 extern void paws_queue_init(void);
 
-/* Adds operations in order; id stays 0 for one that waits already (same subject, document and op_id). Wakes
+/* Adds operations in order; id stays 0 for one that waits already (same device, document and op_id). Wakes
  * the pool at commit. */
 extern void paws_queue_put(int slot, PawsOperation *operations, int count);
 
 /* Which of a device's operations wait; sets found[i]. */
-extern void
-paws_queue_find(int64 subject_no, const pg_uuid_t *doc_ids, const pg_uuid_t *op_ids, int count, bool *found);
+extern void paws_queue_find(int64 subject_no, int64 device_no, const pg_uuid_t *doc_ids,
+							const pg_uuid_t *op_ids, int count, bool *found);
 
 /* What a worker holds: ids and the database slot, in shared memory. */
 typedef struct PawsClaim

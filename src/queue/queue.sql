@@ -108,7 +108,7 @@ CREATE TABLE paws_queue.operation (
 	autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 100000, autovacuum_vacuum_cost_delay = 0);
 ALTER TABLE paws_queue.operation ALTER COLUMN envelope SET STORAGE EXTERNAL;
 CREATE UNIQUE INDEX operation_order_idx ON paws_queue.operation (level DESC, id);
-CREATE UNIQUE INDEX operation_once_idx ON paws_queue.operation (subject_no, doc_id, op_id);
+CREATE UNIQUE INDEX operation_once_idx ON paws_queue.operation (subject_no, doc_id, device_no, op_id);
 REVOKE ALL ON TABLE paws_queue.operation FROM PUBLIC;
 COMMENT ON TABLE paws_queue.operation IS 'Operations waiting to be applied; a finished one leaves the table in the transaction that applied it.';
 COMMENT ON COLUMN paws_queue.operation.due_at IS 'When its target is missed.';

@@ -12,13 +12,10 @@
 
 StaticAssertDecl(PAWS_STORE_LAST_STATEMENT < PAWS_STORE_STATEMENTS, "PAWS_STORE_STATEMENTS is too small");
 
-#define EQ   " OPERATOR(pg_catalog.=) "
-#define U(n) "pg_catalog.unnest($" #n ")"
+#define EQ " OPERATOR(pg_catalog.=) "
 #define HEAD_COLUMNS                                                                                         \
 	"subject_no, doc_id, collection, revision, deleted, position, op_id, base_revision, envelope, seal"
-#define HEAD_SETS                                                                                            \
-	"ROWS FROM (" U(1) ", " U(2) ", " U(3) ", " U(4) ", " U(5) ", " U(6) ", " U(7) ", " U(8) ", " U(         \
-		9) ", " U(10) ")"
+#define HEAD_SETS "ROWS FROM (" PAWS_SETS_10 ")"
 #define HEAD_TYPES                                                                                           \
 	{                                                                                                        \
 		INT8ARRAYOID, UUIDARRAYOID, INT2ARRAYOID, INT8ARRAYOID, BOOLARRAYOID, INT8ARRAYOID, UUIDARRAYOID,    \
@@ -53,18 +50,16 @@ static const PawsStatement templates[] = {
 	[PAWS_STORE_FIND_REPEATS] =
 		{
 			.sql = "SELECT c.n, f.outcome, f.reason, f.revision, f.position "
-				   "FROM ROWS FROM (" U(1) ", " U(2) ") WITH ORDINALITY AS c (device_no, op_id, n) "
-													 "JOIN @schema@.feed f ON f.device_no" EQ
-													 "c.device_no AND f.op_id" EQ "c.op_id",
+				   "FROM ROWS FROM (" PAWS_SETS_2 ") WITH ORDINALITY AS c (device_no, op_id, n) "
+				   "JOIN @schema@.feed f ON f.device_no" EQ "c.device_no AND f.op_id" EQ "c.op_id",
 			.nargs = 2,
 			.types = {INT8ARRAYOID, UUIDARRAYOID},
 		},
 	[PAWS_STORE_READ_HEADS] =
 		{
 			.sql = "SELECT c.n, d.revision, d.collection, d.deleted "
-				   "FROM ROWS FROM (" U(1) ", " U(2) ") WITH ORDINALITY AS c (subject_no, doc_id, n) "
-													 "JOIN @schema@.document d ON d.subject_no" EQ
-													 "c.subject_no AND d.doc_id" EQ "c.doc_id",
+				   "FROM ROWS FROM (" PAWS_SETS_2 ") WITH ORDINALITY AS c (subject_no, doc_id, n) "
+				   "JOIN @schema@.document d ON d.subject_no" EQ "c.subject_no AND d.doc_id" EQ "c.doc_id",
 			.nargs = 2,
 			.types = {INT8ARRAYOID, UUIDARRAYOID},
 		},
@@ -89,8 +84,7 @@ static const PawsStatement templates[] = {
 		{
 			.sql =
 				"INSERT INTO @schema@.branch (subject_no, doc_id, op_id, base_revision, deleted, position, envelope, kept_at) "
-				"SELECT c.*, $8 FROM ROWS FROM (" U(1) ", " U(2) ", " U(3) ", " U(4) ", " U(5) ", " U(
-					6) ", " U(7) ") AS c",
+				"SELECT c.*, $8 FROM ROWS FROM (" PAWS_SETS_7 ") AS c",
 			.nargs = 8,
 			.types = {INT8ARRAYOID, UUIDARRAYOID, UUIDARRAYOID, INT8ARRAYOID, BOOLARRAYOID, INT8ARRAYOID,
 					  BYTEAARRAYOID, TIMESTAMPTZOID},
@@ -99,8 +93,7 @@ static const PawsStatement templates[] = {
 		{
 			.sql =
 				"INSERT INTO @schema@.feed (subject_no, position, device_no, op_id, doc_id, collection, revision, outcome, "
-				"reason, deleted, finished_at) SELECT c.*, $11 FROM ROWS FROM (" U(1) ", " U(2) ", " U(
-					3) ", " U(4) ", " U(5) ", " U(6) ", " U(7) ", " U(8) ", " U(9) ", " U(10) ") AS c",
+				"reason, deleted, finished_at) SELECT c.*, $11 FROM ROWS FROM (" PAWS_SETS_10 ") AS c",
 			.nargs = 11,
 			.types = {INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, UUIDARRAYOID, UUIDARRAYOID, INT2ARRAYOID,
 					  INT8ARRAYOID, INT2ARRAYOID, INT2ARRAYOID, BOOLARRAYOID, TIMESTAMPTZOID},
@@ -108,17 +101,17 @@ static const PawsStatement templates[] = {
 	[PAWS_STORE_ADVANCE] =
 		{
 			.sql = "UPDATE @schema@.counter n SET position = c.position "
-				   "FROM ROWS FROM (" U(1) ", " U(2) ") AS c (subject_no, position) WHERE n.subject_no" EQ
-													 "c.subject_no",
+				   "FROM ROWS FROM (" PAWS_SETS_2 ") AS c (subject_no, position) WHERE n.subject_no" EQ
+				   "c.subject_no",
 			.nargs = 2,
 			.types = {INT8ARRAYOID, INT8ARRAYOID},
 		},
 	[PAWS_STORE_RECEIPTS] =
 		{
 			.sql = "SELECT c.n, f.outcome, f.reason, f.revision, f.finished_at "
-				   "FROM ROWS FROM (" U(2) ") WITH ORDINALITY AS c (op_id, n) "
-										   "JOIN @schema@.feed f ON f.device_no" EQ "$1 AND f.op_id" EQ
-										   "c.op_id",
+				   "FROM ROWS FROM (" PAWS_SET(2) ") WITH ORDINALITY AS c (op_id, n) "
+												  "JOIN @schema@.feed f ON f.device_no" EQ "$1 AND f.op_id" EQ
+												  "c.op_id",
 			.nargs = 2,
 			.types = {INT8OID, UUIDARRAYOID},
 		},
@@ -159,23 +152,23 @@ static const PawsStatement templates[] = {
 		},
 	[PAWS_STORE_EXPIRE_FEED] =
 		{
-			.sql = "WITH gone AS (DELETE FROM @schema@.feed f USING ROWS FROM (" U(1) ", " U(
-				2) ") AS c (subject_no, cutoff), "
-				   "@schema@.counter n WHERE n.subject_no" EQ "c.subject_no AND f.subject_no" EQ
-				   "c.subject_no "
-				   "AND f.position OPERATOR(pg_catalog.<=) (n.expired OPERATOR(pg_catalog.+) $3) "
-				   "AND f.finished_at OPERATOR(pg_catalog.<) c.cutoff RETURNING f.subject_no, f.position) "
-				   "UPDATE @schema@.counter n SET expired = g.position FROM (SELECT subject_no, pg_catalog.max(position) AS position "
-				   "FROM gone GROUP BY subject_no) g WHERE n.subject_no" EQ "g.subject_no",
+			.sql =
+				"WITH gone AS (DELETE FROM @schema@.feed f USING ROWS FROM (" PAWS_SETS_2
+				") AS c (subject_no, cutoff), "
+				"@schema@.counter n WHERE n.subject_no" EQ "c.subject_no AND f.subject_no" EQ "c.subject_no "
+				"AND f.position OPERATOR(pg_catalog.<=) (n.expired OPERATOR(pg_catalog.+) $3) "
+				"AND f.finished_at OPERATOR(pg_catalog.<) c.cutoff RETURNING f.subject_no, f.position) "
+				"UPDATE @schema@.counter n SET expired = g.position FROM (SELECT subject_no, pg_catalog.max(position) AS position "
+				"FROM gone GROUP BY subject_no) g WHERE n.subject_no" EQ "g.subject_no",
 			.nargs = 3,
 			.types = {INT8ARRAYOID, TIMESTAMPTZARRAYOID, INT8OID},
 		},
 	[PAWS_STORE_EXPIRE_TOMBSTONES] =
 		{
-			.sql = "DELETE FROM @schema@.document d USING ROWS FROM (" U(1) ", " U(
-				2) ") AS c (subject_no, passed) "
-				   "WHERE d.subject_no" EQ
-				   "c.subject_no AND d.deleted AND d.position OPERATOR(pg_catalog.<=) c.passed",
+			.sql =
+				"DELETE FROM @schema@.document d USING ROWS FROM (" PAWS_SETS_2 ") AS c (subject_no, passed) "
+				"WHERE d.subject_no" EQ
+				"c.subject_no AND d.deleted AND d.position OPERATOR(pg_catalog.<=) c.passed",
 			.nargs = 2,
 			.types = {INT8ARRAYOID, INT8ARRAYOID},
 		},

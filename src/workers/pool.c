@@ -170,22 +170,21 @@ try_apply(Applied *batch, PawsReason refused, bool choose_next, int *sqlstate)
 		return false;
 	}
 	batch->slot = paws_worker_database_slot();
-	PG_TRY()
-		;
-		{
-			apply(batch, refused, choose_next);
-			operations = MemoryContextAlloc(turn, Max(batch->count, 1) * sizeof(PawsOperation));
-			applied = MemoryContextAlloc(turn, Max(batch->count, 1) * sizeof(PawsApplied));
-			memcpy(operations, batch->operations, batch->count * sizeof(PawsOperation));
-			memcpy(applied, batch->applied, batch->count * sizeof(PawsApplied));
-			paws_worker_commit();
-		}
-		PG_CATCH();
-		{
-			good = false;
-			*sqlstate = geterrcode();
-			paws_worker_abort();
-		}
+	PG_TRY();
+	{
+		apply(batch, refused, choose_next);
+		operations = MemoryContextAlloc(turn, Max(batch->count, 1) * sizeof(PawsOperation));
+		applied = MemoryContextAlloc(turn, Max(batch->count, 1) * sizeof(PawsApplied));
+		memcpy(operations, batch->operations, batch->count * sizeof(PawsOperation));
+		memcpy(applied, batch->applied, batch->count * sizeof(PawsApplied));
+		paws_worker_commit();
+	}
+	PG_CATCH();
+	{
+		good = false;
+		*sqlstate = geterrcode();
+		paws_worker_abort();
+	}
 	PG_END_TRY();
 	if (good)
 		tell(batch, operations, applied, started_at);
@@ -200,7 +199,8 @@ give_up_or_postpone(PawsOperation *operation)
 	Applied batch = {0};
 	int sqlstate;
 
-	if (operation->attempts + 1 >= paws_max_attempts && try_apply(&batch, PAWS_REASON_FAILED, false, &sqlstate))
+	if (operation->attempts + 1 >= paws_max_attempts &&
+		try_apply(&batch, PAWS_REASON_FAILED, false, &sqlstate))
 		return;
 	if (!begin(&turn, "paws_sync: postpone"))
 		return;

@@ -113,8 +113,8 @@ look_after(int slot)
 }
 
 /*
- * A failure, such as a lock held by an operator's command, costs the turn; the pool is kept at size all the same, once
- * what a start left is counted. Returns the ms until the next turn.
+ * A failure, such as a lock held by an operator's command, costs the turn; the pool is kept at size all the
+ * same, once what a start left is counted. Returns the ms until the next turn.
  */
 static long
 try_to_look_after(int slot)

@@ -1,0 +1,19 @@
+/*
+ * base/guarded.h - running something that must not harm what the transaction did before.
+ */
+#ifndef PAWS_BASE_GUARDED_H
+#define PAWS_BASE_GUARDED_H
+
+#include "postgres.h"
+
+/* How long guarded work waits for a lock. */
+#define PAWS_GUARDED_LOCK_TIMEOUT "50ms"
+
+/*
+ * Runs `run` in a subtransaction with a bound on waiting for locks. True if it succeeded; false if it failed
+ * with an error that `forgive` accepts by its SQLSTATE, and everything it did in the database is undone.
+ * Other errors pass on, as does a cancel always. SPI may be connected and stays so.
+ */
+extern bool paws_run_guarded(void (*run)(void *arg), void *arg, bool (*forgive)(int sqlstate));
+
+#endif
