@@ -25,6 +25,15 @@ typedef struct Held
 
 static Held *held = NULL; /* [paws_worker_slots()] */
 
+/* What may be chosen, in order. */
+typedef struct Candidates
+{
+	int count;
+	int64 *ids;
+	int16 *levels;
+	int16 *attempts;
+} Candidates;
+
 #define READY "(not_before IS NULL OR not_before OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp())"
 
 static PawsStatement pick_urgent = {
@@ -105,35 +114,46 @@ held_by_others(int slot, int worker)
 	return total;
 }
 
-/* Drops what others hold from the candidates. The caller holds PAWS_LOCK_CLAIMS. */
-static void
-drop_held(int slot, int worker, PawsClaim *candidates, int *attempts, int count, PawsClaim *claim, int limit)
+/* The ids that others hold, ascending; palloc'd with room for what may come meanwhile. */
+static int64 *
+ids_of_others(int slot, int worker, int *count)
 {
-	int64 *others = palloc(sizeof(int64) * PAWS_BATCH_MAX * 2);
-	int nothers = 0;
-	int room = PAWS_BATCH_MAX * 2;
+	int room = PAWS_BATCH_MAX;
+	int64 *ids = palloc(room * sizeof(int64));
+	int n = 0;
 
 	for (int i = 0; i < paws_worker_slots(); i++)
 	{
 		if (i == worker || held[i].slot != slot || held[i].count == 0)
 			continue;
-		while (nothers + held[i].count > room)
-			others = repalloc(others, sizeof(int64) * (room *= 2));
-		memcpy(others + nothers, held[i].ids, held[i].count * sizeof(int64));
-		nothers += held[i].count;
+		while (n + held[i].count > room)
+			ids = repalloc(ids, (room *= 2) * sizeof(int64));
+		memcpy(ids + n, held[i].ids, held[i].count * sizeof(int64));
+		n += held[i].count;
 	}
-	qsort(others, nothers, sizeof(int64), compare_ids);
+	qsort(ids, n, sizeof(int64), compare_ids);
+	*count = n;
+	return ids;
+}
+
+/* Takes the first candidates that nobody holds. The caller holds PAWS_LOCK_CLAIMS. */
+static void
+take(int slot, int worker, const Candidates *candidates, PawsClaim *claim, int limit)
+{
+	int nothers;
+	int64 *others = ids_of_others(slot, worker, &nothers);
+
 	claim->count = 0;
-	for (int i = 0; i < count && claim->count < limit; i++)
+	for (int i = 0; i < candidates->count && claim->count < limit; i++)
 	{
 		if (bsearch(&candidates->ids[i], others, nothers, sizeof(int64), compare_ids))
 			continue;
 		/* what failed before is tried alone, so that it harms nobody else */
-		if (attempts[i] > 0 && claim->count > 0)
+		if (candidates->attempts[i] > 0 && claim->count > 0)
 			break;
 		claim->ids[claim->count] = candidates->ids[i];
 		claim->levels[claim->count++] = candidates->levels[i];
-		if (attempts[i] > 0)
+		if (candidates->attempts[i] > 0)
 			break;
 	}
 }
@@ -146,28 +166,25 @@ publish(int slot, int worker, const PawsClaim *claim)
 	memcpy(held[worker].ids, claim->ids, claim->count * sizeof(int64));
 }
 
-/* Candidates in order: as many as wanted, and as others may hold of them. */
-static int
-pick(int limit, bool overdue, PawsClaim *candidates, int *attempts)
+/* As many as wanted and, since others may hold the first of them, as many more as others hold. */
+static void
+pick(int limit, bool overdue, Candidates *candidates)
 {
 	Datum args[2] = {Int64GetDatum(limit)};
 	bool by_level = overdue && paws_spi_run(&find_overdue, NULL, NULL, 1) > 0;
-	int found;
 
 	if (by_level)
-	{
 		args[1] = Int16GetDatum(paws_spi_int16(0, 1));
-		found = (int) paws_spi_run(&pick_level, args, NULL, 0);
-	}
-	else
-		found = (int) paws_spi_run(&pick_urgent, args, NULL, 0);
-	for (int i = 0; i < found; i++)
+	candidates->count = (int) paws_spi_run(by_level ? &pick_level : &pick_urgent, args, NULL, 0);
+	candidates->ids = palloc(Max(candidates->count, 1) * sizeof(int64));
+	candidates->levels = palloc(Max(candidates->count, 1) * sizeof(int16));
+	candidates->attempts = palloc(Max(candidates->count, 1) * sizeof(int16));
+	for (int i = 0; i < candidates->count; i++)
 	{
 		candidates->levels[i] = paws_spi_int16(i, 1);
 		candidates->ids[i] = paws_spi_int64(i, 2);
-		attempts[i] = paws_spi_int16(i, 3);
+		candidates->attempts[i] = paws_spi_int16(i, 3);
 	}
-	return found;
 }
 
 static void
@@ -186,13 +203,11 @@ record_claim(int worker, const PawsClaim *claim)
 void
 paws_queue_choose(int slot, int worker, int limit, bool overdue, PawsClaim *claim)
 {
-	PawsClaim *candidates = palloc(sizeof(PawsClaim));
-	int *attempts = palloc(PAWS_BATCH_MAX * sizeof(int));
-	int wanted = Min(limit + held_by_others(slot, worker), PAWS_BATCH_MAX);
-	int found = pick(wanted, overdue, candidates, attempts);
+	Candidates candidates;
 
+	pick(limit + held_by_others(slot, worker), overdue, &candidates);
 	LWLockAcquire(paws_lock(PAWS_LOCK_CLAIMS), LW_EXCLUSIVE);
-	drop_held(slot, worker, candidates, attempts, found, claim, limit);
+	take(slot, worker, &candidates, claim, limit);
 	publish(slot, worker, claim);
 	LWLockRelease(paws_lock(PAWS_LOCK_CLAIMS));
 	if (claim->count > 0)

@@ -87,32 +87,45 @@ free_envelopes(Reader *reader, int count)
 			pfree(reader->envelopes[i]);
 }
 
-/* Documents that were deleted are of no use to a device that starts empty. True when the seed is at its end.
+/* The seed is complete: from here on it is the feed. */
+static void
+end_seed(PawsLaneCursor *cursor)
+{
+	cursor->mode = PAWS_CURSOR_FEED;
+	memset(&cursor->after, 0, sizeof(cursor->after));
+}
+
+/*
+ * Documents that were deleted are of no use to a device that starts empty. One document more than may be
+ * returned is read, so that the last one carries a cursor into the feed: only that can be acknowledged. True
+ * when the seed is at its end.
  */
 static bool
 read_seed(Reader *reader)
 {
-	int wanted = Min(READ_AHEAD, Max(reader->budget->changes, 1));
+	int wanted = Min(READ_AHEAD, Max(reader->budget->changes, 1) + 1);
 	int found =
 		paws_store_read_documents(reader->store, reader->device->subject_no, &reader->cursor->after, wanted);
 	int count = copy_entries(reader, found, paws_store_document_entry, 8);
+	bool complete = found < wanted && count == found;
+	int last = count - 1;
 
-	for (int i = 0; i < count && !full(reader->budget); i++)
+	while (complete && last >= 0 && reader->entries[last].deleted)
+		last--;
+	for (int i = 0; i <= last && !full(reader->budget); i++)
 	{
 		PawsPageRow row = {.kind = PAWS_PAGE_CHANGE, .entry = reader->entries[i]};
 
 		reader->cursor->after = row.entry.doc_id;
+		if (complete && i == last)
+			end_seed(reader->cursor);
 		if (!row.entry.deleted)
 			emit(reader, &row, reader->envelopes[i]);
 	}
 	free_envelopes(reader, count);
-	if (found < wanted && count == found && !full(reader->budget))
-	{
-		reader->cursor->mode = PAWS_CURSOR_FEED;
-		memset(&reader->cursor->after, 0, sizeof(reader->cursor->after));
-		return true;
-	}
-	return false;
+	if (complete && !full(reader->budget))
+		end_seed(reader->cursor);
+	return reader->cursor->mode == PAWS_CURSOR_FEED;
 }
 
 /* True at the end of the feed. */
