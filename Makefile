@@ -18,7 +18,7 @@ EXTENSION = paws_sync
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" paws_sync.control)
 
 # The library is the sum of these, and the install script that of the modules below, in this order:
-# a module may use what stands above it.
+# a module may use what stands above it. FILE@SCHEMA@LANE is a file with @schema@ and @lane@ put in.
 MODULE_big = paws_sync
 OBJS = \
 	src/paws_sync.o \
@@ -88,7 +88,9 @@ SQL_MODULES = \
 	src/registry/registry.sql \
 	src/queue/queue.sql \
 	src/care/care.sql \
+	src/store/tables.sql@paws_care@ordinary \
 	src/crisis/crisis.sql \
+	src/store/tables.sql@paws_crisis@crisis \
 	src/control/control.sql \
 	src/api/api.sql
 
@@ -139,9 +141,13 @@ all install installcheck clean:
 	@echo "no PostgreSQL development files found by PG_CONFIG=$(PG_CONFIG): run \"make deps\"" >&2; exit 1
 endif
 
-$(EXTENSION)--$(EXTVERSION).sql: $(SQL_MODULES) Makefile paws_sync.control
+SQL_FILES = $(sort $(foreach module,$(SQL_MODULES),$(firstword $(subst @, ,$(module)))))
+
+$(EXTENSION)--$(EXTVERSION).sql: $(SQL_FILES) Makefile paws_sync.control
 	@{ printf '%s\n' '\echo Use "CREATE EXTENSION $(EXTENSION)" to load this file. \quit'; \
-	   for module in $(SQL_MODULES); do echo; echo "-- $$module"; cat $$module || exit 1; done; } > $@.tmp
+	   for module in $(SQL_MODULES); do echo; echo "-- $$module"; \
+	       file=$${module%%@*}; rest=$${module#*@}; \
+	       sed "s|@schema@|$${rest%%@*}|g; s|@lane@|$${rest##*@}|g" "$$file" || exit 1; done; } > $@.tmp
 	@mv $@.tmp $@
 
 installcheck-first:

@@ -61,6 +61,12 @@ platform_argument(FunctionCallInfo fcinfo, int argument)
 	return (PawsPlatform) code;
 }
 
+static int
+device_limit(int64 subject_no)
+{
+	return paws_tier_policy(paws_care_tier(subject_no))->max_devices;
+}
+
 /*
  * Keys and counters of both lanes are made here, so that no push has to. Beyond the tier's number of devices
  * a device is registered all the same, for the crisis lane alone.
@@ -81,8 +87,7 @@ paws_register_device(PG_FUNCTION_ARGS)
 	paws_store_ensure_counter(&paws_care_store, subject_no);
 	paws_vault_ensure_data_key(PAWS_KEYS_CRISIS, subject_no);
 	paws_vault_ensure_data_key(PAWS_KEYS_CARE, subject_no);
-	crisis_only =
-		paws_registry_count_devices(subject_no) >= paws_tier_policy(paws_care_tier(subject_no))->max_devices;
+	crisis_only = paws_registry_count_devices(subject_no) >= device_limit(subject_no);
 	paws_registry_add_device(device, subject_no, platform, crisis_only);
 	paws_spi_end();
 	PG_RETURN_POINTER(device);
@@ -99,6 +104,7 @@ paws_revoke_device(PG_FUNCTION_ARGS)
 	paws_spi_begin();
 	paws_registry_device(token, &device);
 	revoked = paws_registry_revoke(device.device_no);
+	paws_registry_promote(device.subject_no, device_limit(device.subject_no));
 	paws_spi_end();
 	PG_RETURN_BOOL(revoked);
 }
@@ -129,13 +135,16 @@ paws_set_entitlement(PG_FUNCTION_ARGS)
 {
 	const PawsToken *subject = paws_token_argument(fcinfo, 0, PAWS_TOKEN_SUBJECT);
 	TimestampTz until = PG_ARGISNULL(2) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(2);
+	int64 subject_no;
 
 	if (PG_ARGISNULL(1))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("tier must not be null")));
 	(void) paws_database_slot();
 	paws_spi_begin();
-	paws_care_set_entitlement(paws_registry_ensure_subject(subject), paws_tier_from_datum(PG_GETARG_DATUM(1)),
-							  until);
+	subject_no = paws_registry_ensure_subject(subject);
+	paws_care_set_entitlement(subject_no, paws_tier_from_datum(PG_GETARG_DATUM(1)), until);
+	/* a lower tier takes no device away that is in service */
+	paws_registry_promote(subject_no, device_limit(subject_no));
 	paws_spi_end();
 	PG_RETURN_VOID();
 }

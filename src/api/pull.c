@@ -147,7 +147,7 @@ read_page(Pull *pull)
 	paws_spi_begin();
 	pull->lane = PAWS_LANE_CRISIS;
 	paws_page_read(&paws_crisis_store, &pull->device, &pull->cursor.crisis, &read.budget, put_row, pull);
-	if (!read.budget.any || (read.budget.changes > 0 && read.budget.bytes > 0))
+	if (!pull->device.crisis_only && (!read.budget.any || (read.budget.changes > 0 && read.budget.bytes > 0)))
 		(void) paws_run_guarded(read_ordinary, &read, is_lock_timeout);
 	paws_spi_end();
 	return read.budget.any;

@@ -23,26 +23,6 @@
 PG_FUNCTION_INFO_V1(paws_push);
 PG_FUNCTION_INFO_V1(paws_push_many);
 
-bytea *
-paws_push_seal(const PawsPush *push, const PawsItem *item)
-{
-	PawsEnvelopeContext context = {
-		.purpose = PAWS_PURPOSE_PAYLOAD,
-		.collection = item->collection,
-		.subject = push->device.subject.id,
-		.doc_id = item->doc_id.data,
-		.op_id = item->op_id.data,
-		.base_revision = (uint64_t) item->base_revision,
-		.operation = item->deleted ? 1 : 0,
-	};
-	bool crisis = paws_class_lane(item->klass) == PAWS_LANE_CRISIS;
-
-	if (item->deleted)
-		return NULL;
-	return paws_vault_seal(crisis ? PAWS_KEYS_CRISIS : PAWS_KEYS_CARE, push->device.subject_no, &context,
-						   item->payload, item->payload_length);
-}
-
 /* Collection, class and lane of each item; what the registry does not know is rejected. */
 static void
 resolve_collections(PawsPush *push)

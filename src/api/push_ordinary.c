@@ -11,8 +11,29 @@
 #include "queue/admission.h"
 #include "queue/policy.h"
 #include "queue/queue.h"
+#include "vault/vault.h"
 
 #define RETRY_WHEN_BUSY_US 1000000
+
+bytea *
+paws_push_seal(const PawsPush *push, const PawsItem *item)
+{
+	PawsEnvelopeContext context = {
+		.purpose = PAWS_PURPOSE_PAYLOAD,
+		.collection = item->collection,
+		.subject = push->device.subject.id,
+		.doc_id = item->doc_id.data,
+		.op_id = item->op_id.data,
+		.base_revision = (uint64_t) item->base_revision,
+		.operation = item->deleted ? 1 : 0,
+	};
+	bool crisis = paws_class_lane(item->klass) == PAWS_LANE_CRISIS;
+
+	if (item->deleted)
+		return NULL;
+	return paws_vault_seal(crisis ? PAWS_KEYS_CRISIS : PAWS_KEYS_CARE, push->device.subject_no, &context,
+						   item->payload, item->payload_length);
+}
 
 /* The ordinary items that are still open, in order. */
 typedef struct OpenItems

@@ -43,6 +43,15 @@ static PawsStatement count_devices = {
 	.types = {INT8OID},
 };
 
+static PawsStatement promote = {
+	.sql =
+		"UPDATE paws_registry.device SET crisis_only = false WHERE device_no OPERATOR(pg_catalog.=) ANY (ARRAY("
+		"SELECT device_no FROM paws_registry.device WHERE subject_no OPERATOR(pg_catalog.=) $1 AND revoked_at IS NULL "
+		"AND crisis_only ORDER BY device_no LIMIT $2))",
+	.nargs = 2,
+	.types = {INT8OID, INT8OID},
+};
+
 static PawsStatement add_device = {
 	.sql =
 		"INSERT INTO paws_registry.device (device, subject_no, platform, crisis_only) VALUES ($1, $2, $3, $4) "
@@ -105,6 +114,16 @@ paws_registry_count_devices(int64 subject_no)
 	paws_spi_run(&lock_subject, args, NULL, 0);
 	paws_spi_run(&count_devices, args, NULL, 1);
 	return (int) paws_spi_int64(0, 1);
+}
+
+void
+paws_registry_promote(int64 subject_no, int max_devices)
+{
+	int room = max_devices - paws_registry_count_devices(subject_no);
+	Datum args[2] = {Int64GetDatum(subject_no), Int64GetDatum(room)};
+
+	if (room > 0)
+		paws_spi_run(&promote, args, NULL, 0);
 }
 
 int64

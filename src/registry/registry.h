@@ -45,6 +45,10 @@ extern int paws_registry_count_devices(int64 subject_no);
 extern int64
 paws_registry_add_device(const PawsToken *device, int64 subject_no, PawsPlatform platform, bool crisis_only);
 
+/* Gives full service to as many crisis-only devices of a subject, oldest first, as its number of devices has
+ * room for. */
+extern void paws_registry_promote(int64 subject_no, int max_devices);
+
 /* Revokes it; false if it was revoked before. */
 extern bool paws_registry_revoke(int64 device_no);
 

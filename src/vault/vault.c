@@ -8,6 +8,7 @@
 #include "port/pg_bswap.h"
 
 #include "base/settings.h"
+#include "base/shmem.h"
 #include "vault/root_key.h"
 #include "vault/secret.h"
 #include "vault/vault.h"
@@ -56,10 +57,11 @@ paws_vault_problem(void)
 void
 paws_vault_require(void)
 {
-	if (root_key == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("paws_sync has no root key"),
-				 errdetail("%s", paws_root_key_explain(root_problem)), errhint(ROOT_KEY_HINT)));
+	if (root_key != NULL)
+		return;
+	paws_shmem_require(); /* not preloaded, no key was looked for: then that is what is wrong */
+	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("paws_sync has no root key"),
+					errdetail("%s", paws_root_key_explain(root_problem)), errhint(ROOT_KEY_HINT)));
 }
 
 bool

@@ -40,7 +40,7 @@ listed() {
                 s/^> \(.*\)/\1 is missing in $list of the Makefile/p"
 }
 list_of_objects() { listed OBJS 'src/**.c' '\.c$' '.o'; }
-list_of_modules() { listed SQL_MODULES 'src/**.sql' '$' ''; }
+list_of_modules() { listed SQL_FILES 'src/**.sql' '$' ''; }
 list_of_tests() {
     diff <(make -s print-REGRESS_FIRST print-REGRESS | tr ' ' '\n' | grep . | sort) \
         <(files 'sql/*.sql' | sed 's|^sql/||; s|\.sql$||' | sort) |
