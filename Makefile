@@ -171,11 +171,11 @@ down:
 	@$(CLUSTER) down $(if $(DIR),--dir '$(DIR)')
 
 test:
-	@bash test/deps.sh
+	@bash test/deps.sh demo
 	@bash test/run.sh
 
 unit lint regress isolation tap:
-	@bash test/deps.sh
+	@bash test/deps.sh demo
 	@bash test/run.sh $@
 
 format-check:

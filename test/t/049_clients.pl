@@ -1,0 +1,50 @@
+# The examples for client programs do what they say, through their drivers.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../perl";
+use PawsNode;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PawsNode->new_node('clients');
+my $clients = "$FindBin::RealBin/../clients";
+
+sub available
+{
+	my (@command) = @_;
+	my ($out, $err);
+
+	return eval { run_log(\@command, '>', \$out, '2>', \$err) };
+}
+
+sub check_example
+{
+	my ($name, @command) = @_;
+	my ($out, $err) = ('', '');
+	my $good = run_log([ @command, $node->connstr('postgres') ], '>', \$out, '2>', \$err);
+
+	ok($good, "$name: ends well") or diag $err;
+	like($out, qr/^push: accepted/m, "$name: the operation is accepted");
+	like($out, qr/^push: duplicate/m, "$name: the repeated operation is known");
+	like($out, qr/^pull: change mood 1/m, "$name: the other device has the change");
+	like($out, qr/^receipt: .*applied/m, "$name: the receipt says what became of it");
+}
+
+SKIP:
+{
+	skip 'python3 has no psycopg', 5 unless available('/usr/bin/python3', '-c', 'import psycopg');
+	check_example('python', '/usr/bin/python3', "$clients/python/push_pull.py");
+}
+
+SKIP:
+{
+	skip 'node has no pg', 5 unless available('node', '-e', 'import("pg")') && available('node', '-e', 'require.resolve("pg")');
+	check_example('node', 'node', "$clients/node/push_pull.mjs");
+}
+
+$node->stop;
+done_testing();
