@@ -39,6 +39,7 @@ OBJS = \
 	src/vault/key_cache.o \
 	src/vault/key_wrap.o \
 	src/vault/padding.o \
+	src/vault/root_check.o \
 	src/vault/root_key.o \
 	src/vault/seal.o \
 	src/vault/secret.o \
@@ -92,7 +93,8 @@ SQL_MODULES = \
 	src/crisis/crisis.sql \
 	src/store/tables.sql@paws_crisis@crisis \
 	src/control/control.sql \
-	src/api/api.sql
+	src/api/api.sql \
+	src/api/profiles.sql
 
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 

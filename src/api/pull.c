@@ -281,7 +281,9 @@ acknowledge(PawsStore *store, const PawsDevice *device, const PawsLaneCursor *cu
 
 	if (cursor->mode != PAWS_CURSOR_FEED || !paws_store_bounds(store, device->subject_no, &bounds))
 		return;
-	if (cursor->epoch != bounds.epoch || cursor->position < 0 || cursor->position > bounds.last)
+	if (cursor->epoch != bounds.epoch || cursor->position < 0 || cursor->position > bounds.last ||
+		(cursor->position > bounds.expired &&
+		 paws_store_digest(store, device->subject_no, cursor->position) != cursor->digest))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("cursor is not of this history"),
 						errhint("Pull with the cursor; the answer says where to begin anew.")));
 	paws_store_acknowledge(store, device->device_no, cursor->position);

@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "base/commit.h"
 #include "base/database.h"
 #include "base/settings.h"
@@ -38,6 +39,8 @@ typedef struct PawsDatabasesShared
 
 static PawsDatabasesShared *shared = NULL;
 static int my_slot = -1;
+static TransactionId touched_in =
+	InvalidTransactionId; /* the last transaction that touched something cached */
 
 static Size
 size(void)
@@ -155,9 +158,19 @@ paws_database_forget(Oid database)
 	LWLockRelease(paws_lock(PAWS_LOCK_DATABASES));
 }
 
+/*
+ * What a transaction reads of its own uncommitted change, or by a snapshot of the past, must not stay in the
+ * cache: such a transaction gets versions that nobody else ever has.
+ */
 uint64
 paws_database_version(int slot, PawsCached kind)
 {
+	static uint64 once = PG_UINT64_MAX;
+
+	if (TransactionIdIsValid(touched_in) && GetTopTransactionIdIfAny() == touched_in)
+		return once--;
+	if (IsolationUsesXactSnapshot())
+		return (uint64) PG_INT64_MAX + (uint64) GetCurrentTransactionStartTimestamp();
 	return pg_atomic_read_u64(&shared->slot[slot].version[kind]);
 }
 
@@ -186,6 +199,7 @@ paws_database_touch(int slot, PawsCached kind)
 
 	touched->slot = slot;
 	touched->kind = kind;
+	touched_in = GetTopTransactionId();
 	raise_version(touched);
 }
 

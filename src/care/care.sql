@@ -5,7 +5,7 @@ COMMENT ON SCHEMA paws_care IS 'Documents, feeds and entitlements of the ordinar
 REVOKE ALL ON SCHEMA paws_care FROM PUBLIC;
 
 CREATE TABLE paws_care.entitlement (
-	subject_no bigint PRIMARY KEY REFERENCES paws_registry.subject,
+	subject_no bigint PRIMARY KEY,
 	tier smallint NOT NULL CHECK (tier OPERATOR(pg_catalog.>=) 1 AND tier OPERATOR(pg_catalog.<=) 4),
 	until timestamptz,
 	changed_at timestamptz NOT NULL DEFAULT pg_catalog.now()

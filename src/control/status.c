@@ -28,11 +28,24 @@ put(PawsRows *rows, const char *component, const char *state, const char *detail
 	paws_row_end(rows);
 }
 
+static bool
+root_differs(void)
+{
+	PawsRootMatch match;
+
+	paws_spi_begin();
+	match = paws_vault_match_root();
+	paws_spi_end();
+	return match == PAWS_ROOT_DIFFERS;
+}
+
 static void
 put_keys(PawsRows *rows)
 {
 	if (!paws_vault_ready())
 		put(rows, "keys", "none", paws_root_key_explain(paws_vault_problem()));
+	else if (root_differs())
+		put(rows, "keys", "wrong", "the root key is not the one that this database was used with");
 	else
 		put(rows, "keys", "ready",
 			paws_vault_memory_locked()

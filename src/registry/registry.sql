@@ -18,10 +18,12 @@ COMMENT ON TABLE paws_registry.subject IS 'Persons, as keyed pseudonyms.';
 COMMENT ON COLUMN paws_registry.subject.subject_no IS 'Internal number; never leaves the database.';
 COMMENT ON COLUMN paws_registry.subject.subject IS 'The token that backends hold.';
 
+-- No foreign keys, here or in other schemas: only functions of ours write these tables, and a parallel restore would load
+-- the tables of an extension in any order.
 CREATE TABLE paws_registry.device (
 	device_no bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	device paws_sync.device NOT NULL UNIQUE,
-	subject_no bigint NOT NULL REFERENCES paws_registry.subject,
+	subject_no bigint NOT NULL,
 	platform smallint NOT NULL CHECK (platform OPERATOR(pg_catalog.>=) 1 AND platform OPERATOR(pg_catalog.<=) 6),
 	crisis_only boolean NOT NULL DEFAULT false,
 	registered_at timestamptz NOT NULL DEFAULT pg_catalog.now(),

@@ -34,6 +34,20 @@ extern const char *paws_vault_problem(void);
 /* Errors 55000 with a hint naming paws_sync.root_key_file and the problem, unless keys are loaded. */
 extern void paws_vault_require(void);
 
+/* Whether the loaded root key is the one that this database was sealed under. Needs keys loaded and SPI
+ * connected. */
+typedef enum PawsRootMatch
+{
+	PAWS_ROOT_MATCHES,
+	PAWS_ROOT_NEW, /* no device was registered here yet */
+	PAWS_ROOT_DIFFERS
+} PawsRootMatch;
+
+extern PawsRootMatch paws_vault_match_root(void);
+
+/* Binds a new database to the loaded root key; errors 55000 with a hint if it is bound to another. */
+extern void paws_vault_require_root(void);
+
 /*
  * A 32-byte key for one purpose, derived from the root by keyed BLAKE2b over the length-prefixed label; each
  * purpose has a label of its own. Errors 55000 without a root. The caller wipes its copy.

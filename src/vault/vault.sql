@@ -31,3 +31,16 @@ COMMENT ON COLUMN paws_vault.data_key.wrapped IS 'the wrapped key: version byte,
 COMMENT ON COLUMN paws_vault.data_key.created_at IS 'when the key was made';
 
 SELECT pg_catalog.pg_extension_config_dump('paws_vault.data_key', '');
+
+CREATE TABLE paws_vault.root_check (
+	root smallint PRIMARY KEY,
+	value bytea NOT NULL,
+	established_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+);
+REVOKE ALL ON TABLE paws_vault.root_check FROM PUBLIC;
+COMMENT ON TABLE paws_vault.root_check IS 'What the root key of this database gives under its check purpose, so that another key is noticed before it seals anything.';
+COMMENT ON COLUMN paws_vault.root_check.root IS 'Number of the root key; 1 is the only one.';
+COMMENT ON COLUMN paws_vault.root_check.value IS 'A keyed hash; tells nothing of the key.';
+COMMENT ON COLUMN paws_vault.root_check.established_at IS 'When the first device was registered.';
+
+SELECT pg_catalog.pg_extension_config_dump('paws_vault.root_check', '');

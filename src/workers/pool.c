@@ -257,6 +257,13 @@ apply_one_by_one(void)
 	pfree(all);
 }
 
+/* What waited at the start is counted, and the root key is the one that what waits was sealed under. */
+static bool
+may_choose(void)
+{
+	return paws_depth_counted(paws_worker_database_slot()) && paws_vault_match_root() != PAWS_ROOT_DIFFERS;
+}
+
 /* The first batch after a pause. True if there is something to do. */
 static bool
 first_choice(void)
@@ -265,13 +272,11 @@ first_choice(void)
 
 	if (!paws_worker_begin("paws_sync: choose"))
 		return false;
-	ready = paws_depth_counted(paws_worker_database_slot());
+	paws_spi_begin();
+	ready = may_choose();
 	if (ready)
-	{
-		paws_spi_begin();
 		choose(paws_worker_database_slot());
-		paws_spi_end();
-	}
+	paws_spi_end();
 	paws_worker_commit();
 	return ready && claim->count > 0;
 }

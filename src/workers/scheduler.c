@@ -21,10 +21,10 @@
 #define WITHOUT_EXTENSION_MS 5000
 #define RECOUNT_MS           20
 
-/* Where the two walks over subjects are, 0 between walks, and when the next begin. */
+/* Where the two walks over subjects are, 0 between walks, and when the last began. */
 static int64 care_walk = 0;
 static int64 crisis_walk = 0;
-static TimestampTz next_walk = 0;
+static TimestampTz last_walk = 0;
 static bool walking = false;
 
 /*
@@ -53,11 +53,11 @@ keep_house(void)
 
 	if (!walking)
 	{
-		if (now < next_walk)
+		if (now < last_walk + (int64) paws_housekeeping_interval * USECS_PER_SEC)
 			return;
 		walking = true;
 		care_walk = crisis_walk = 0;
-		next_walk = now + (int64) paws_housekeeping_interval * USECS_PER_SEC;
+		last_walk = now;
 	}
 	if (care_walk >= 0)
 		care_walk = paws_care_expire(care_walk);

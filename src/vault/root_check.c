@@ -1,0 +1,93 @@
+/*
+ * vault/root_check.c - is the root key that was loaded the one that this database was sealed under?
+ *
+ * Nothing else would notice: pool workers move envelopes without opening them, and would put revision seals
+ * of the wrong root on them; new subjects and devices would be minted and stored that nobody could use later.
+ */
+#include "postgres.h"
+
+#include <sodium.h>
+
+#include "base/spi.h"
+#include "catalog/pg_type_d.h"
+#include "vault/vault.h"
+
+#define THE_ROOT    1
+#define CHECK_BYTES 32
+
+static PawsStatement read_check = {
+	.sql = "SELECT value FROM paws_vault.root_check WHERE root OPERATOR(pg_catalog.=) $1",
+	.nargs = 1,
+	.types = {INT2OID},
+};
+
+static PawsStatement establish_check = {
+	.sql = "INSERT INTO paws_vault.root_check (root, value) VALUES ($1, $2) ON CONFLICT (root) DO NOTHING",
+	.nargs = 2,
+	.types = {INT2OID, BYTEAOID},
+};
+
+/* The installation whose check value this process has seen to fit. */
+static Oid checked_identity = InvalidOid;
+
+static void
+compute(uint8_t value[CHECK_BYTES])
+{
+	static const char text[] = "paws_sync root check v1";
+	uint8_t key[32];
+
+	paws_vault_purpose_key("root check", key);
+	crypto_generichash(value, CHECK_BYTES, (const uint8_t *) text, sizeof(text) - 1, key, sizeof(key));
+	sodium_memzero(key, sizeof(key));
+}
+
+PawsRootMatch
+paws_vault_match_root(void)
+{
+	Oid identity = paws_extension_identity();
+	Datum args[1] = {Int16GetDatum(THE_ROOT)};
+	uint8_t value[CHECK_BYTES];
+	const bytea *stored;
+	bool isnull;
+
+	if (OidIsValid(identity) && identity == checked_identity)
+		return PAWS_ROOT_MATCHES;
+	if (paws_spi_run(&read_check, args, NULL, 1) == 0)
+		return PAWS_ROOT_NEW;
+	stored = DatumGetByteaPP(paws_spi_column(0, 1, &isnull));
+	compute(value);
+	if (VARSIZE_ANY_EXHDR(stored) != CHECK_BYTES ||
+		sodium_memcmp(value, VARDATA_ANY(stored), CHECK_BYTES) != 0)
+		return PAWS_ROOT_DIFFERS;
+	checked_identity = identity;
+	return PAWS_ROOT_MATCHES;
+}
+
+/* What is established here may be rolled back, so it is looked at anew until another transaction finds it. */
+static void
+establish(void)
+{
+	bytea *value = palloc(VARHDRSZ + CHECK_BYTES);
+	Datum args[2] = {Int16GetDatum(THE_ROOT), PointerGetDatum(value)};
+
+	SET_VARSIZE(value, VARHDRSZ + CHECK_BYTES);
+	compute((uint8_t *) VARDATA(value));
+	paws_spi_run(&establish_check, args, NULL, 0);
+}
+
+void
+paws_vault_require_root(void)
+{
+	PawsRootMatch match = paws_vault_match_root();
+
+	if (match == PAWS_ROOT_NEW)
+	{
+		establish();
+		match = paws_vault_match_root();
+	}
+	if (match == PAWS_ROOT_DIFFERS)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("root key is not the one of this database"),
+						errhint("Let \"paws_sync.root_key_file\" name the file with the root key that this "
+								"database was used with, and restart the server.")));
+}
