@@ -7,6 +7,7 @@
 
 #include "port/pg_bswap.h"
 
+#include "base/log_safe.h"
 #include "base/settings.h"
 #include "base/shmem.h"
 #include "vault/root_key.h"
@@ -34,12 +35,14 @@ paws_vault_init(void)
 	}
 	root_key = paws_root_key_load(paws_root_key_file, &root_problem);
 	if (root_key == NULL)
-		ereport(LOG, (errmsg("paws_sync runs without keys"),
-					  errdetail("%s", paws_root_key_explain(root_problem)), errhint(ROOT_KEY_HINT)));
+		ereport_domain(LOG, PAWS_LOG_SAFE,
+					   (errmsg("paws_sync runs without keys"),
+						errdetail("%s", paws_root_key_explain(root_problem)), errhint(ROOT_KEY_HINT)));
 	else if (!paws_secret_locked())
-		ereport(LOG, (errmsg("memory of paws_sync's keys could not be locked"),
-					  errdetail("Keys may be written to swap space."),
-					  errhint("Raise the limit on locked memory of the server's user.")));
+		ereport_domain(LOG, PAWS_LOG_SAFE,
+					   (errmsg("memory of paws_sync's keys could not be locked"),
+						errdetail("Keys may be written to swap space."),
+						errhint("Raise the limit on locked memory of the server's user.")));
 }
 
 bool

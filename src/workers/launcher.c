@@ -9,6 +9,7 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "base/log_safe.h"
 #include "base/database.h"
 #include "base/settings.h"
 #include "base/worker.h"
@@ -101,9 +102,10 @@ turn(void)
 		if (!paws_worker_start(PAWS_WORKER_SCHEDULER, PAWS_SCHEDULER_ENTRY, lfirst_oid(cell)))
 		{
 			if (!complained)
-				ereport(WARNING,
-						(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED), errmsg("could not start a scheduler"),
-						 errhint("Raise \"max_worker_processes\".")));
+				ereport_domain(WARNING, PAWS_LOG_SAFE,
+							   (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+								errmsg("could not start a scheduler"),
+								errhint("Raise \"max_worker_processes\".")));
 			complained = true;
 			break;
 		}

@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "base/log_safe.h"
 #include "base/database.h"
 #include "base/settings.h"
 #include "base/spi.h"
@@ -85,10 +86,10 @@ keep_pool(void)
 		else
 		{
 			if (!complained)
-				ereport(WARNING,
-						(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-						 errmsg("could not start a pool worker"),
-						 errhint("Raise \"max_worker_processes\" or lower \"paws_sync.pool_size\".")));
+				ereport_domain(WARNING, PAWS_LOG_SAFE,
+							   (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+								errmsg("could not start a pool worker"),
+								errhint("Raise \"max_worker_processes\" or lower \"paws_sync.pool_size\".")));
 			complained = true;
 			return;
 		}

@@ -1,0 +1,167 @@
+-- profiles: who may call what. Below everything else, since it names what stands above.
+--
+-- The view is the data: one line for each object, with the profiles that may use it. Constants of the reg* types
+-- make the install script fail on a misspelt line, and tie each line to its object: neither can be dropped alone.
+-- A function that stands behind a view runs with its reader's rights, so a profile that has the view has the function.
+-- No line names a table or a sequence, and none may. Profile responder has no line: nothing of its surface exists.
+
+-- Otherwise everybody could define tables and functions over them; types come open to PUBLIC.
+REVOKE ALL ON TYPE paws_sync.subject, paws_sync.device, paws_sync.context, paws_sync.cursor, paws_sync.level, paws_sync.tier,
+	paws_sync.class, paws_sync.outcome, paws_registry.code_name FROM PUBLIC;
+
+CREATE VIEW paws_sync.profiles WITH (security_invoker) AS
+	SELECT unnest(profiles) AS profile, 'USAGE' AS privilege, 'schema' AS kind, object::text AS object
+	FROM (VALUES
+		('paws_sync'::regnamespace, '{app,device_gateway,crisis,billing,operator,auditor}'::text[])
+	) AS s (object, profiles)
+UNION ALL
+	SELECT unnest(profiles), 'USAGE', 'type', object::text
+	FROM (VALUES
+		('paws_sync.subject'::regtype, '{app,billing}'::text[]),
+		('paws_sync.device', '{app,device_gateway,crisis}'),
+		('paws_sync.cursor', '{app,device_gateway,crisis}'),
+		('paws_sync.outcome', '{app,device_gateway,crisis}'),
+		('paws_sync.level', '{app,device_gateway,crisis,operator,auditor}'),
+		('paws_sync.class', '{operator,auditor}'),
+		('paws_sync.tier', '{billing,operator,auditor}')
+	) AS t (object, profiles)
+UNION ALL
+	SELECT unnest(profiles), 'EXECUTE', 'function', object::text
+	FROM (VALUES
+		('paws_sync.subject_for(text)'::regprocedure, '{app}'::text[]),
+		('paws_sync.register_device(paws_sync.subject, text)', '{app}'),
+		('paws_sync.revoke_device(paws_sync.device)', '{app}'),
+		('paws_sync.devices(paws_sync.subject)', '{app}'),
+		('paws_sync.sync_status(paws_sync.subject)', '{app}'),
+		('paws_sync.push(paws_sync.device, jsonb)', '{app,device_gateway,crisis}'),
+		('paws_sync.push_many(paws_sync.device, uuid[], text[], uuid[], bigint[], bytea[], boolean[])', '{app,device_gateway}'),
+		('paws_sync.pull(paws_sync.device, paws_sync.cursor, integer, integer)', '{app,device_gateway,crisis}'),
+		('paws_sync.pull_wait(paws_sync.device, paws_sync.cursor, interval, integer, integer)', '{app,device_gateway,crisis}'),
+		('paws_sync.receipts(paws_sync.device, uuid[])', '{app,device_gateway,crisis}'),
+		('paws_sync.ack(paws_sync.device, paws_sync.cursor)', '{app,device_gateway,crisis}'),
+		('paws_sync.set_entitlement(paws_sync.subject, paws_sync.tier, timestamptz)', '{billing}'),
+		('paws_sync.define_collection(text, paws_sync.class, text)', '{operator}'),
+		('paws_sync.set_policy(paws_sync.class, paws_sync.tier, paws_sync.level, integer)', '{operator}'),
+		('paws_sync.set_tier_policy(paws_sync.tier, integer, integer, bigint, bigint, integer, integer, integer)', '{operator}'),
+		('paws_sync.stat_reset()', '{operator}'),
+		('paws_sync.stat_lanes()', '{operator}'),
+		('paws_sync.stat_workers()', '{operator}'),
+		('paws_sync.stat_latency()', '{operator,auditor}'),
+		('paws_sync.status()', '{operator,auditor}'),
+		('paws_sync.vocabulary()', '{operator,auditor}')
+	) AS f (object, profiles)
+UNION ALL
+	SELECT unnest(profiles), 'SELECT', 'view', object::text
+	FROM (VALUES
+		('paws_sync.pg_stat_paws_sync_lanes'::regclass, '{operator}'::text[]),
+		('paws_sync.pg_stat_paws_sync_workers', '{operator}'),
+		('paws_sync.pg_stat_paws_sync_latency', '{operator,auditor}'),
+		('paws_sync.collections', '{operator,auditor}'),
+		('paws_sync.policy', '{operator,auditor}'),
+		('paws_sync.tier_policy', '{operator,auditor}')
+	) AS v (object, profiles)
+UNION ALL
+	-- a view cannot hold its own oid
+	SELECT unnest('{operator,auditor}'::text[]), 'SELECT', 'view', to_regclass('paws_sync.profiles')::text;
+REVOKE ALL ON TABLE paws_sync.profiles FROM PUBLIC;
+COMMENT ON VIEW paws_sync.profiles IS 'What each profile may do; grant_profile grants exactly this.';
+COMMENT ON COLUMN paws_sync.profiles.profile IS 'Name of the profile.';
+COMMENT ON COLUMN paws_sync.profiles.privilege IS 'The privilege on the object.';
+COMMENT ON COLUMN paws_sync.profiles.kind IS 'schema, type, function or view.';
+COMMENT ON COLUMN paws_sync.profiles.object IS 'The object; with its schema unless search_path finds it without.';
+
+CREATE FUNCTION paws_sync.check_profile(role name, profile text)
+	RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	-- GRANT by anybody else would do nothing and warn
+	IF NOT (SELECT pg_has_role(e.extowner, 'USAGE') FROM pg_extension e WHERE e.extname = 'paws_sync') THEN
+		RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = 'must be owner of extension paws_sync',
+			HINT = 'Profiles are given and taken by a superuser or the owner of the extension.';
+	END IF;
+	IF num_nulls($1, $2) > 0 THEN
+		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'role and profile must not be null';
+	END IF;
+	IF NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = $1) THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = 'role does not exist',
+			HINT = 'Create it first. Its name is taken letter for letter, without quotes; PUBLIC is not a role.';
+	END IF;
+	IF $2 = 'responder' THEN
+		RAISE EXCEPTION USING ERRCODE = 'feature_not_supported', MESSAGE = 'profile responder has nothing to grant yet',
+			HINT = 'What responders call is not part of this version.';
+	END IF;
+	IF NOT EXISTS (SELECT FROM paws_sync.profiles p WHERE p.profile = $2) THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'unknown profile',
+			HINT = (SELECT 'Profiles are ' || string_agg(DISTINCT p.profile, ', ') || '.' FROM paws_sync.profiles p);
+	END IF;
+END
+$$;
+REVOKE ALL ON FUNCTION paws_sync.check_profile(name, text) FROM PUBLIC;
+COMMENT ON FUNCTION paws_sync.check_profile(name, text) IS
+	'Fails unless the caller may give profiles, the role exists and the profile has something to grant.';
+
+-- The role is a name: regrole would fold and unquote its text, and take a number for the oid of a role that need not exist.
+-- Into statements go names from the catalogs alone.
+CREATE FUNCTION paws_sync.grant_profile(role name, profile text)
+	RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	line record;
+BEGIN
+	PERFORM paws_sync.check_profile($1, $2);
+	FOR line IN
+		SELECT p.privilege, CASE p.kind WHEN 'view' THEN 'table' ELSE p.kind END AS kind, p.object, r.rolname
+		FROM paws_sync.profiles p JOIN pg_roles r ON r.rolname = $1
+		WHERE p.profile = $2
+	LOOP
+		EXECUTE format('GRANT %s ON %s %s TO %I', line.privilege, line.kind, line.object, line.rolname);
+	END LOOP;
+END
+$$;
+REVOKE ALL ON FUNCTION paws_sync.grant_profile(name, text) FROM PUBLIC;
+COMMENT ON FUNCTION paws_sync.grant_profile(name, text) IS
+	'Gives a role what a profile may do: app, device_gateway, crisis, billing, operator or auditor. Again after an update of the extension, for what is new.';
+
+-- Nothing records which profiles a role was given; its grants are the record. One that is contained in the profile that
+-- goes cannot be told from it, and goes too.
+CREATE FUNCTION paws_sync.revoke_profile(role name, profile text)
+	RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	line record;
+BEGIN
+	PERFORM paws_sync.check_profile($1, $2);
+	FOR line IN
+		WITH granted AS (
+			SELECT p.profile, p.kind, p.object, EXISTS (
+				SELECT FROM aclexplode(CASE p.kind
+					WHEN 'schema' THEN (SELECT n.nspacl FROM pg_namespace n WHERE n.oid = p.object::regnamespace)
+					WHEN 'type' THEN (SELECT t.typacl FROM pg_type t WHERE t.oid = p.object::regtype)
+					WHEN 'function' THEN (SELECT f.proacl FROM pg_proc f WHERE f.oid = p.object::regprocedure)
+					WHEN 'view' THEN (SELECT c.relacl FROM pg_class c WHERE c.oid = p.object::regclass) END) a
+				WHERE a.grantee = r.oid AND a.privilege_type = p.privilege) AS direct
+			FROM paws_sync.profiles p JOIN pg_roles r ON r.rolname = $1
+		), other AS (
+			SELECT g.profile FROM granted g GROUP BY g.profile
+			HAVING bool_and(g.direct) AND NOT array_agg(g.kind || ' ' || g.object) <@
+				ARRAY(SELECT p.kind || ' ' || p.object FROM paws_sync.profiles p WHERE p.profile = $2)
+		)
+		SELECT p.privilege, CASE p.kind WHEN 'view' THEN 'table' ELSE p.kind END AS kind, p.object, r.rolname
+		FROM paws_sync.profiles p JOIN pg_roles r ON r.rolname = $1
+		WHERE p.profile = $2 AND NOT EXISTS (
+			SELECT FROM other o JOIN paws_sync.profiles k ON k.profile = o.profile
+			WHERE k.kind = p.kind AND k.object = p.object)
+	LOOP
+		EXECUTE format('REVOKE %s ON %s %s FROM %I', line.privilege, line.kind, line.object, line.rolname);
+	END LOOP;
+END
+$$;
+REVOKE ALL ON FUNCTION paws_sync.revoke_profile(name, text) FROM PUBLIC;
+COMMENT ON FUNCTION paws_sync.revoke_profile(name, text) IS
+	'Takes from a role what a profile may do, but for what other profiles give it. Profiles that are contained in this one go with it.';
