@@ -57,7 +57,7 @@ is_server_fact(const char *template)
 {
 	if (IsUnderPostmaster && !AmCheckpointerProcess() && !AmStartupProcess())
 		return false;
-	for (int i = 0; i < lengthof(server_facts); i++)
+	for (size_t i = 0; i < lengthof(server_facts); i++)
 		if (strcmp(template, server_facts[i]) == 0)
 			return true;
 	return false;

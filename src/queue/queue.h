@@ -78,6 +78,13 @@ extern void paws_queue_finish(int slot, const PawsOperation *operations, int cou
 /* Counts an attempt and puts the operation off. */
 extern void paws_queue_postpone(const PawsOperation *operation, int64 delay_ms);
 
+/*
+ * For the blocked ones among these, so that they are not chosen again and again while what is less urgent
+ * never is: if their document waits for an operation that is put off, they are put off as long; if it waits
+ * for one of a lower level, that one is lifted to theirs.
+ */
+extern void paws_queue_unblock(int slot, const PawsOperation *operations, int count);
+
 /* Counts an attempt for what a worker (-1: every worker) had recorded and not finished; for use after a
  * crash. */
 extern void paws_queue_recover(int worker);

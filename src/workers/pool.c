@@ -25,6 +25,7 @@
 /* After a failure that is not the operation's own fault, or when another worker is ahead of us on a subject.
  */
 #define BREATHER_MS         100
+#define FAILED_TURN_MS      1000
 #define CONTENDED_MS        1
 #define CONTENDED_SHIFT_MAX 6
 #define BACKOFF_MS          100
@@ -110,6 +111,7 @@ apply(Applied *batch, PawsReason refused, bool choose_next)
 		batch->done = paws_care_apply(batch->slot, batch->operations, batch->count, refused, batch->applied);
 		finish(batch);
 	}
+	paws_queue_unblock(batch->slot, batch->operations, batch->count);
 	if (choose_next)
 		choose(batch->slot);
 	paws_spi_end();
@@ -318,7 +320,7 @@ work(void)
 }
 
 static long
-turn(void)
+try_turn(void)
 {
 	PawsWorkerSlot *self = paws_worker_self();
 	long wait;
@@ -336,6 +338,26 @@ turn(void)
 	pg_atomic_write_u32(&self->busy, 1);
 	wait = work();
 	pg_atomic_write_u32(&self->busy, 0);
+	return wait;
+}
+
+/* What fails outside of a batch (choosing, looking) costs the turn, not the worker. */
+static long
+turn(void)
+{
+	volatile long wait = FAILED_TURN_MS;
+
+	PG_TRY();
+	{
+		wait = try_turn();
+	}
+	PG_CATCH();
+	{
+		paws_worker_abort();
+		pg_atomic_write_u32(&paws_worker_self()->busy, 0);
+		drop_claim();
+	}
+	PG_END_TRY();
 	return wait;
 }
 

@@ -4,8 +4,8 @@
  */
 #include "postgres.h"
 
-#include "base/log_safe.h"
 #include "base/database.h"
+#include "base/log_safe.h"
 #include "base/settings.h"
 #include "base/spi.h"
 #include "base/wake.h"
@@ -75,10 +75,16 @@ static void
 keep_pool(void)
 {
 	static bool complained = false;
+	static TimestampTz started_at = 0;
+	TimestampTz now = GetCurrentTimestamp();
 	int running = paws_worker_count(PAWS_WORKER_POOL, MyDatabaseId);
 
 	if (running > paws_pool_size)
 		paws_worker_stop(PAWS_WORKER_POOL, MyDatabaseId, paws_pool_size);
+	/* a worker that ends as soon as it starts wakes us by it */
+	if (running >= paws_pool_size || !TimestampDifferenceExceeds(started_at, now, TURN_MS / 2))
+		return;
+	started_at = now;
 	for (; running < paws_pool_size; running++)
 	{
 		if (paws_worker_start(PAWS_WORKER_POOL, PAWS_POOL_ENTRY, MyDatabaseId))
