@@ -47,6 +47,9 @@ OBJS = \
 	src/guard/codes.o \
 	src/guard/enum_map.o \
 	src/guard/level_type.o \
+	src/guard/log_constant.o \
+	src/guard/log_posture.o \
+	src/guard/log_scrub.o \
 	src/guard/mint.o \
 	src/guard/token.o \
 	src/guard/token_type.o \
@@ -85,6 +88,7 @@ OBJS = \
 SQL_MODULES = \
 	src/base/base.sql \
 	src/guard/guard.sql \
+	src/guard/log_posture.sql \
 	src/vault/vault.sql \
 	src/registry/registry.sql \
 	src/queue/queue.sql \
@@ -106,8 +110,9 @@ UNIT_SOURCES = \
 
 # preflight comes first and alone: without preload or keys nothing behind it can tell anything.
 REGRESS_FIRST = preflight
-REGRESS = install setup members security vocabulary level token identity collection push push_many conflict \
-	pull pull_wait receipts ack_status housekeeping policy admission crisis two_phase stats uninstall
+REGRESS = install setup members security profiles vocabulary level token identity collection push push_many conflict \
+	pull pull_wait receipts ack_status housekeeping policy admission crisis two_phase \
+	bad_input stats readme uninstall
 
 REGRESS_OPTS = --use-existing
 

@@ -85,7 +85,7 @@ BEGIN
 	IF num_nulls($1, $2) > 0 THEN
 		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'role and profile must not be null';
 	END IF;
-	IF NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = $1) THEN
+	IF $1 NOT IN (SELECT r.rolname FROM pg_roles r) THEN
 		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = 'role does not exist',
 			HINT = 'Create it first. Its name is taken letter for letter, without quotes; PUBLIC is not a role.';
 	END IF;
@@ -93,7 +93,7 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = 'feature_not_supported', MESSAGE = 'profile responder has nothing to grant yet',
 			HINT = 'What responders call is not part of this version.';
 	END IF;
-	IF NOT EXISTS (SELECT FROM paws_sync.profiles p WHERE p.profile = $2) THEN
+	IF $2 NOT IN (SELECT p.profile FROM paws_sync.profiles p) THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'unknown profile',
 			HINT = (SELECT 'Profiles are ' || string_agg(DISTINCT p.profile, ', ') || '.' FROM paws_sync.profiles p);
 	END IF;

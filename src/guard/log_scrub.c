@@ -18,6 +18,7 @@
 #include "base/settings.h"
 #include "guard/log_constant.h"
 #include "guard/log_scrub.h"
+#include "libpq/libpq-be.h"
 #include "miscadmin.h"
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
@@ -125,35 +126,72 @@ write_line(const ErrorData *original, const char *line)
 			  constant ? original->funcname : NULL);
 }
 
+/* What every format prints beside the message and clients choose: the name of their application, and, until
+ * it is known that they exist, the names of role and database. NULL for what is not there. */
+typedef struct Names
+{
+	char *application;
+	char *role;
+	char *database;
+} Names;
+
+static void
+set_names(Names names)
+{
+	application_name = names.application;
+	if (MyProcPort == NULL)
+		return;
+	MyProcPort->user_name = names.role;
+	MyProcPort->database_name = names.database;
+}
+
+static Names
+take_names(void)
+{
+	Names names = {application_name, NULL, NULL};
+	Names shown = {"", NULL, NULL};
+
+	if (MyProcPort != NULL)
+	{
+		names.role = MyProcPort->user_name;
+		names.database = MyProcPort->database_name;
+	}
+	if (IsNormalProcessingMode())
+	{
+		shown.role = names.role;
+		shown.database = names.database;
+	}
+	set_names(shown);
+	return names;
+}
+
 /*
  * Writes the scrubbed line of a report. Callbacks for the context are set aside, for they would run once
- * more, interrupts are held, for we stand in the middle of somebody's report, and so is the name of the
- * application, which clients choose and every format prints. Where only FATAL or worse is logged the level
- * that our report has until the hook sees it would not pass.
+ * more; interrupts are held, for we stand in the middle of somebody's report. Where only FATAL or worse is
+ * logged the level that our report has until the hook sees it would not pass.
  */
 static void
 emit_scrubbed(const ErrorData *original)
 {
-	static char nobody[] = "";
 	char line[LINE_BYTES];
 	ErrorContextCallback *callbacks = error_context_stack;
-	char *application = application_name;
 	int least = log_min_messages;
+	Names names;
 
 	print_line(original, line);
 	HOLD_INTERRUPTS();
+	names = take_names();
 	PG_TRY();
 	{
 		error_context_stack = NULL;
-		application_name = nobody;
 		log_min_messages = Min(least, ERROR);
 		write_line(original, line);
 	}
 	PG_FINALLY();
 	{
 		error_context_stack = callbacks;
-		application_name = application;
 		log_min_messages = least;
+		set_names(names);
 	}
 	PG_END_TRY();
 	RESUME_INTERRUPTS();
