@@ -65,6 +65,7 @@ OBJS = \
 	src/queue/claim.o \
 	src/queue/depth.o \
 	src/queue/finish.o \
+	src/queue/mark.o \
 	src/queue/policy.o \
 	src/queue/put.o \
 	src/care/care.o \

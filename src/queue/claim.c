@@ -11,6 +11,7 @@
 #include "base/spi.h"
 #include "base/worker.h"
 #include "catalog/pg_type.h"
+#include "queue/mark.h"
 #include "queue/queue.h"
 #include "storage/ipc.h"
 #include "utils/timestamp.h"
@@ -29,44 +30,47 @@ static Held *held = NULL; /* [paws_worker_slots()] */
 typedef struct Candidates
 {
 	int count;
+	int room;
 	int64 *ids;
 	int16 *levels;
 	int16 *attempts;
 } Candidates;
 
+/* The first waiting operation of each level; id PAWS_MARK_NONE for an empty one. */
+typedef struct Heads
+{
+	int64 id[PAWS_MARKS];
+	int overdue; /* the level whose first operation has missed its target by most; 0 if none has */
+} Heads;
+
 #define READY "(not_before IS NULL OR not_before OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp())"
 
-static PawsStatement pick_urgent = {
-	.sql = "SELECT level, id, attempts FROM paws_queue.operation WHERE " READY
-		   " ORDER BY level DESC, id LIMIT $1",
-	.nargs = 1,
-	.types = {INT8OID},
+static PawsStatement find_heads = {
+	.sql =
+		"SELECT l.level, h.id, h.due_at FROM ROWS FROM (" PAWS_SETS_2
+		") AS l (level, mark) CROSS JOIN LATERAL "
+		"(SELECT o.id, CASE WHEN " READY " THEN o.due_at END AS due_at FROM paws_queue.operation o "
+		"WHERE o.level OPERATOR(pg_catalog.=) l.level AND o.id OPERATOR(pg_catalog.>=) l.mark ORDER BY o.id LIMIT 1) h "
+		"ORDER BY h.due_at NULLS LAST",
+	.nargs = 2,
+	.types = {INT2ARRAYOID, INT8ARRAYOID},
 };
 
 static PawsStatement pick_level = {
-	.sql =
-		"SELECT level, id, attempts FROM paws_queue.operation WHERE level OPERATOR(pg_catalog.=) $2 AND " READY
-		" ORDER BY id LIMIT $1",
-	.nargs = 2,
-	.types = {INT8OID, INT2OID},
+	.sql = "SELECT id, attempts FROM paws_queue.operation WHERE level OPERATOR(pg_catalog.=) $1 "
+		   "AND id OPERATOR(pg_catalog.>=) $2 AND " READY " ORDER BY id LIMIT $3",
+	.nargs = 3,
+	.types = {INT2OID, INT8OID, INT8OID},
 };
 
-/* The level whose oldest operation has missed its target by most. */
-static PawsStatement find_overdue = {
-	.sql =
-		"SELECT h.level FROM pg_catalog.generate_series(1, 8) AS l (level) CROSS JOIN LATERAL "
-		"(SELECT o.level, o.due_at FROM paws_queue.operation o WHERE o.level OPERATOR(pg_catalog.=) l.level::pg_catalog.int2 "
-		"AND " READY
-		" ORDER BY o.id LIMIT 1) h WHERE h.due_at OPERATOR(pg_catalog.<) pg_catalog.clock_timestamp() "
-		"ORDER BY h.due_at LIMIT 1",
-};
-
+/* What was recorded for the batch before is done with; without ids nothing is recorded. */
 static PawsStatement record = {
 	.sql =
-		"INSERT INTO paws_queue.inflight (worker, ids, recorded_at) VALUES ($1, $2, pg_catalog.clock_timestamp()) "
-		"ON CONFLICT (worker) DO UPDATE SET ids = EXCLUDED.ids, recorded_at = EXCLUDED.recorded_at",
-	.nargs = 2,
-	.types = {INT2OID, INT8ARRAYOID},
+		"WITH done AS (DELETE FROM paws_queue.inflight WHERE worker OPERATOR(pg_catalog.=) $1 "
+		"AND batch OPERATOR(pg_catalog.=) $2) INSERT INTO paws_queue.inflight (worker, batch, ids, recorded_at) "
+		"SELECT $1, $3, $4, pg_catalog.clock_timestamp() WHERE pg_catalog.cardinality($4) OPERATOR(pg_catalog.>) 0",
+	.nargs = 4,
+	.types = {INT2OID, INT8OID, INT8OID, INT8ARRAYOID},
 };
 
 static Size
@@ -166,38 +170,91 @@ publish(int slot, int worker, const PawsClaim *claim)
 	memcpy(held[worker].ids, claim->ids, claim->count * sizeof(int64));
 }
 
-/* As many as wanted and, since others may hold the first of them, as many more as others hold. */
 static void
-pick(int limit, bool overdue, Candidates *candidates)
+look_for_heads(int slot, Heads *heads)
 {
-	Datum args[2] = {Int64GetDatum(limit)};
-	bool by_level = overdue && paws_spi_run(&find_overdue, NULL, NULL, 1) > 0;
+	PawsSearch search;
+	Datum levels[PAWS_MARKS];
+	Datum marks[PAWS_MARKS];
+	Datum args[2];
+	int rows;
 
-	if (by_level)
-		args[1] = Int16GetDatum(paws_spi_int16(0, 1));
-	candidates->count = (int) paws_spi_run(by_level ? &pick_level : &pick_urgent, args, NULL, 0);
-	candidates->ids = palloc(Max(candidates->count, 1) * sizeof(int64));
-	candidates->levels = palloc(Max(candidates->count, 1) * sizeof(int16));
-	candidates->attempts = palloc(Max(candidates->count, 1) * sizeof(int16));
-	for (int i = 0; i < candidates->count; i++)
+	paws_mark_begin(slot, &search);
+	heads->overdue = 0;
+	heads->id[0] = PAWS_MARK_NONE;
+	for (int level = 1; level < PAWS_MARKS; level++)
 	{
-		candidates->levels[i] = paws_spi_int16(i, 1);
-		candidates->ids[i] = paws_spi_int64(i, 2);
-		candidates->attempts[i] = paws_spi_int16(i, 3);
+		levels[level - 1] = Int16GetDatum(level);
+		marks[level - 1] = Int64GetDatum(search.from[level]);
+		heads->id[level] = PAWS_MARK_NONE;
 	}
+	args[0] = paws_spi_array(levels, NULL, PAWS_MARKS - 1, INT2OID);
+	args[1] = paws_spi_array(marks, NULL, PAWS_MARKS - 1, INT8OID);
+	rows = (int) paws_spi_run(&find_heads, args, NULL, 0);
+	for (int row = 0; row < rows; row++)
+	{
+		int level = paws_spi_int16(row, 1);
+		bool isnull;
+		Datum due_at = paws_spi_column(row, 3, &isnull);
+
+		heads->id[level] = paws_spi_int64(row, 2);
+		if (row == 0 && !isnull && DatumGetTimestampTz(due_at) < GetCurrentTimestamp())
+			heads->overdue = level;
+	}
+	paws_mark_raise_at_commit(slot, &search, heads->id);
 }
 
 static void
-record_claim(int worker, const PawsClaim *claim)
+pick_from_level(int level, int64 from, Candidates *candidates)
+{
+	int wanted = candidates->room - candidates->count;
+	Datum args[3] = {Int16GetDatum(level), Int64GetDatum(from), Int64GetDatum(wanted)};
+	int found = (int) paws_spi_run(&pick_level, args, NULL, 0);
+
+	for (int row = 0; row < found; row++)
+	{
+		candidates->ids[candidates->count] = paws_spi_int64(row, 1);
+		candidates->attempts[candidates->count] = paws_spi_int16(row, 2);
+		candidates->levels[candidates->count++] = level;
+	}
+}
+
+/* As many as wanted and, since others may hold the first of them, as many more as others hold. */
+static void
+pick(int slot, int wanted, bool overdue, Candidates *candidates)
+{
+	Heads heads;
+
+	look_for_heads(slot, &heads);
+	candidates->count = 0;
+	candidates->room = wanted;
+	candidates->ids = palloc(wanted * sizeof(int64));
+	candidates->levels = palloc(wanted * sizeof(int16));
+	candidates->attempts = palloc(wanted * sizeof(int16));
+	if (overdue && heads.overdue > 0)
+		pick_from_level(heads.overdue, heads.id[heads.overdue], candidates);
+	else
+		for (int level = PAWS_MARKS - 1; level > 0 && candidates->count < wanted; level--)
+			if (heads.id[level] != PAWS_MARK_NONE)
+				pick_from_level(level, heads.id[level], candidates);
+}
+
+/* Batches are numbered upwards from the time of the first, so that no number comes twice, whoever has the
+ * slot. */
+static void
+record_claim(int worker, PawsClaim *claim)
 {
 	Datum *ids = palloc(Max(claim->count, 1) * sizeof(Datum));
-	Datum args[2];
+	int64 batch = Max(claim->batch + 1, GetCurrentTimestamp());
+	Datum args[4] = {Int16GetDatum(worker), Int64GetDatum(claim->batch), Int64GetDatum(batch)};
 
+	if (claim->count == 0 && claim->batch == 0)
+		return;
 	for (int i = 0; i < claim->count; i++)
 		ids[i] = Int64GetDatum(claim->ids[i]);
-	args[0] = Int16GetDatum(worker);
-	args[1] = paws_spi_array(ids, NULL, claim->count, INT8OID);
+	args[3] = paws_spi_array(ids, NULL, claim->count, INT8OID);
 	paws_spi_run(&record, args, NULL, 0);
+	claim->batch = claim->count > 0 ? batch : 0;
 }
 
 void
@@ -205,13 +262,12 @@ paws_queue_choose(int slot, int worker, int limit, bool overdue, PawsClaim *clai
 {
 	Candidates candidates;
 
-	pick(limit + held_by_others(slot, worker), overdue, &candidates);
+	pick(slot, limit + held_by_others(slot, worker), overdue, &candidates);
 	LWLockAcquire(paws_lock(PAWS_LOCK_CLAIMS), LW_EXCLUSIVE);
 	take(slot, worker, &candidates, claim, limit);
 	publish(slot, worker, claim);
 	LWLockRelease(paws_lock(PAWS_LOCK_CLAIMS));
-	if (claim->count > 0)
-		record_claim(worker, claim);
+	record_claim(worker, claim);
 }
 
 static void

@@ -12,6 +12,7 @@
 #include "catalog/pg_type.h"
 #include "port/atomics.h"
 #include "queue/depth.h"
+#include "queue/mark.h"
 #include "utils/timestamp.h"
 
 #define LEVELS  (PAWS_LEVEL_ORDINARY_MAX + 1)
@@ -46,10 +47,10 @@ static PawsStatement count_before = {
 };
 
 static PawsStatement find_oldest = {
-	.sql =
-		"SELECT enqueued_at FROM paws_queue.operation WHERE level OPERATOR(pg_catalog.=) $1 ORDER BY id LIMIT 1",
-	.nargs = 1,
-	.types = {INT2OID},
+	.sql = "SELECT enqueued_at FROM paws_queue.operation WHERE level OPERATOR(pg_catalog.=) $1 "
+		   "AND id OPERATOR(pg_catalog.>=) $2 ORDER BY id LIMIT 1",
+	.nargs = 2,
+	.types = {INT2OID, INT8OID},
 };
 
 static Size
@@ -195,11 +196,13 @@ paws_depth_observe(int slot)
 {
 	Depths *d = &depths[slot];
 	int next = d->next_sample;
+	int64 from[PAWS_MARKS];
 
+	paws_mark_read(slot, from);
 	for (int number = 1; number < LEVELS; number++)
 	{
 		Level *level = &d->level[number];
-		Datum args[1] = {Int16GetDatum(number)};
+		Datum args[2] = {Int16GetDatum(number), Int64GetDatum(from[number])};
 
 		level->in_sample[next] = pg_atomic_read_u64(&level->in);
 		level->out_sample[next] = pg_atomic_read_u64(&level->out);

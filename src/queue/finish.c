@@ -6,6 +6,7 @@
 #include "base/spi.h"
 #include "catalog/pg_type.h"
 #include "queue/depth.h"
+#include "queue/mark.h"
 #include "queue/policy.h"
 #include "queue/queue.h"
 #include "utils/timestamp.h"
@@ -67,7 +68,7 @@ static PawsStatement lift = {
 		" JOIN paws_queue.operation a ON a.subject_no OPERATOR(pg_catalog.=) o.subject_no "
 		"AND a.doc_id OPERATOR(pg_catalog.=) o.doc_id AND a.id OPERATOR(pg_catalog.<) o.id "
 		"AND a.level OPERATOR(pg_catalog.<) o.level FOR UPDATE OF a SKIP LOCKED) w "
-		"WHERE e.level OPERATOR(pg_catalog.=) w.was AND e.id OPERATOR(pg_catalog.=) w.id RETURNING w.was, e.level",
+		"WHERE e.level OPERATOR(pg_catalog.=) w.was AND e.id OPERATOR(pg_catalog.=) w.id RETURNING w.was, e.level, e.id",
 	.nargs = 2,
 	.types = {INT2ARRAYOID, INT8ARRAYOID},
 };
@@ -86,12 +87,6 @@ static PawsStatement clear_inflight = {
 		"DELETE FROM paws_queue.inflight WHERE $1 OPERATOR(pg_catalog.<) 0 OR worker OPERATOR(pg_catalog.=) $1",
 	.nargs = 1,
 	.types = {INT2OID},
-};
-
-static PawsStatement any_waiting = {
-	.sql =
-		"SELECT 1 FROM paws_queue.operation WHERE not_before IS NULL "
-		"OR not_before OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp() ORDER BY level DESC, id LIMIT 1",
 };
 
 static void
@@ -241,6 +236,7 @@ paws_queue_unblock(int slot, const PawsOperation *operations, int count)
 	{
 		paws_depth_at_commit(slot, paws_spi_int16(row, 1), -1);
 		paws_depth_at_commit(slot, paws_spi_int16(row, 2), 1);
+		paws_mark_lower_at_commit(slot, paws_spi_int16(row, 2), paws_spi_int64(row, 3));
 	}
 }
 
@@ -253,8 +249,10 @@ paws_queue_recover(int worker)
 	paws_spi_run(&clear_inflight, args, NULL, 0);
 }
 
-bool
-paws_queue_waiting(void)
+void
+paws_queue_forget(int worker)
 {
-	return paws_spi_run(&any_waiting, NULL, NULL, 1) > 0;
+	Datum args[1] = {Int16GetDatum(worker)};
+
+	paws_spi_run(&clear_inflight, args, NULL, 0);
 }

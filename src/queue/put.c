@@ -7,6 +7,7 @@
 #include "base/wake.h"
 #include "catalog/pg_type.h"
 #include "queue/depth.h"
+#include "queue/mark.h"
 #include "queue/queue.h"
 #include "utils/timestamp.h"
 
@@ -119,6 +120,7 @@ paws_queue_put(int slot, PawsOperation *operations, int count)
 		operations[i].id = paws_spi_int64(row++, 1);
 		paws_depth_note_id(slot, operations[i].id);
 		paws_depth_at_commit(slot, operations[i].level, 1);
+		paws_mark_lower_at_commit(slot, operations[i].level, operations[i].id);
 	}
 	if (row > 0)
 		paws_wake_at_commit(slot, PAWS_WAKE_POOL);

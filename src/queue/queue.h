@@ -53,6 +53,7 @@ extern void paws_queue_find(int64 subject_no, int64 device_no, const pg_uuid_t *
 /* What a worker holds: ids and the database slot, in shared memory. */
 typedef struct PawsClaim
 {
+	int64 batch; /* number of its record in paws_queue.inflight; 0 if there is none */
 	int count;
 	int64 ids[PAWS_BATCH_MAX];
 	int16 levels[PAWS_BATCH_MAX];
@@ -89,7 +90,7 @@ extern void paws_queue_unblock(int slot, const PawsOperation *operations, int co
  * crash. */
 extern void paws_queue_recover(int worker);
 
-/* True if the operations' table has a row that could be claimed; the look behind the counters. */
-extern bool paws_queue_waiting(void);
+/* Forgets what an earlier worker with this index had recorded; it ended without a crash. */
+extern void paws_queue_forget(int worker);
 
 #endif

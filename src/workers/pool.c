@@ -76,6 +76,7 @@ typedef struct Applied
 	int done;
 	PawsOperation *operations;
 	PawsApplied *applied;
+	TimestampTz applied_at; /* before the next was chosen */
 } Applied;
 
 static void
@@ -112,6 +113,7 @@ apply(Applied *batch, PawsReason refused, bool choose_next)
 		finish(batch);
 	}
 	paws_queue_unblock(batch->slot, batch->operations, batch->count);
+	batch->applied_at = GetCurrentTimestamp();
 	if (choose_next)
 		choose(batch->slot);
 	paws_spi_end();
@@ -132,7 +134,8 @@ tell(const Applied *batch, const PawsOperation *operations, const PawsApplied *a
 	pg_atomic_fetch_add_u64(&self->operations, batch->done);
 	pg_atomic_write_u64(&self->active_at, (uint64) now);
 	if (batch->done > 0)
-		us_per_operation = 0.8 * us_per_operation + 0.2 * Max((double) (now - started_at) / batch->done, 1.0);
+		us_per_operation =
+			0.8 * us_per_operation + 0.2 * Max((double) (batch->applied_at - started_at) / batch->done, 1.0);
 }
 
 /* Begins a transaction whose results outlive it in the turn's memory. False: the extension is gone. */
@@ -270,16 +273,20 @@ may_choose(void)
 static bool
 first_choice(void)
 {
+	static bool fresh = true;
 	bool ready;
 
 	if (!paws_worker_begin("paws_sync: choose"))
 		return false;
 	paws_spi_begin();
 	ready = may_choose();
+	if (ready && fresh)
+		paws_queue_forget(paws_worker_index());
 	if (ready)
 		choose(paws_worker_database_slot());
 	paws_spi_end();
 	paws_worker_commit();
+	fresh = fresh && !ready;
 	return ready && claim->count > 0;
 }
 
