@@ -68,6 +68,7 @@ OBJS = \
 	src/queue/mark.o \
 	src/queue/policy.o \
 	src/queue/put.o \
+	src/queue/unblock.o \
 	src/care/care.o \
 	src/crisis/crisis.o \
 	src/control/latency.o \

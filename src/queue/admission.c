@@ -118,12 +118,16 @@ static void
 ask_one(Rate *rate, const PawsTierPolicy *limits, int64 bytes, int64 now, bool *admitted, int64 *retry_after)
 {
 	int64 operation_cost = duration(1, limits->ops_per_second);
+	int64 operation_tolerance = duration(limits->ops_burst, limits->ops_per_second);
 	int64 bytes_cost = duration(bytes, limits->bytes_per_second);
-	int64 wait = Max(wait_for(rate->operations_at, now, operation_cost,
-							  duration(limits->ops_burst, limits->ops_per_second)),
-					 wait_for(rate->bytes_at, now, bytes_cost,
-							  duration(limits->bytes_burst, limits->bytes_per_second)));
+	int64 bytes_tolerance = duration(limits->bytes_burst, limits->bytes_per_second);
+	int64 wait;
 
+	/* what was used up under other limits counts for no more than these allow: a raised tier holds at once */
+	rate->operations_at = Min(rate->operations_at, now + operation_tolerance);
+	rate->bytes_at = Min(rate->bytes_at, now + bytes_tolerance);
+	wait = Max(wait_for(rate->operations_at, now, operation_cost, operation_tolerance),
+			   wait_for(rate->bytes_at, now, bytes_cost, bytes_tolerance));
 	*admitted = wait <= 0 && limits->ops_per_second > 0 && limits->bytes_per_second > 0;
 	*retry_after = *admitted ? 0 : Max(wait, 1000);
 	if (*admitted)

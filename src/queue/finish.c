@@ -6,7 +6,6 @@
 #include "base/spi.h"
 #include "catalog/pg_type.h"
 #include "queue/depth.h"
-#include "queue/mark.h"
 #include "queue/policy.h"
 #include "queue/queue.h"
 #include "utils/timestamp.h"
@@ -14,11 +13,6 @@
 #define CHOSEN                                                                                               \
 	"ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS c (level, id) "                             \
 	"JOIN paws_queue.operation o ON o.level OPERATOR(pg_catalog.=) c.level AND o.id OPERATOR(pg_catalog.=) c.id"
-
-#define POSTPONED_AHEAD                                                                                      \
-	"FROM paws_queue.operation e WHERE e.subject_no OPERATOR(pg_catalog.=) o.subject_no "                    \
-	"AND e.doc_id OPERATOR(pg_catalog.=) o.doc_id AND e.id OPERATOR(pg_catalog.<) o.id "                     \
-	"AND e.not_before OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp()"
 
 static PawsStatement fetch = {
 	.sql =
@@ -47,30 +41,6 @@ static PawsStatement postpone = {
 		"WHERE level OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2",
 	.nargs = 3,
 	.types = {INT2OID, INT8OID, INT8OID},
-};
-
-/* Until what stands in their way has its next try. */
-static PawsStatement defer = {
-	.sql =
-		"UPDATE paws_queue.operation o SET not_before = (SELECT pg_catalog.max(e.not_before) " POSTPONED_AHEAD
-		") "
-		"FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS c (level, id) "
-		"WHERE o.level OPERATOR(pg_catalog.=) c.level AND o.id OPERATOR(pg_catalog.=) c.id "
-		"AND EXISTS (SELECT 1 " POSTPONED_AHEAD ")",
-	.nargs = 2,
-	.types = {INT2ARRAYOID, INT8ARRAYOID},
-};
-
-/* What stands in the way at a lower level comes up to the level of what it holds up. */
-static PawsStatement lift = {
-	.sql =
-		"UPDATE paws_queue.operation e SET level = w.level FROM (SELECT a.level AS was, a.id, o.level FROM " CHOSEN
-		" JOIN paws_queue.operation a ON a.subject_no OPERATOR(pg_catalog.=) o.subject_no "
-		"AND a.doc_id OPERATOR(pg_catalog.=) o.doc_id AND a.id OPERATOR(pg_catalog.<) o.id "
-		"AND a.level OPERATOR(pg_catalog.<) o.level FOR UPDATE OF a SKIP LOCKED) w "
-		"WHERE e.level OPERATOR(pg_catalog.=) w.was AND e.id OPERATOR(pg_catalog.=) w.id RETURNING w.was, e.level, e.id",
-	.nargs = 2,
-	.types = {INT2ARRAYOID, INT8ARRAYOID},
 };
 
 static PawsStatement count_attempts = {
@@ -210,34 +180,6 @@ paws_queue_postpone(const PawsOperation *operation, int64 delay_ms)
 	Datum args[3] = {Int16GetDatum(operation->level), Int64GetDatum(operation->id), Int64GetDatum(delay_ms)};
 
 	paws_spi_run(&postpone, args, NULL, 0);
-}
-
-void
-paws_queue_unblock(int slot, const PawsOperation *operations, int count)
-{
-	int16 *levels = palloc(Max(count, 1) * sizeof(int16));
-	int64 *ids = palloc(Max(count, 1) * sizeof(int64));
-	Datum args[2];
-	int n = 0;
-
-	for (int i = 0; i < count; i++)
-	{
-		if (!operations[i].blocked)
-			continue;
-		levels[n] = operations[i].level;
-		ids[n++] = operations[i].id;
-	}
-	if (n == 0)
-		return;
-	level_and_id_arrays(levels, ids, n, args);
-	paws_spi_run(&defer, args, NULL, 0);
-	n = (int) paws_spi_run(&lift, args, NULL, 0);
-	for (int row = 0; row < n; row++)
-	{
-		paws_depth_at_commit(slot, paws_spi_int16(row, 1), -1);
-		paws_depth_at_commit(slot, paws_spi_int16(row, 2), 1);
-		paws_mark_lower_at_commit(slot, paws_spi_int16(row, 2), paws_spi_int64(row, 3));
-	}
 }
 
 void
