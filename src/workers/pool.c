@@ -27,6 +27,7 @@
 #define BREATHER_MS         100
 #define FAILED_TURN_MS      1000
 #define CONTENDED_MS        1
+#define GATHER_MS           2
 #define CONTENDED_SHIFT_MAX 6
 #define BACKOFF_MS          100
 #define BACKOFF_SHIFT_MAX   9
@@ -37,6 +38,7 @@ static uint64 choices = 0;
 static double us_per_operation = 100;
 static int fruitless = 0; /* batches in a row that came to nothing */
 static int asleep_slot = -1;
+static bool gathering = false; /* resting after the last batch */
 
 /* As many as should fit the time of a batch, by what the last ones took. */
 static int
@@ -290,12 +292,21 @@ first_choice(void)
 	return ready && claim->count > 0;
 }
 
-/* When others hold what we would work on, we leave it to them and sleep a little, longer each time, open to
- * any wake. */
+/*
+ * After the last batch a short rest, deaf to wakes, so that under load many small transactions become fewer:
+ * a worker that is idle answers at once, one that has just worked gathers. When others hold what we would
+ * work on, we leave it to them and sleep a little, longer each time, open to any wake.
+ */
 static long
 after_success(int done)
 {
-	if (done > 0 || claim->count == 0)
+	if (claim->count == 0)
+	{
+		fruitless = 0;
+		gathering = true;
+		return GATHER_MS;
+	}
+	if (done > 0)
 	{
 		fruitless = 0;
 		return 0;
@@ -373,8 +384,10 @@ static void
 before_sleep(void)
 {
 	int slot = paws_worker_database_slot();
+	bool resting = gathering;
 
-	if (slot < 0 || claim->count > 0)
+	gathering = false;
+	if (slot < 0 || claim->count > 0 || resting)
 		return;
 	if (paws_wake_sleep(slot, PAWS_WAKE_POOL))
 		asleep_slot = slot;

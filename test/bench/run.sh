@@ -170,6 +170,24 @@ sets_of_rows() {
     measured push_many_wal "$round" "$(calc "($written + $(lsn) - $before) / ($runs * 400)")"
 }
 
+# The same while another session keeps its snapshot: nothing that is finished can be cleaned away.
+with_old_snapshot() {
+    local round=$1 runs=$((prefill / 400)) holder
+
+    coproc HOLDER { "$PG_BIN/psql" -X -A -t -q -d "$conninfo"; }
+    holder=$HOLDER_PID
+    echo "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM bench.device;" >&"${HOLDER[1]}"
+    read -r _ <&"${HOLDER[0]}"
+    load push_many 4 -t "$runs" >/dev/null
+    sql 'CALL bench.drain()' >/dev/null
+    workers off
+    load push_many 4 -t "$runs" >/dev/null
+    workers on
+    measured apply_old_snapshot "$round" "$(sql 'CALL bench.drain()')"
+    echo '\q' >&"${HOLDER[1]}"
+    wait "$holder" || true
+}
+
 latency_when_empty() {
     local name count p50 p99 max
 
@@ -252,6 +270,7 @@ HEAD
     compared 'push_many of 100, 4 clients, workers running' push_many bare_insert_100
     compared 'push_many of 100, 4 clients, workers paused' push_many_paused bare_insert_100
     compared 'claim and apply by the pool / DELETE by 100, 4 clients' apply bare_delete_100
+    compared 'claim and apply, a snapshot held open / none held' apply_old_snapshot apply
     cat <<HEAD
 
 | WAL, bytes for an operation in and out                         |      bare |      ours | ratio |
@@ -306,6 +325,7 @@ for ((round = 1; round <= rounds; round++)); do
     say "round $round of $rounds"
     single_rows "$round"
     sets_of_rows "$round"
+    with_old_snapshot "$round"
 done
 say "latency with an empty queue"
 latency_when_empty
