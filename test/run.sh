@@ -169,8 +169,9 @@ part_regress() {
 }
 
 part_isolation() {
-    local status=0 settings specs out=$scratch/tree/output_iso
+    local status=0 settings specs out
     need_cluster || return 1
+    out=$scratch/tree/output_iso
     mapfile -t specs < <(cd "$TOP/test/isolation/specs" 2>/dev/null && ls ./*.spec | sed 's|^\./||; s|\.spec$||')
     [ ${#specs[@]} -gt 0 ] || { : >"$1"; return 0; }
     mapfile -t settings < <(server_settings)

@@ -1,0 +1,115 @@
+# The library is not in shared_preload_libraries: nothing crashes, everything that needs shared memory says
+# which setting is missing, and what is stored stays readable.
+
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use PawsNode;
+use PawsProbe;
+
+my $HINT = qr/"shared_preload_libraries"/;
+
+my $node = PawsNode->new_node('bare');
+my $subject = new_subject($node, 'one', 'premium');
+my $device = new_device($node, 'one');
+my $other = new_device($node, 'one', 'web');
+paws_push($node, $device, [ op_json('standard', payload => 'kept'), op_json('safety') ]);
+wait_applied($node);
+my (undef, $cursor) = paws_pull($node, $device);
+set_option($node, 'paws_sync.databases', "''");
+ok(has_workers($node, 'postgres', 0), 'workers off');
+is($node->safe_psql('postgres', push_some($device, 3)), 3, 'something waits');
+$node->stop;
+$node->adjust_conf('postgresql.conf', 'shared_preload_libraries', "''");
+ok($node->start, 'a server starts with our settings and without our library');
+
+# CREATE EXTENSION and LOAD.
+$node->safe_psql('postgres', 'CREATE DATABASE empty');
+$node->safe_psql('empty', 'CREATE EXTENSION pgcrypto');
+error_like($node, 'CREATE EXTENSION paws_sync', '55000', $HINT, 'CREATE EXTENSION fails and says why', database => 'empty');
+is($node->safe_psql('empty', "SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'paws%'"), 0, 'and leaves nothing');
+my $loading = error_of($node, "LOAD 'paws_sync';\nSELECT 1");
+is("$loading->{sqlstate}$loading->{output}", '1', 'LOAD raises no error');
+is(error_of($node, "LOAD 'paws_sync';\nLOAD 'paws_sync';\nSHOW paws_sync.pool_size")->{sqlstate}, '', 'nor does a second one');
+
+# What needs no shared memory.
+is($node->safe_psql('postgres', "SELECT '$subject'::paws_sync.subject"), $subject, 'tokens are read and written');
+is($node->safe_psql('postgres', "SET search_path = paws_sync; SELECT '$device'::device = '$device'::device, '$device'::device = '$other'::device"), 't|f', 'compared');
+is($node->safe_psql('postgres', "SELECT count(*) FROM (SELECT device FROM paws_registry.device GROUP BY device ORDER BY device) d"), 2, 'sorted and hashed');
+is($node->safe_psql('postgres', "SET enable_seqscan = off; SELECT count(*) FROM paws_registry.device WHERE device OPERATOR(paws_sync.=) '$device'"), 1, 'found by index');
+is($node->safe_psql('postgres', "SELECT '$cursor'::paws_sync.cursor"), $cursor, 'cursors are read and written');
+is($node->safe_psql('postgres', "SELECT 'interactive'::paws_sync.level, '10'::paws_sync.level::integer"), 'interactive|10', 'and levels');
+my $copy = $node->basedir . '/tokens.bin';
+$node->safe_psql('postgres', "COPY (SELECT device FROM paws_registry.device ORDER BY device) TO '$copy' (FORMAT binary)");
+is($node->safe_psql('postgres', "SET search_path = paws_sync; CREATE TEMP TABLE t (device paws_sync.device); COPY t FROM '$copy' (FORMAT binary); SELECT count(*) FROM t JOIN paws_registry.device USING (device)"),
+	2, 'in binary too');
+error_like($node, "SELECT 'sub_nonsense'::paws_sync.subject", '22P02', undef, 'what is no token is refused as ever');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM paws_sync.policy'), 32, 'views over tables work');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM paws_sync.collections'), 8, 'all of them');
+
+# Everything else, each in a session of its own and once more in one that has the library loaded.
+my $nothing = "'{}'";
+my %call = (
+	subject_for => "paws_sync.subject_for('x')",
+	register_device => "paws_sync.register_device('$subject', 'ios')",
+	revoke_device => "paws_sync.revoke_device('$device')",
+	devices => "paws_sync.devices('$subject')",
+	define_collection => "paws_sync.define_collection('more', 'standard')",
+	set_entitlement => "paws_sync.set_entitlement('$subject', 'basic')",
+	set_policy => "paws_sync.set_policy('standard', 'basic', 'standard', 700)",
+	set_tier_policy => "paws_sync.set_tier_policy('basic', 7)",
+	push => "paws_sync.push('$device', '[]')",
+	push_many => "paws_sync.push_many('$device', $nothing, $nothing, $nothing, $nothing, $nothing)",
+	pull => "paws_sync.pull('$device')",
+	pull_wait => "paws_sync.pull_wait('$device')",
+	receipts => "paws_sync.receipts('$device', $nothing)",
+	ack => "paws_sync.ack('$device', '$cursor')",
+	sync_status => "paws_sync.sync_status('$subject')",
+	status => 'paws_sync.status()',
+	stat_reset => 'paws_sync.stat_reset()',
+	check_subject => "paws_sync.check_subject('$subject')",
+	check_preload => 'paws_sync.check_preload()',
+	pg_stat_paws_sync_latency => 'paws_sync.pg_stat_paws_sync_latency',
+	pg_stat_paws_sync_lanes => 'paws_sync.pg_stat_paws_sync_lanes',
+	pg_stat_paws_sync_workers => 'paws_sync.pg_stat_paws_sync_workers');
+foreach my $name (sort keys %call)
+{
+	error_like($node, "SELECT * FROM $call{$name}", '55000', $HINT, "$name says what is missing");
+}
+my @missed = grep { my $e = error_of($node, "LOAD 'paws_sync';\nSELECT * FROM $call{$_}"); $e->{sqlstate} ne '55000' || $e->{hint} !~ $HINT } sort keys %call;
+is("@missed", '', 'the same after LOAD');
+my $uncovered = $node->safe_psql('postgres', <<'SQL');
+SELECT string_agg(DISTINCT p.proname, ' ') FROM pg_proc p
+JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'paws_sync'
+WHERE p.prosecdef
+SQL
+is(join(' ', grep { !$call{$_} && !/^stat_/ && !/^log_/ } split / /, $uncovered), '', 'no function was forgotten here');
+
+is($node->safe_psql('postgres', "SELECT ok FROM paws_sync.log_posture() WHERE setting = 'shared_preload_libraries'"), 'f', 'log_posture() answers, and finds it');
+
+# A dump needs none of it, nor does DROP.
+$node->command_ok([ 'pg_dump', '-d', $node->connstr('postgres'), '-f', $node->basedir . '/bare.sql' ], 'pg_dump works');
+$node->safe_psql('postgres', 'CREATE DATABASE copy TEMPLATE postgres');
+$node->safe_psql('copy', 'DROP EXTENSION paws_sync');
+is($node->safe_psql('copy', "SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'paws%'"), 0, 'so does DROP EXTENSION');
+$node->safe_psql('postgres', 'DROP DATABASE copy');
+is($node->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'paws%'"), 0, 'no worker runs');
+
+# And back.
+$node->stop;
+$node->adjust_conf('postgresql.conf', 'shared_preload_libraries', "'paws_sync'");
+$node->start;
+set_option($node, 'paws_sync.databases', "'postgres'");
+ok(has_workers($node, 'postgres', 2), 'preloaded again, there are workers');
+wait_applied($node);
+my ($rows) = paws_pull($node, $other);
+is(scalar(grep { $_->{payload} eq 'kept' } @$rows), 1, 'what was stored is read');
+is(scalar @$rows, 5, 'what waited was applied');
+crash_free($node);
+$node->stop;
+done_testing();
