@@ -114,7 +114,7 @@ UNIT_SOURCES = \
 REGRESS_FIRST = preflight
 REGRESS = install setup members security profiles vocabulary level token identity collection push push_many conflict \
 	pull pull_wait receipts ack_status housekeeping policy admission crisis two_phase \
-	bad_input stats readme uninstall
+	resilience bad_input stats readme uninstall
 
 REGRESS_OPTS = --use-existing
 

@@ -104,7 +104,7 @@ CREATE FUNCTION paws_sync.pull(device paws_sync.device, "cursor" paws_sync.curso
 	AS 'MODULE_PATHNAME', 'paws_pull';
 REVOKE ALL ON FUNCTION paws_sync.pull(paws_sync.device, paws_sync.cursor, integer, integer) FROM PUBLIC;
 COMMENT ON FUNCTION paws_sync.pull(paws_sync.device, paws_sync.cursor, integer, integer) IS
-	'What a device has not seen since its cursor, crisis lane first: changes of other devices with their payloads, receipts of its own operations. A reset tells it to begin that lane anew. Each row carries the cursor to store once the row is processed. Writes nothing.';
+	'What a device has not seen since its cursor, crisis lane first: changes of other devices with their payloads, receipts of its own operations. A reset tells it to begin that lane anew, an unreadable row that a stored envelope does not open. Each row carries the cursor to store once the row is processed. Writes nothing.';
 
 CREATE FUNCTION paws_sync.pull_wait(device paws_sync.device, "cursor" paws_sync.cursor DEFAULT NULL, timeout interval DEFAULT '1 second',
 	max_changes integer DEFAULT 500, max_bytes integer DEFAULT 1048576)

@@ -58,13 +58,25 @@ read_uuid(const JsonbValue *value, pg_uuid_t *uuid)
 	return true;
 }
 
+/* Looked at before it is printed: a few bytes of numeric may stand for a hundred thousand digits. */
+static bool
+is_small(Numeric number)
+{
+	Datum value = NumericGetDatum(number);
+
+	return DatumGetBool(DirectFunctionCall2(numeric_ge, value, NumericGetDatum(int64_to_numeric(0)))) &&
+		   DatumGetBool(
+			   DirectFunctionCall2(numeric_lt, value,
+								   NumericGetDatum(int64_to_numeric(INT64CONST(1000000000000000000)))));
+}
+
 static bool
 read_revision(const JsonbValue *value, int64 *revision)
 {
 	char *text;
 	Size length;
 
-	if (value->type != jbvNumeric)
+	if (value->type != jbvNumeric || !is_small(value->val.numeric))
 		return false;
 	text = DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric)));
 	length = strlen(text);

@@ -55,6 +55,10 @@ kind_name(PawsPageKind kind)
 			return "receipt";
 		case PAWS_PAGE_RESET:
 			return "reset";
+		case PAWS_PAGE_UNREADABLE:
+			return "unreadable";
+		case PAWS_PAGE_POSITION:
+			return "position";
 	}
 	return NULL;
 }
@@ -75,12 +79,13 @@ put_document(PawsRows *rows, const PawsPageRow *row)
 		paws_row_null(rows);
 	paws_row_datum(rows, UUIDPGetDatum(&row->entry.op_id));
 	paws_row_label(rows, paws_outcome_name(row->entry.outcome));
-	paws_row_text(rows, paws_reason_name(row->entry.reason));
+	paws_row_text(rows, row->code ? row->code : paws_reason_name(row->entry.reason));
 	paws_row_timestamp(rows, row->entry.finished_at);
 }
 
+/* Nothing of a document: only what is in the code. */
 static void
-put_reset(PawsRows *rows, const char *code)
+put_code(PawsRows *rows, const char *code)
 {
 	for (int i = 0; i < 7; i++)
 		paws_row_null(rows);
@@ -103,8 +108,8 @@ put_row(void *context, const PawsPageRow *row)
 	paws_row_datum(&pull->rows, paws_cursor_datum(&cursor));
 	paws_row_text(&pull->rows, paws_lane_name(pull->lane));
 	paws_row_text(&pull->rows, kind_name(row->kind));
-	if (row->kind == PAWS_PAGE_RESET)
-		put_reset(&pull->rows, row->code);
+	if (row->kind == PAWS_PAGE_RESET || row->kind == PAWS_PAGE_POSITION)
+		put_code(&pull->rows, row->code);
 	else
 		put_document(&pull->rows, row);
 	paws_row_end(&pull->rows);
@@ -135,6 +140,14 @@ is_lock_timeout(int sqlstate)
 	return sqlstate == ERRCODE_LOCK_NOT_AVAILABLE;
 }
 
+/* What the crisis lane has to say is delivered whatever ails the ordinary one; the next pull tells of that.
+ */
+static bool
+forgive_all(int sqlstate)
+{
+	return true;
+}
+
 /*
  * True if there was anything. The ordinary lane's tables may be locked for long by an operator's command;
  * then the page is what the crisis lane has, and the next pull looks again.
@@ -143,12 +156,15 @@ static bool
 read_page(Pull *pull)
 {
 	PageRead read = {.pull = pull, .budget = {.changes = pull->changes, .bytes = pull->bytes}};
+	PawsLaneCursor before = pull->cursor.ordinary;
 
 	paws_spi_begin();
 	pull->lane = PAWS_LANE_CRISIS;
 	paws_page_read(&paws_crisis_store, &pull->device, &pull->cursor.crisis, &read.budget, put_row, pull);
-	if (!pull->device.crisis_only && (!read.budget.any || (read.budget.changes > 0 && read.budget.bytes > 0)))
-		(void) paws_run_guarded(read_ordinary, &read, is_lock_timeout);
+	if (!pull->device.crisis_only &&
+		(!read.budget.any || (read.budget.changes > 0 && read.budget.bytes > 0)) &&
+		!paws_run_guarded(read_ordinary, &read, read.budget.any ? forgive_all : is_lock_timeout))
+		pull->cursor.ordinary = before; /* rows that are out carry cursors of their own */
 	paws_spi_end();
 	return read.budget.any;
 }

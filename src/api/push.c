@@ -86,6 +86,8 @@ to_change(const PawsPush *push, const PawsItem *item, PawsChange *change)
 	change->base_revision = item->base_revision;
 	change->deleted = item->deleted;
 	change->envelope = paws_push_seal(push, item);
+	/* taken from a revoked device all the same, and marked for whoever reads it */
+	change->mark = push->device.revoked ? PAWS_REASON_DEVICE_REVOKED : PAWS_REASON_NONE;
 }
 
 /* The receipt is there at once, so it is told at once. */

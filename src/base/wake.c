@@ -165,6 +165,10 @@ forget_me(int code, Datum arg)
 
 	if (lane != 0)
 		pg_atomic_fetch_sub_u32(&lanes[lane - 1].sleepers, 1);
+	/* a wake may have chosen this process already: hand it on */
+	for (int number = 0; number < paws_max_databases * PAWS_WAKE_LANES; number++)
+		if (pg_atomic_read_u32(&lanes[number].flag) != 0)
+			wake_one(number);
 	paws_wake_key_unwatch();
 }
 

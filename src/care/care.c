@@ -158,17 +158,20 @@ cutoff_of(int64 subject_no)
 	return GetCurrentTimestamp() - (int64) policy->offline_hours * USECS_PER_HOUR;
 }
 
-int64
-paws_care_expire(int64 after)
+bool
+paws_care_expire(int64 *walk)
 {
 	PawsExpiry expiries[SLICE];
 	TimestampTz silent_since = GetCurrentTimestamp() - (int64) paws_device_expiry * USECS_PER_MINUTE;
-	int count = paws_store_walk(&paws_care_store, after, silent_since, expiries, SLICE);
+	int count = paws_store_walk(&paws_care_store, *walk, silent_since, expiries, SLICE);
 
 	if (count == 0)
-		return 0;
+		return true;
 	for (int i = 0; i < count; i++)
 		expiries[i].cutoff = cutoff_of(expiries[i].subject_no);
-	paws_store_expire(&paws_care_store, expiries, count);
-	return count < SLICE ? 0 : expiries[count - 1].subject_no;
+	/* a slice with more to drop is looked at again */
+	if (!paws_store_expire(&paws_care_store, expiries, count))
+		return false;
+	*walk = expiries[count - 1].subject_no;
+	return count < SLICE;
 }

@@ -38,8 +38,8 @@ typedef enum PawsApplied
 extern int paws_care_apply(int slot, const PawsOperation *operations, int count, PawsReason refused,
 						   PawsApplied *applied);
 
-/* One slice of the walk that expires feed entries and tombstones; returns where to go on, 0 at the end of the
- * walk. */
-extern int64 paws_care_expire(int64 after);
+/* One slice of the walk that expires feed entries and tombstones; moves `walk`, the last subject looked at,
+ * along. True at the end. */
+extern bool paws_care_expire(int64 *walk);
 
 #endif

@@ -8,7 +8,8 @@
 #include "crisis/crisis.h"
 #include "utils/timestamp.h"
 
-#define SLICE 200
+/* Few: a crisis push may have to wait for a lock of this. */
+#define SLICE 20
 
 PawsStore paws_crisis_store = {.schema = "paws_crisis", .lane = PAWS_LANE_CRISIS, .keys = PAWS_KEYS_CRISIS};
 
@@ -22,17 +23,20 @@ paws_crisis_apply(int slot, PawsChange *changes, int count)
 	paws_wake_key_at_commit(slot, changes[0].subject_no);
 }
 
-int64
-paws_crisis_expire(int64 after)
+bool
+paws_crisis_expire(int64 *walk)
 {
 	PawsExpiry expiries[SLICE];
 	TimestampTz silent_since = GetCurrentTimestamp() - (int64) paws_device_expiry * USECS_PER_MINUTE;
-	int count = paws_store_walk(&paws_crisis_store, after, silent_since, expiries, SLICE);
+	int count = paws_store_walk(&paws_crisis_store, *walk, silent_since, expiries, SLICE);
 
 	if (count == 0)
-		return 0;
+		return true;
 	for (int i = 0; i < count; i++)
 		expiries[i].cutoff = DT_NOBEGIN;
-	paws_store_expire(&paws_crisis_store, expiries, count);
-	return count < SLICE ? 0 : expiries[count - 1].subject_no;
+	/* a slice with more to drop is looked at again */
+	if (!paws_store_expire(&paws_crisis_store, expiries, count))
+		return false;
+	*walk = expiries[count - 1].subject_no;
+	return count < SLICE;
 }

@@ -19,8 +19,8 @@ extern PawsStore paws_crisis_store;
  */
 extern void paws_crisis_apply(int slot, PawsChange *changes, int count);
 
-/* One slice of the walk that drops tombstones; entries of the crisis feed never expire. Returns where to go
- * on, 0 at the end. */
-extern int64 paws_crisis_expire(int64 after);
+/* One slice of the walk that drops tombstones; entries of the crisis feed never expire. Moves `walk`, the
+ * last subject looked at, along. True at the end. */
+extern bool paws_crisis_expire(int64 *walk);
 
 #endif

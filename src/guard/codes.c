@@ -73,6 +73,13 @@ static const char *const platform_names[] = {
 	[PAWS_PLATFORM_WEARABLE] = "wearable", [PAWS_PLATFORM_SERVER] = "server",
 };
 
+static const char *const source_names[] = {
+	[PAWS_SOURCE_PHQ9_ITEM9] = "phq9_item9",
+	[PAWS_SOURCE_SELF_REPORT] = "self_report",
+	[PAWS_SOURCE_CLINICIAN] = "clinician",
+	[PAWS_SOURCE_HOTLINE_CONTACT] = "hotline_contact",
+};
+
 static const char *const level_names[] = {
 	[1] = "background",
 	[2] = "bulk",
@@ -98,6 +105,7 @@ static const Vocabulary outcomes = VOCABULARY("outcome", outcome_names);
 static const Vocabulary reasons = VOCABULARY("reason", reason_names);
 static const Vocabulary conflicts = VOCABULARY("conflict_policy", conflict_names);
 static const Vocabulary platforms = VOCABULARY("platform", platform_names);
+static const Vocabulary sources = VOCABULARY("source", source_names);
 static const Vocabulary levels = VOCABULARY("level", level_names);
 
 StaticAssertDecl(lengthof(tier_names) == PAWS_TIER_LAST + 1, "every tier has a name");
@@ -230,8 +238,8 @@ PG_FUNCTION_INFO_V1(paws_vocabulary);
 Datum
 paws_vocabulary(PG_FUNCTION_ARGS)
 {
-	static const Vocabulary *const shown[] = {&platforms, &classes,   &tiers, &outcomes,
-											  &reasons,   &conflicts, &levels};
+	static const Vocabulary *const shown[] = {&platforms, &classes,   &tiers,   &outcomes,
+											  &reasons,   &conflicts, &sources, &levels};
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 
 	InitMaterializedSRF(fcinfo, 0);

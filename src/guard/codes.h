@@ -97,6 +97,15 @@ typedef enum PawsPlatform
 	PAWS_PLATFORM_SERVER = 6
 } PawsPlatform;
 
+/* What raised a crisis signal. */
+typedef enum PawsSource
+{
+	PAWS_SOURCE_PHQ9_ITEM9 = 1,
+	PAWS_SOURCE_SELF_REPORT = 2,
+	PAWS_SOURCE_CLINICIAN = 3,
+	PAWS_SOURCE_HOTLINE_CONTACT = 4
+} PawsSource;
+
 /* The lane that serves a class. */
 extern PawsLane paws_class_lane(PawsClass klass);
 

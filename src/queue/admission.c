@@ -152,9 +152,9 @@ paws_admission_ask(int slot, int64 subject_no, const PawsTierPolicy *limits, con
 	rate = find_rate(slot, subject_no, now);
 	for (int i = 0; i < count; i++)
 	{
-		admitted[i] = true;
-		retry_after[i] = 0;
-		if (rate)
+		admitted[i] = refused == 0;
+		retry_after[i] = refused == 0 ? 0 : retry_after[i - 1];
+		if (rate && refused == 0)
 			ask_one(rate, limits, sizes[i], now, &admitted[i], &retry_after[i]);
 		refused += !admitted[i];
 	}

@@ -15,8 +15,9 @@ extern void paws_admission_init(void);
 
 /*
  * Asks for `count` operations of the given sizes (bytes), in order; sets admitted[i], and retry_after[i] in
- * microseconds where refused. What is admitted is taken from the subject's allowance even if the transaction
- * aborts later.
+ * microseconds where refused. After the first refusal the rest is refused too, so that nothing overtakes an
+ * earlier change. What is admitted is taken from the subject's allowance even if the transaction aborts
+ * later.
  */
 extern void paws_admission_ask(int slot, int64 subject_no, const PawsTierPolicy *limits, const int64 *sizes,
 							   int count, bool *admitted, int64 *retry_after);

@@ -157,6 +157,19 @@ paws_depth_counted(int slot)
  * before and after the count, every such row that the count could see is at or above it, and what was counted
  * below it was there at the start.
  */
+typedef struct Counted
+{
+	int slot;
+} Counted;
+
+/* With the commit that also counted the attempts of what was in flight; before it no worker claims anything.
+ */
+static void
+publish_count(void *arg)
+{
+	pg_atomic_write_u32(&depths[((Counted *) arg)->slot].counted, 1);
+}
+
 void
 paws_depth_recount(int slot)
 {
@@ -175,7 +188,7 @@ paws_depth_recount(int slot)
 	}
 	for (int i = 0; i < rows; i++)
 		pg_atomic_write_u64(&d->level[paws_spi_int16(i, 1)].before, paws_spi_int64(i, 2));
-	pg_atomic_write_u32(&d->counted, 1);
+	((Counted *) paws_at_commit(publish_count, sizeof(Counted)))->slot = slot;
 }
 
 /* Below 0 for a moment when a worker is quicker than the callback of the commit that it works on. */

@@ -31,13 +31,14 @@ paws_store_walk(PawsStore *store, int64 after, TimestampTz silent_since, PawsExp
 	return found;
 }
 
-void
+bool
 paws_store_expire(PawsStore *store, const PawsExpiry *expiries, int count)
 {
 	Datum *subjects = palloc(Max(count, 1) * sizeof(Datum));
 	Datum *cutoffs = palloc(Max(count, 1) * sizeof(Datum));
 	Datum *passed = palloc(Max(count, 1) * sizeof(Datum));
 	Datum args[3];
+	bool all;
 
 	for (int i = 0; i < count; i++)
 	{
@@ -49,6 +50,8 @@ paws_store_expire(PawsStore *store, const PawsExpiry *expiries, int count)
 	args[1] = paws_spi_array(cutoffs, NULL, count, TIMESTAMPTZOID);
 	args[2] = Int64GetDatum(PAWS_STORE_EXPIRE_MAX);
 	paws_store_run(store, PAWS_STORE_EXPIRE_FEED, args, NULL);
+	all = paws_spi_int64(0, 1) < PAWS_STORE_EXPIRE_MAX;
 	args[1] = paws_spi_array(passed, NULL, count, INT8OID);
 	paws_store_run(store, PAWS_STORE_EXPIRE_TOMBSTONES, args, NULL);
+	return all;
 }

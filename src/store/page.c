@@ -3,6 +3,8 @@
  */
 #include "postgres.h"
 
+#include "base/errors.h"
+#include "base/log_safe.h"
 #include "base/spi.h"
 #include "store/page.h"
 #include "utils/memutils.h"
@@ -15,6 +17,7 @@ typedef struct Reader
 	PawsStore *store;
 	const PawsDevice *device;
 	PawsLaneCursor *cursor;
+	PawsLaneCursor told; /* the cursor that the last row carried */
 	PawsPageBudget *budget;
 	PawsPageEmit emit;
 	void *context;
@@ -36,16 +39,32 @@ carries_payload(const Reader *reader, const PawsFeedEntry *entry)
 		   entry->device_no != reader->device->device_no;
 }
 
+/* One bad row costs itself: the page goes on, and the log knows. */
+static void
+mark_unreadable(PawsPageRow *row)
+{
+	row->kind = PAWS_PAGE_UNREADABLE;
+	row->code = "envelope_rejected";
+	ereport_domain(
+		LOG, PAWS_LOG_SAFE,
+		(errcode(PAWS_ERRCODE_ENVELOPE), errmsg("a stored envelope does not open"),
+		 errhint("Compare the document with a backup; its subject's devices are told it is unreadable.")));
+}
+
 static void
 emit(Reader *reader, PawsPageRow *row, bytea *envelope)
 {
+	reader->told = *reader->cursor;
 	row->after = *reader->cursor;
 	if (envelope)
 	{
 		row->entry.envelope = envelope;
 		row->payload = paws_store_open(reader->store, reader->device->subject_no, reader->device->subject.id,
 									   &row->entry);
-		reader->budget->bytes -= VARSIZE_ANY_EXHDR(row->payload);
+		if (row->payload != NULL)
+			reader->budget->bytes -= VARSIZE_ANY_EXHDR(row->payload);
+		else
+			mark_unreadable(row);
 	}
 	reader->budget->changes--;
 	reader->budget->any = true;
@@ -155,6 +174,20 @@ read_feed(Reader *reader)
 	return found < wanted && count == found;
 }
 
+/*
+ * Entries that are not for this device give no row. If the page ends in some, the device is told to move on;
+ * else its cursor would grow old at the end of the feed, and expire.
+ */
+static void
+tell_position(Reader *reader)
+{
+	PawsPageRow row = {.kind = PAWS_PAGE_POSITION};
+
+	if (reader->cursor->mode == PAWS_CURSOR_FEED && reader->told.mode == PAWS_CURSOR_FEED &&
+		reader->cursor->position != reader->told.position && !full(reader->budget))
+		emit(reader, &row, NULL);
+}
+
 static void
 begin_seed(Reader *reader, const PawsBounds *bounds)
 {
@@ -196,6 +229,7 @@ paws_page_read(PawsStore *store, const PawsDevice *device, PawsLaneCursor *curso
 	reader->budget = budget;
 	reader->emit = emit_row;
 	reader->context = context;
+	reader->told = *cursor;
 	if (!paws_store_bounds(store, device->subject_no, &bounds))
 		return;
 	if (cursor->mode == PAWS_CURSOR_START)
@@ -214,5 +248,6 @@ paws_page_read(PawsStore *store, const PawsDevice *device, PawsLaneCursor *curso
 	while (cursor->mode == PAWS_CURSOR_FEED && !full(budget))
 		if (read_feed(reader))
 			break;
+	tell_position(reader);
 	pfree(reader);
 }

@@ -30,16 +30,18 @@ typedef struct PawsLaneCursor
 
 typedef enum PawsPageKind
 {
-	PAWS_PAGE_CHANGE,  /* a document as it is now */
-	PAWS_PAGE_RECEIPT, /* what became of an operation of this device */
-	PAWS_PAGE_RESET    /* the cursor is no good: begin anew */
+	PAWS_PAGE_CHANGE,     /* a document as it is now */
+	PAWS_PAGE_RECEIPT,    /* what became of an operation of this device */
+	PAWS_PAGE_RESET,      /* the cursor is no good: begin anew */
+	PAWS_PAGE_UNREADABLE, /* a change whose envelope does not open; the others come all the same */
+	PAWS_PAGE_POSITION    /* nothing for this device, but the cursor is further on */
 } PawsPageKind;
 
 typedef struct PawsPageRow
 {
 	PawsPageKind kind;
 	PawsFeedEntry entry;
-	const char *code;     /* reset: cursor_expired, cursor_reset */
+	const char *code;     /* reset: cursor_expired, cursor_reset; unreadable: envelope_rejected */
 	bytea *payload;       /* change: opened; NULL for a deletion */
 	PawsLaneCursor after; /* the lane's cursor once this row is processed */
 } PawsPageRow;
@@ -55,8 +57,7 @@ typedef struct PawsPageBudget
 typedef void (*PawsPageEmit)(void *context, const PawsPageRow *row);
 
 /*
- * Reads on from `cursor`, calls `emit` for each row and moves the cursor along. Needs SPI connected; errors
- * PW003 if an envelope does not open.
+ * Reads on from `cursor`, calls `emit` for each row and moves the cursor along. Needs SPI connected.
  */
 extern void paws_page_read(PawsStore *store, const PawsDevice *device, PawsLaneCursor *cursor,
 						   PawsPageBudget *budget, PawsPageEmit emit, void *context);

@@ -6,7 +6,6 @@
 #include <sodium.h>
 
 
-#include "base/errors.h"
 #include "base/spi.h"
 #include "catalog/pg_type.h"
 #include "port/pg_bswap.h"
@@ -120,7 +119,8 @@ void
 paws_store_feed_entry(int row, PawsFeedEntry *entry)
 {
 	read_entry(row, entry);
-	entry->current = !paws_spi_isnull(row, 11) && paws_spi_int64(row, 11) == entry->revision;
+	/* without a document: its tombstone has gone, and the entry still knows of the deletion */
+	entry->current = paws_spi_isnull(row, 11) ? entry->deleted : paws_spi_int64(row, 11) == entry->revision;
 	read_content(row, 12, entry);
 }
 
@@ -193,6 +193,6 @@ paws_store_open(PawsStore *store, int64 subject_no, const uint8 *subject_id, con
 	bytea *envelope = PG_DETOAST_DATUM_PACKED(PointerGetDatum(entry->envelope));
 
 	if (!paws_vault_revision_check(envelope, subject_no, entry->doc_id.data, entry->revision, entry->seal))
-		ereport(ERROR, (errcode(PAWS_ERRCODE_ENVELOPE), errmsg("envelope rejected")));
+		return NULL;
 	return paws_vault_open(store->keys, subject_no, &context, envelope);
 }

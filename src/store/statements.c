@@ -70,13 +70,16 @@ static const PawsStatement templates[] = {
 			.nargs = 11,
 			.types = HEAD_TYPES,
 		},
+	/* an upsert: the tombstone that was read may expire meanwhile */
 	[PAWS_STORE_UPDATE_HEADS] =
 		{
 			.sql =
-				"UPDATE @schema@.document d SET revision = c.revision, deleted = c.deleted, position = c.position, "
-				"op_id = c.op_id, base_revision = c.base_revision, envelope = c.envelope, seal = c.seal, changed_at = $11 "
-				"FROM " HEAD_SETS " AS c (" HEAD_COLUMNS ") "
-				"WHERE d.subject_no" EQ "c.subject_no AND d.doc_id" EQ "c.doc_id",
+				"INSERT INTO @schema@.document AS d (" HEAD_COLUMNS
+				", changed_at) SELECT c.*, $11 FROM " HEAD_SETS
+				" AS c ON CONFLICT (subject_no, doc_id) DO UPDATE SET revision = EXCLUDED.revision, "
+				"deleted = EXCLUDED.deleted, position = EXCLUDED.position, op_id = EXCLUDED.op_id, "
+				"base_revision = EXCLUDED.base_revision, envelope = EXCLUDED.envelope, seal = EXCLUDED.seal, "
+				"changed_at = EXCLUDED.changed_at",
 			.nargs = 11,
 			.types = HEAD_TYPES,
 		},
@@ -150,25 +153,30 @@ static const PawsStatement templates[] = {
 			.nargs = 3,
 			.types = {INT8OID, UUIDOID, INT8OID},
 		},
+	/* $3 bounds what is looked at for a subject, and what goes in all */
 	[PAWS_STORE_EXPIRE_FEED] =
 		{
 			.sql =
-				"WITH gone AS (DELETE FROM @schema@.feed f USING ROWS FROM (" PAWS_SETS_2
-				") AS c (subject_no, cutoff), "
-				"@schema@.counter n WHERE n.subject_no" EQ "c.subject_no AND f.subject_no" EQ "c.subject_no "
-				"AND f.position OPERATOR(pg_catalog.<=) (n.expired OPERATOR(pg_catalog.+) $3) "
-				"AND f.finished_at OPERATOR(pg_catalog.<) c.cutoff RETURNING f.subject_no, f.position) "
-				"UPDATE @schema@.counter n SET expired = g.position FROM (SELECT subject_no, pg_catalog.max(position) AS position "
-				"FROM gone GROUP BY subject_no) g WHERE n.subject_no" EQ "g.subject_no",
+				"WITH gone AS (DELETE FROM @schema@.feed f USING (SELECT o.subject_no, o.position "
+				"FROM ROWS FROM (" PAWS_SETS_2 ") AS c (subject_no, cutoff) JOIN @schema@.counter n "
+				"ON n.subject_no" EQ "c.subject_no JOIN @schema@.feed o ON o.subject_no" EQ "n.subject_no "
+				"AND o.position OPERATOR(pg_catalog.<=) (n.expired OPERATOR(pg_catalog.+) $3) "
+				"WHERE o.finished_at OPERATOR(pg_catalog.<) c.cutoff ORDER BY o.subject_no, o.position LIMIT $3) x "
+				"WHERE f.subject_no" EQ "x.subject_no AND f.position" EQ "x.position "
+				"RETURNING f.subject_no, f.position), raised AS (UPDATE @schema@.counter n SET expired = g.position "
+				"FROM (SELECT subject_no, pg_catalog.max(position) AS position FROM gone GROUP BY subject_no) g "
+				"WHERE n.subject_no" EQ "g.subject_no) SELECT pg_catalog.count(*) FROM gone",
 			.nargs = 3,
 			.types = {INT8ARRAYOID, TIMESTAMPTZARRAYOID, INT8OID},
 		},
+	/* nobody waits for a tombstone's lock, neither we nor whoever rewrites the document for long */
 	[PAWS_STORE_EXPIRE_TOMBSTONES] =
 		{
 			.sql =
-				"DELETE FROM @schema@.document d USING ROWS FROM (" PAWS_SETS_2 ") AS c (subject_no, passed) "
-				"WHERE d.subject_no" EQ
-				"c.subject_no AND d.deleted AND d.position OPERATOR(pg_catalog.<=) c.passed",
+				"DELETE FROM @schema@.document d USING (SELECT t.subject_no, t.doc_id FROM ROWS FROM (" PAWS_SETS_2
+				") AS c (subject_no, passed) JOIN @schema@.document t ON t.subject_no" EQ "c.subject_no "
+				"WHERE t.deleted AND t.position OPERATOR(pg_catalog.<=) c.passed FOR UPDATE OF t SKIP LOCKED) x "
+				"WHERE d.subject_no" EQ "x.subject_no AND d.doc_id" EQ "x.doc_id",
 			.nargs = 2,
 			.types = {INT8ARRAYOID, INT8ARRAYOID},
 		},

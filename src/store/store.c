@@ -156,7 +156,7 @@ make_head(PawsHead *head, PawsChange *change)
 	head->collection = change->collection;
 	head->deleted = change->deleted;
 	head->change = change;
-	conclude(change, PAWS_OUTCOME_APPLIED, PAWS_REASON_NONE, head->revision);
+	conclude(change, PAWS_OUTCOME_APPLIED, change->mark, head->revision);
 }
 
 /* A change whose base is behind the head, by the policy of its collection. */

@@ -41,6 +41,7 @@ typedef struct PawsChange
 	bool deleted;
 	bytea *envelope;    /* NULL for a deletion */
 	PawsReason refused; /* not NONE: only write the receipt, rejected with this reason */
+	PawsReason mark;    /* told in the receipt if it is applied */
 
 	/* answers */
 	bool skipped;  /* not done: the subject is locked by someone else */
@@ -127,17 +128,17 @@ extern int paws_store_read_documents(PawsStore *store, int64 subject_no, const p
 extern void paws_store_feed_entry(int row, PawsFeedEntry *entry);
 extern void paws_store_document_entry(int row, PawsFeedEntry *entry);
 
-/* Opens the payload of an entry for a subject (16 id bytes); errors PW003 if envelope, context or revision
- * seal do not fit. */
+/* Opens the payload of an entry for a subject (16 id bytes); NULL if envelope, context or revision seal do
+ * not fit. */
 extern bytea *
 paws_store_open(PawsStore *store, int64 subject_no, const uint8 *subject_id, const PawsFeedEntry *entry);
 
 /*
- * Housekeeping for some subjects: drops feed entries that finished before the subject's cutoff (at most
- * PAWS_STORE_EXPIRE_MAX for each subject, oldest first, raising its floor) and tombstones at positions up to
- * `passed`, which every live device has acknowledged.
+ * Housekeeping for some subjects: drops feed entries that finished before the subject's cutoff, oldest first,
+ * raising what counts as expired, and tombstones at positions up to `passed`, which every live device has
+ * acknowledged. At most PAWS_STORE_EXPIRE_MAX entries at a time; false if there may be more.
  */
-#define PAWS_STORE_EXPIRE_MAX 1000
+#define PAWS_STORE_EXPIRE_MAX 10000
 
 typedef struct PawsExpiry
 {
@@ -146,6 +147,6 @@ typedef struct PawsExpiry
 	int64 passed;
 } PawsExpiry;
 
-extern void paws_store_expire(PawsStore *store, const PawsExpiry *expiries, int count);
+extern bool paws_store_expire(PawsStore *store, const PawsExpiry *expiries, int count);
 
 #endif

@@ -56,13 +56,13 @@ paws_vault_open(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *c
 
 	paws_vault_require();
 	if (!paws_envelope_key(bytes, length, &named))
-		reject_envelope();
+		return NULL;
 	key = paws_vault_key_by_id(home, subject_no, named.id);
 	if (key == NULL)
-		reject_envelope();
+		return NULL;
 	payload = palloc(VARHDRSZ + length);
 	if (!paws_envelope_open(bytes, length, key, context, (uint8_t *) VARDATA(payload), &payload_length))
-		reject_envelope();
+		return NULL;
 	SET_VARSIZE(payload, VARHDRSZ + payload_length);
 	return payload;
 }

@@ -79,7 +79,8 @@ paws_vault_key_by_id(PawsKeyHome home, int64 subject_no, const uint8_t id[PAWS_D
 extern bytea *paws_vault_seal(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *context,
 							  const uint8_t *payload, size_t length);
 
-/* Opens an envelope into a palloc'd bytea; errors PW003 ("envelope rejected") on any defect. */
+/* Opens an envelope into a palloc'd bytea; NULL on any defect. Errors PW003 if the data key itself does not
+ * open. */
 extern bytea *paws_vault_open(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *context,
 							  const bytea *envelope);
 

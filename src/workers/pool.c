@@ -94,6 +94,19 @@ finish(Applied *batch)
 		paws_queue_finish(batch->slot, done, n);
 }
 
+/* What was read lives in SPI's memory, which its end frees. */
+static void
+outlive_spi(Applied *batch)
+{
+	PawsOperation *operations = paws_spi_alloc(Max(batch->count, 1) * sizeof(PawsOperation));
+	PawsApplied *applied = paws_spi_alloc(Max(batch->count, 1) * sizeof(PawsApplied));
+
+	memcpy(operations, batch->operations, batch->count * sizeof(PawsOperation));
+	memcpy(applied, batch->applied, batch->count * sizeof(PawsApplied));
+	batch->operations = operations;
+	batch->applied = applied;
+}
+
 /*
  * One transaction. What was chosen but could not be fetched is held by a process that is just ending; whether
  * it finished its work is not known yet, and what follows in the same document must not overtake it. So then
@@ -118,6 +131,7 @@ apply(Applied *batch, PawsReason refused, bool choose_next)
 	batch->applied_at = GetCurrentTimestamp();
 	if (choose_next)
 		choose(batch->slot);
+	outlive_spi(batch);
 	paws_spi_end();
 }
 

@@ -22,11 +22,19 @@
 #define WITHOUT_EXTENSION_MS 5000
 #define RECOUNT_MS           20
 
-/* Where the two walks over subjects are, 0 between walks, and when the last began. */
-static int64 care_walk = 0;
-static int64 crisis_walk = 0;
-static TimestampTz last_walk = 0;
-static bool walking = false;
+/* The walks over subjects, one for each lane. */
+typedef struct House
+{
+	bool walking;
+	bool care_done;
+	bool crisis_done;
+	int64 care_walk;
+	int64 crisis_walk;
+	TimestampTz walked_at; /* when the last began */
+} House;
+
+/* As committed: a turn that fails does not skip a slice. */
+static House house = {0};
 
 /*
  * After a start, or after the extension was created anew: what was being applied when the server went down
@@ -48,27 +56,21 @@ recover(int slot)
 
 /* A few subjects at a time, so that no transaction is long. */
 static void
-keep_house(void)
+keep_house(House *h)
 {
 	TimestampTz now = GetCurrentTimestamp();
 
-	if (!walking)
+	if (!h->walking)
 	{
-		if (now < last_walk + (int64) paws_housekeeping_interval * USECS_PER_SEC)
+		if (now < h->walked_at + (int64) paws_housekeeping_interval * USECS_PER_SEC)
 			return;
-		walking = true;
-		care_walk = crisis_walk = 0;
-		last_walk = now;
+		*h = (House){.walking = true, .walked_at = now};
 	}
-	if (care_walk >= 0)
-		care_walk = paws_care_expire(care_walk);
-	if (care_walk == 0)
-		care_walk = -1;
-	if (crisis_walk >= 0)
-		crisis_walk = paws_crisis_expire(crisis_walk);
-	if (crisis_walk == 0)
-		crisis_walk = -1;
-	walking = care_walk >= 0 || crisis_walk >= 0;
+	if (!h->care_done)
+		h->care_done = paws_care_expire(&h->care_walk);
+	if (!h->crisis_done)
+		h->crisis_done = paws_crisis_expire(&h->crisis_walk);
+	h->walking = !h->care_done || !h->crisis_done;
 }
 
 static void
@@ -104,7 +106,7 @@ keep_pool(void)
 
 /* What one turn does in the database. False: what a start left is not counted yet. */
 static bool
-look_after(int slot)
+look_after(int slot, House *next)
 {
 	bool ready;
 
@@ -113,7 +115,7 @@ look_after(int slot)
 	if (ready)
 	{
 		paws_depth_observe(slot);
-		keep_house();
+		keep_house(next);
 	}
 	paws_spi_end();
 	return ready;
@@ -127,12 +129,15 @@ static long
 try_to_look_after(int slot)
 {
 	volatile long wait = TURN_MS;
+	House next = house;
 
 	PG_TRY();
 	{
-		if (!look_after(slot))
-			wait = RECOUNT_MS;
+		bool ready = look_after(slot, &next);
+
 		paws_worker_commit();
+		house = next;
+		wait = ready && !next.walking ? TURN_MS : RECOUNT_MS;
 	}
 	PG_CATCH();
 	{

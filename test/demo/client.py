@@ -317,13 +317,15 @@ class Device:
                 changes += 1
                 self.learn(doc_id, revision, None if deleted else digest(payload))
                 self.observer.changed(self, collection, doc_id, changed_at)
+            elif kind == "position":    # nothing for this device; only the cursor is further on
+                pass
             elif kind == "receipt":
                 self.finish(op_id, outcome, revision, code)
             elif kind == "reset":
                 self.replica.clear()
                 self.observer.reset(self, code)
             else:
-                raise RuntimeError(f"unknown kind of row in pull: {kind}")
+                raise RuntimeError(f"unexpected kind of row in pull: {kind}")
             self.cursor = cursor
         return changes
 

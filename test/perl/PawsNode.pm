@@ -17,6 +17,9 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(usleep);
 
+# Freed memory is overwritten, so that whoever still reads it is found out.
+$ENV{MALLOC_PERTURB_} //= 165;
+
 our @EXPORT = qw(
   new_uuid new_subject new_device op_json paws_push paws_pull wait_for_sql wait_applied wait_workers
   depth_total depth_rows depths_agree worker_pids restart_node seed_random
