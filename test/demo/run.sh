@@ -61,4 +61,10 @@ kept=
 driver=$!
 status=0
 wait "$driver" || status=$?
+if [ "$status" = 2 ]; then
+    folder=${dsn#*host=}
+    folder=${folder%% *}
+    echo "The end of the server's log:" >&2
+    tail -n 30 "$folder/log/postgresql.log" >&2 || true
+fi
 exit "$status"
