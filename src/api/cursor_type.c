@@ -105,12 +105,13 @@ checksum(const uint8 *bytes, Size length, uint8 *check)
 static bool
 unpack(const uint8 *bytes, Size length, PawsCursor *cursor)
 {
-	const uint8 *end = bytes + length - CHECK_BYTES;
+	const uint8 *end;
 	const uint8 *at;
 	uint8 check[CHECK_BYTES];
 
 	if (length < 1 + 2 + CHECK_BYTES || length > CURSOR_MAX || bytes[0] != FORMAT)
 		return false;
+	end = bytes + length - CHECK_BYTES;
 	checksum(bytes, length - CHECK_BYTES, check);
 	if (memcmp(check, end, CHECK_BYTES) != 0)
 		return false;
