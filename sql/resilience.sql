@@ -49,3 +49,37 @@ SELECT paws_sync.set_tier_policy('trial', bytes_per_second => 1, bytes_burst => 
 SELECT outcome, code FROM paws_sync.push(:'watch', t.ops(t.op(31, 'mood', 31, 0, repeat('a', 2000)),
 	t.op(32, 'mood', 31, 1, repeat('b', 2000)), t.op(33, 'mood', 31, 2, 'c')));
 ROLLBACK;
+
+-- the binding of the database to its root key outlives a first try that was rolled back
+\c
+BEGIN;
+DELETE FROM paws_vault.root_check;
+SAVEPOINT before;
+SELECT paws_sync.set_entitlement(:'subject', 'basic');
+ROLLBACK TO before;
+SELECT count(*) AS bound FROM paws_vault.root_check;
+SELECT paws_sync.set_entitlement(:'subject', 'basic');
+SELECT count(*) AS bound FROM paws_vault.root_check;
+ROLLBACK;
+
+-- a seed of a whole number of pages ends with a cursor into the feed
+SELECT paws_sync.subject_for('resilience pages') AS reader \gset
+SELECT paws_sync.register_device(:'reader', 'ios') AS writes \gset
+SELECT paws_sync.register_device(:'reader', 'web') AS reads \gset
+SELECT count(*) FROM paws_sync.push(:'writes', (SELECT jsonb_agg(t.op(n, 'mood', n, 0, 'x')) FROM generate_series(1, 200) n));
+CALL t.wait_applied();
+SELECT count(*), (array_agg(cursor))[count(*)] AS place FROM paws_sync.pull(:'reads', max_changes => 1000) \gset
+SELECT :count AS rows;
+SELECT paws_sync.ack(:'reads', :'place');
+SELECT behind FROM paws_sync.sync_status(:'reader') WHERE acknowledged_at IS NOT NULL;
+SELECT count(*) FROM paws_sync.pull(:'reads', :'place');
+
+-- a document made again after its tombstone went is one change to a device that knew the old one
+SELECT count(*) FROM paws_sync.push(:'writes', t.ops(t.op(301, 'safety_plan', 301, 0, 'old')));
+SELECT (array_agg(cursor))[count(*)] AS place FROM paws_sync.pull(:'reads', :'place') \gset
+SELECT count(*) FROM paws_sync.push(:'writes', t.ops(t.op(302, 'safety_plan', 301, 1)));
+DELETE FROM paws_crisis.document d USING paws_registry.subject s
+WHERE s.subject_no = d.subject_no AND s.subject::text = :'reader' AND d.deleted;
+SELECT count(*) FROM paws_sync.push(:'writes', t.ops(t.op(303, 'safety_plan', 301, 0, 'new')));
+SELECT count(*) FROM paws_sync.push(:'writes', t.ops(t.op(304, 'safety_plan', 301, 1, 'newer')));
+SELECT kind, revision, deleted, t.text(payload) AS payload FROM paws_sync.pull(:'reads', :'place');

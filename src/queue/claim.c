@@ -21,7 +21,8 @@ typedef struct Held
 {
 	int slot;
 	int count;
-	int64 ids[PAWS_BATCH_MAX];
+	int finishing; /* of these, at the front: what is applied but not committed yet */
+	int64 ids[2 * PAWS_BATCH_MAX];
 } Held;
 
 static Held *held = NULL; /* [paws_worker_slots()] */
@@ -162,12 +163,29 @@ take(int slot, int worker, const Candidates *candidates, PawsClaim *claim, int l
 	}
 }
 
+/* What is being finished stays held until its commit, beside what was chosen now. */
 static void
-publish(int slot, int worker, const PawsClaim *claim)
+publish(int slot, int worker, const PawsClaim *finishing, const PawsClaim *chosen)
 {
-	held[worker].slot = slot;
-	held[worker].count = claim->count;
-	memcpy(held[worker].ids, claim->ids, claim->count * sizeof(int64));
+	Held *mine = &held[worker];
+
+	mine->slot = slot;
+	mine->finishing = finishing->count;
+	mine->count = finishing->count + chosen->count;
+	memcpy(mine->ids, finishing->ids, finishing->count * sizeof(int64));
+	memcpy(mine->ids + finishing->count, chosen->ids, chosen->count * sizeof(int64));
+}
+
+void
+paws_queue_settle(int worker)
+{
+	Held *mine = &held[worker];
+
+	LWLockAcquire(paws_lock(PAWS_LOCK_CLAIMS), LW_EXCLUSIVE);
+	mine->count -= mine->finishing;
+	memmove(mine->ids, mine->ids + mine->finishing, mine->count * sizeof(int64));
+	mine->finishing = 0;
+	LWLockRelease(paws_lock(PAWS_LOCK_CLAIMS));
 }
 
 static void
@@ -261,11 +279,13 @@ void
 paws_queue_choose(int slot, int worker, int limit, bool overdue, PawsClaim *claim)
 {
 	Candidates candidates;
+	PawsClaim *finishing = palloc(sizeof(PawsClaim));
 
+	memcpy(finishing, claim, sizeof(PawsClaim));
 	pick(slot, limit + held_by_others(slot, worker), overdue, &candidates);
 	LWLockAcquire(paws_lock(PAWS_LOCK_CLAIMS), LW_EXCLUSIVE);
 	take(slot, worker, &candidates, claim, limit);
-	publish(slot, worker, claim);
+	publish(slot, worker, finishing, claim);
 	LWLockRelease(paws_lock(PAWS_LOCK_CLAIMS));
 	record_claim(worker, claim);
 }
@@ -287,6 +307,6 @@ paws_queue_release(int worker)
 		registered = true;
 	}
 	LWLockAcquire(paws_lock(PAWS_LOCK_CLAIMS), LW_EXCLUSIVE);
-	held[worker].count = 0;
+	held[worker].count = held[worker].finishing = 0;
 	LWLockRelease(paws_lock(PAWS_LOCK_CLAIMS));
 }

@@ -131,6 +131,9 @@ raise_marks(void *arg)
 
 			for (uint64 tick = raise->search.tick; tick <= m->tick; tick++)
 				mark = Min(mark, m->noted[tick % TICKS][level]);
+			/* lower than it was: found by a whole search, and told to those that began before this */
+			if (mark < m->mark[level])
+				m->noted[m->tick % TICKS][level] = Min(m->noted[m->tick % TICKS][level], mark);
 			m->mark[level] = mark;
 		}
 	SpinLockRelease(&m->mutex);

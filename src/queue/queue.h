@@ -66,6 +66,9 @@ typedef struct PawsClaim
  */
 extern void paws_queue_choose(int slot, int worker, int limit, bool overdue, PawsClaim *claim);
 
+/* After the commit that finished the batch before the one chosen last: lets that go. Without SPI. */
+extern void paws_queue_settle(int worker);
+
 /* Gives back what the worker holds in memory. Without SPI; also runs when the worker exits. */
 extern void paws_queue_release(int worker);
 

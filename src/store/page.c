@@ -175,16 +175,19 @@ read_feed(Reader *reader)
 }
 
 /*
- * Entries that are not for this device give no row. If the page ends in some, the device is told to move on;
- * else its cursor would grow old at the end of the feed, and expire.
+ * Entries that are not for this device give no row, nor does the end of a seed. If the page ends so, the
+ * device is told to move on; else its cursor would grow old, and expire. A device that never had a cursor has
+ * nothing to move.
  */
 static void
 tell_position(Reader *reader)
 {
 	PawsPageRow row = {.kind = PAWS_PAGE_POSITION};
+	const PawsLaneCursor *told = &reader->told;
 
-	if (reader->cursor->mode == PAWS_CURSOR_FEED && reader->told.mode == PAWS_CURSOR_FEED &&
-		reader->cursor->position != reader->told.position && !full(reader->budget))
+	if (reader->cursor->mode == PAWS_CURSOR_FEED && told->mode != PAWS_CURSOR_START &&
+		!full(reader->budget) &&
+		(told->mode == PAWS_CURSOR_SEED || told->position != reader->cursor->position))
 		emit(reader, &row, NULL);
 }
 

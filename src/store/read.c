@@ -115,13 +115,21 @@ paws_store_read_feed(PawsStore *store, int64 subject_no, int64 after, int limit)
 	return (int) paws_store_run(store, PAWS_STORE_FEED, args, NULL);
 }
 
+/*
+ * Current is what the document still is: made by this very operation, since revisions begin anew when a
+ * document is made again after its tombstone went. Without a document the entry itself still knows of a
+ * deletion.
+ */
 void
 paws_store_feed_entry(int row, PawsFeedEntry *entry)
 {
 	read_entry(row, entry);
-	/* without a document: its tombstone has gone, and the entry still knows of the deletion */
-	entry->current = paws_spi_isnull(row, 11) ? entry->deleted : paws_spi_int64(row, 11) == entry->revision;
 	read_content(row, 12, entry);
+	if (paws_spi_isnull(row, 11))
+		entry->current = entry->deleted;
+	else
+		entry->current = paws_spi_int64(row, 11) == entry->revision &&
+						 memcmp(&entry->document_op_id, &entry->op_id, UUID_LEN) == 0;
 }
 
 int

@@ -153,19 +153,20 @@ static const PawsStatement templates[] = {
 			.nargs = 3,
 			.types = {INT8OID, UUIDOID, INT8OID},
 		},
-	/* $3 bounds what is looked at for a subject, and what goes in all */
+	/* $3 bounds what is looked at for a subject; LIMIT keeps the planner from joining in another order */
 	[PAWS_STORE_EXPIRE_FEED] =
 		{
 			.sql =
-				"WITH gone AS (DELETE FROM @schema@.feed f USING (SELECT o.subject_no, o.position "
-				"FROM ROWS FROM (" PAWS_SETS_2 ") AS c (subject_no, cutoff) JOIN @schema@.counter n "
-				"ON n.subject_no" EQ "c.subject_no JOIN @schema@.feed o ON o.subject_no" EQ "n.subject_no "
-				"AND o.position OPERATOR(pg_catalog.<=) (n.expired OPERATOR(pg_catalog.+) $3) "
-				"WHERE o.finished_at OPERATOR(pg_catalog.<) c.cutoff ORDER BY o.subject_no, o.position LIMIT $3) x "
+				"WITH gone AS (DELETE FROM @schema@.feed f USING (SELECT c.subject_no, o.position "
+				"FROM ROWS FROM (" PAWS_SETS_2 ") AS c (subject_no, cutoff) CROSS JOIN LATERAL "
+				"(SELECT e.position, e.finished_at FROM @schema@.feed e WHERE e.subject_no" EQ "c.subject_no "
+				"ORDER BY e.position LIMIT $3) o WHERE o.finished_at OPERATOR(pg_catalog.<) c.cutoff) x "
 				"WHERE f.subject_no" EQ "x.subject_no AND f.position" EQ "x.position "
-				"RETURNING f.subject_no, f.position), raised AS (UPDATE @schema@.counter n SET expired = g.position "
-				"FROM (SELECT subject_no, pg_catalog.max(position) AS position FROM gone GROUP BY subject_no) g "
-				"WHERE n.subject_no" EQ "g.subject_no) SELECT pg_catalog.count(*) FROM gone",
+				"RETURNING f.subject_no, f.position), g AS (SELECT subject_no, pg_catalog.max(position) AS position, "
+				"pg_catalog.count(*) AS entries FROM gone GROUP BY subject_no), "
+				"raised AS (UPDATE @schema@.counter n SET expired = GREATEST(n.expired, g.position) FROM g "
+				"WHERE n.subject_no" EQ "g.subject_no) "
+				"SELECT COALESCE(pg_catalog.max(entries), 0::pg_catalog.int8) FROM g",
 			.nargs = 3,
 			.types = {INT8ARRAYOID, TIMESTAMPTZARRAYOID, INT8OID},
 		},

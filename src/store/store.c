@@ -199,13 +199,14 @@ decide(PawsHead *head, PawsChange *change)
 void
 paws_store_apply(PawsStore *store, PawsChange *changes, int count, bool wait)
 {
-	PawsBatch batch = {.changes = changes, .count = count, .finished_at = GetCurrentTimestamp()};
+	PawsBatch batch = {.changes = changes, .count = count};
 
 	if (count == 0)
 		return;
 	batch.counters = palloc(count * sizeof(PawsCounter));
 	batch.heads = palloc(count * sizeof(PawsHead));
 	batch.ncounters = lock_counters(store, changes, count, wait, batch.counters);
+	batch.finished_at = GetCurrentTimestamp(); /* under the locks, so that times follow positions */
 	/* each statement below has a snapshot of its own, taken under the locks */
 	find_repeats(store, changes, count);
 	batch.nheads = read_heads(store, changes, count, batch.heads);

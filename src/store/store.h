@@ -136,9 +136,9 @@ paws_store_open(PawsStore *store, int64 subject_no, const uint8 *subject_id, con
 /*
  * Housekeeping for some subjects: drops feed entries that finished before the subject's cutoff, oldest first,
  * raising what counts as expired, and tombstones at positions up to `passed`, which every live device has
- * acknowledged. At most PAWS_STORE_EXPIRE_MAX entries at a time; false if there may be more.
+ * acknowledged. At most PAWS_STORE_EXPIRE_MAX entries of a subject at a time; false if one may have more.
  */
-#define PAWS_STORE_EXPIRE_MAX 10000
+#define PAWS_STORE_EXPIRE_MAX 500
 
 typedef struct PawsExpiry
 {

@@ -8,6 +8,8 @@
 
 #include <sodium.h>
 
+#include "access/transam.h"
+#include "access/xact.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
 #include "vault/vault.h"
@@ -41,6 +43,16 @@ compute(uint8_t value[CHECK_BYTES])
 	sodium_memzero(key, sizeof(key));
 }
 
+/* The transaction in which this process established the value: it may yet be rolled back. */
+static FullTransactionId established_in;
+
+static bool
+established_in_this_transaction(void)
+{
+	return FullTransactionIdIsValid(established_in) &&
+		   FullTransactionIdEquals(established_in, GetTopFullTransactionIdIfAny());
+}
+
 PawsRootMatch
 paws_vault_match_root(void)
 {
@@ -59,7 +71,8 @@ paws_vault_match_root(void)
 	if (VARSIZE_ANY_EXHDR(stored) != CHECK_BYTES ||
 		sodium_memcmp(value, VARDATA_ANY(stored), CHECK_BYTES) != 0)
 		return PAWS_ROOT_DIFFERS;
-	checked_identity = identity;
+	if (!established_in_this_transaction())
+		checked_identity = identity;
 	return PAWS_ROOT_MATCHES;
 }
 
@@ -73,6 +86,7 @@ establish(void)
 	SET_VARSIZE(value, VARHDRSZ + CHECK_BYTES);
 	compute((uint8_t *) VARDATA(value));
 	paws_spi_run(&establish_check, args, NULL, 0);
+	established_in = GetTopFullTransactionId();
 }
 
 void

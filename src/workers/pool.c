@@ -207,6 +207,8 @@ try_apply(Applied *batch, PawsReason refused, bool choose_next, int *sqlstate)
 		paws_worker_abort();
 	}
 	PG_END_TRY();
+	if (good && choose_next)
+		paws_queue_settle(paws_worker_index());
 	if (good)
 		tell(batch, operations, applied, started_at);
 	return good;
@@ -300,6 +302,8 @@ first_choice(void)
 		paws_queue_forget(paws_worker_index());
 	if (ready)
 		choose(paws_worker_database_slot());
+	else
+		(void) paws_wake_take(paws_worker_database_slot(), PAWS_WAKE_POOL);
 	paws_spi_end();
 	paws_worker_commit();
 	fresh = fresh && !ready;
@@ -378,6 +382,7 @@ static long
 turn(void)
 {
 	volatile long wait = FAILED_TURN_MS;
+	int64 batch = claim ? claim->batch : 0;
 
 	PG_TRY();
 	{
@@ -388,6 +393,7 @@ turn(void)
 		paws_worker_abort();
 		pg_atomic_write_u32(&paws_worker_self()->busy, 0);
 		drop_claim();
+		claim->batch = batch; /* what was recorded since went with the transaction */
 	}
 	PG_END_TRY();
 	return wait;

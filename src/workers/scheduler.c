@@ -104,6 +104,19 @@ keep_pool(void)
 	}
 }
 
+/* About once a second, however often there is a turn: rates and patience are counted in looks. */
+static void
+observe(int slot)
+{
+	static TimestampTz observed_at = 0;
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (now > observed_at && now - observed_at < TURN_MS * INT64CONST(900))
+		return;
+	paws_depth_observe(slot);
+	observed_at = now;
+}
+
 /* What one turn does in the database. False: what a start left is not counted yet. */
 static bool
 look_after(int slot, House *next)
@@ -114,7 +127,7 @@ look_after(int slot, House *next)
 	ready = paws_depth_counted(slot) || recover(slot);
 	if (ready)
 	{
-		paws_depth_observe(slot);
+		observe(slot);
 		keep_house(next);
 	}
 	paws_spi_end();
