@@ -51,6 +51,26 @@ SELECT count(*) FROM paws_sync.push(:'phone', t.ops(t.op(21, 'mood', 2, 2, 'g'))
 CALL t.wait_applied();
 SELECT kind, t.text(payload) AS payload FROM paws_sync.pull(:'browser', :'browser_place');
 
+-- a clock that went backwards ages later entries before earlier ones: what counts as expired never comes back
+SELECT paws_sync.subject_for('housekeeping clock') AS odd \gset
+SELECT paws_sync.register_device(:'odd', 'ios') AS odd_phone \gset
+SELECT paws_sync.register_device(:'odd', 'web') AS odd_browser \gset
+SELECT subject_no AS odd_no FROM paws_registry.subject WHERE subject::text = :'odd' \gset
+SELECT count(*) FROM paws_sync.push(:'odd_phone', (SELECT jsonb_agg(t.op(n, 'mood', n, 0, 'x')) FROM generate_series(1, 6) n));
+CALL t.wait_applied();
+SELECT (array_agg(cursor))[count(*)] AS middle FROM paws_sync.pull(:'odd_browser') \gset
+SELECT count(*) FROM paws_sync.push(:'odd_phone', (SELECT jsonb_agg(t.op(n, 'mood', n, 0, 'x')) FROM generate_series(7, 11) n));
+CALL t.wait_applied();
+UPDATE paws_care.feed SET finished_at = finished_at - interval '3 days' WHERE subject_no = :odd_no AND position > 6;
+CALL t.wait('EXISTS (SELECT FROM paws_care.counter JOIN paws_registry.subject s USING (subject_no)
+	WHERE expired = 11 AND s.subject::text = paws_sync.subject_for(''housekeeping clock'')::text)');
+SELECT kind, code FROM paws_sync.pull(:'odd_browser', :'middle');
+UPDATE paws_care.feed SET finished_at = finished_at - interval '3 days' WHERE subject_no = :odd_no;
+CALL t.wait('NOT EXISTS (SELECT FROM paws_care.feed JOIN paws_registry.subject s USING (subject_no)
+	WHERE s.subject::text = paws_sync.subject_for(''housekeeping clock'')::text)');
+SELECT expired FROM paws_care.counter WHERE subject_no = :odd_no;
+SELECT kind, code FROM paws_sync.pull(:'odd_browser', :'middle');
+
 DROP VIEW tombstones;
 \if :was_set
 ALTER SYSTEM SET paws_sync.housekeeping_interval = :'before';
