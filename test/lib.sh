@@ -41,6 +41,38 @@ find_postgres() {
     PG_SHARE=$("$PG_CONFIG" --sharedir)
     PG_SRC=$(cd "$(dirname "$("$PG_CONFIG" --pgxs)")/../.." && pwd -P)
     [ -x "$PG_BIN/postgres" ] || die "no server in $PG_BIN; run \"make deps\""
+    [ -z "${SERVER_ROOT:-}" ] || use_server_root
+}
+
+# SERVER_ROOT=FOLDER: everything below runs a private copy of the server in FOLDER, with its own place for
+# extensions, so that builds can be tried side by side and without touching the installed one. The server finds
+# its folders from the place of its program; only that one, and initdb, must be copies, the rest is linked.
+use_server_root() {
+    local part
+
+    if [ ! -x "$SERVER_ROOT$PG_BIN/postgres" ]; then
+        mkdir -p "$SERVER_ROOT$PG_BIN" "$SERVER_ROOT$PG_LIB" "$SERVER_ROOT$PG_SHARE/extension"
+        chmod 0755 "$SERVER_ROOT"
+        cp "$PG_BIN"/* "$SERVER_ROOT$PG_BIN/"
+        link_all "$PG_LIB" "$SERVER_ROOT$PG_LIB"
+        link_all "$PG_SHARE" "$SERVER_ROOT$PG_SHARE"
+        link_all "$PG_SHARE/extension" "$SERVER_ROOT$PG_SHARE/extension"
+    fi
+    for part in PG_BIN PG_LIB PG_SHARE; do
+        printf -v "$part" '%s%s' "$SERVER_ROOT" "${!part}"
+    done
+}
+
+# link_all FROM TO: links to what is in FROM and not yet in TO, but for our own files.
+link_all() {
+    local file
+
+    for file in "$1"/*; do
+        case $(basename "$file") in
+            paws_sync*) ;;
+            *) [ -e "$2/$(basename "$file")" ] || ln -s "$file" "$2/" ;;
+        esac
+    done
 }
 
 # The server refuses to run as root, so root lends it to the packaged user.
@@ -127,6 +159,10 @@ install_build() {
     if cmp -s "$TOP/paws_sync.so" "$PG_LIB/paws_sync.so" &&
         cmp -s "$TOP/$script" "$PG_SHARE/extension/$script" &&
         cmp -s "$TOP/paws_sync.control" "$PG_SHARE/extension/paws_sync.control"; then
+        return 0
+    fi
+    if [ -n "${SERVER_ROOT:-}" ]; then
+        make -s -C "$TOP" PG_CONFIG="$PG_CONFIG" DESTDIR="$SERVER_ROOT" install >&2 || die "the installation failed"
         return 0
     fi
     others=$(as_root bash "$TOP/test/loaded.sh" "$PG_LIB/paws_sync.so" "$TOP/paws_sync.so")
