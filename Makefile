@@ -71,6 +71,8 @@ OBJS = \
 	src/queue/unblock.o \
 	src/care/care.o \
 	src/crisis/crisis.o \
+	src/crisis/documents.o \
+	src/crisis/resources.o \
 	src/control/latency.o \
 	src/control/rows.o \
 	src/control/stats.o \
@@ -78,6 +80,7 @@ OBJS = \
 	src/workers/launcher.o \
 	src/workers/pool.o \
 	src/workers/scheduler.o \
+	src/api/bundle.o \
 	src/api/cursor_type.o \
 	src/api/identity.o \
 	src/api/items_columns.o \
@@ -100,6 +103,7 @@ SQL_MODULES = \
 	src/store/tables.sql@paws_crisis@crisis \
 	src/control/control.sql \
 	src/api/api.sql \
+	src/api/crisis.sql \
 	src/api/profiles.sql
 
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql
@@ -113,7 +117,7 @@ UNIT_SOURCES = \
 # preflight comes first and alone: without preload or keys nothing behind it can tell anything.
 REGRESS_FIRST = preflight
 REGRESS = install setup members security profiles vocabulary level token identity collection push push_many conflict \
-	pull pull_wait receipts ack_status housekeeping policy admission crisis two_phase \
+	pull pull_wait receipts ack_status housekeeping policy admission crisis crisis_api two_phase \
 	resilience bad_input stats readme uninstall
 
 REGRESS_OPTS = --use-existing

@@ -27,6 +27,9 @@ extern void paws_push_ordinary_items(PawsPush *push);
  * crisis items before it. */
 extern void paws_push_ordinary_items_guarded(PawsPush *push);
 
+/* Answers limited with keys_unavailable: without keys nothing ordinary can be sealed. */
+extern void paws_push_ordinary_items_unsealed(PawsPush *push);
+
 /* Seals an item for its lane; palloc'd. NULL for a deletion. */
 extern bytea *paws_push_seal(const PawsPush *push, const PawsItem *item);
 

@@ -13,7 +13,8 @@
 #include "queue/queue.h"
 #include "vault/vault.h"
 
-#define RETRY_WHEN_BUSY_US 1000000
+#define RETRY_WHEN_BUSY_US    1000000
+#define RETRY_WITHOUT_KEYS_US 60000000 /* somebody has to restart the server */
 
 bytea *
 paws_push_seal(const PawsPush *push, const PawsItem *item)
@@ -205,17 +206,17 @@ paws_push_ordinary_items(PawsPush *push)
 	enqueue(push, &open, tier);
 }
 
-/* What could not be asked in time, or failed, is answered as busy; the device tries it again. */
+/* Not taken, and nothing is known of it; the device tries it again. */
 static void
-answer_busy(OpenItems *open)
+answer_limited(OpenItems *open, PawsReason reason, int64 retry_after)
 {
 	for (int i = 0; i < open->count; i++)
 	{
 		PawsItem *item = open->items[i];
 
 		item->outcome = PAWS_OUTCOME_LIMITED;
-		item->reason = PAWS_REASON_BUSY;
-		item->retry_after = RETRY_WHEN_BUSY_US;
+		item->reason = reason;
+		item->retry_after = retry_after;
 		item->revision = 0;
 		item->level = 0;
 		item->receipt = 0;
@@ -244,5 +245,14 @@ paws_push_ordinary_items_guarded(PawsPush *push)
 
 	collect_open(push, &open);
 	if (open.count > 0 && !paws_run_guarded(run_ordinary, push, forgive_all))
-		answer_busy(&open);
+		answer_limited(&open, PAWS_REASON_BUSY, RETRY_WHEN_BUSY_US);
+}
+
+void
+paws_push_ordinary_items_unsealed(PawsPush *push)
+{
+	OpenItems open;
+
+	collect_open(push, &open);
+	answer_limited(&open, PAWS_REASON_KEYS_UNAVAILABLE, RETRY_WITHOUT_KEYS_US);
 }

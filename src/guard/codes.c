@@ -59,6 +59,8 @@ static const char *const reason_names[] = {
 	[PAWS_REASON_DUPLICATE_IN_CALL] = "duplicate_in_call",
 	[PAWS_REASON_FAILED] = "failed",
 	[PAWS_REASON_WRONG_COLLECTION] = "wrong_collection",
+	[PAWS_REASON_NOT_CRISIS] = "not_crisis",
+	[PAWS_REASON_KEYS_UNAVAILABLE] = "keys_unavailable",
 };
 
 static const char *const conflict_names[] = {
@@ -78,6 +80,13 @@ static const char *const source_names[] = {
 	[PAWS_SOURCE_SELF_REPORT] = "self_report",
 	[PAWS_SOURCE_CLINICIAN] = "clinician",
 	[PAWS_SOURCE_HOTLINE_CONTACT] = "hotline_contact",
+};
+
+static const char *const channel_names[] = {
+	[PAWS_CHANNEL_CALL] = "call",
+	[PAWS_CHANNEL_TEXT] = "text",
+	[PAWS_CHANNEL_CHAT] = "chat",
+	[PAWS_CHANNEL_WEB] = "web",
 };
 
 static const char *const level_names[] = {
@@ -106,6 +115,7 @@ static const Vocabulary reasons = VOCABULARY("reason", reason_names);
 static const Vocabulary conflicts = VOCABULARY("conflict_policy", conflict_names);
 static const Vocabulary platforms = VOCABULARY("platform", platform_names);
 static const Vocabulary sources = VOCABULARY("source", source_names);
+static const Vocabulary channels = VOCABULARY("channel", channel_names);
 static const Vocabulary levels = VOCABULARY("level", level_names);
 
 StaticAssertDecl(lengthof(tier_names) == PAWS_TIER_LAST + 1, "every tier has a name");
@@ -194,6 +204,12 @@ paws_platform_name(PawsPlatform platform)
 }
 
 const char *
+paws_channel_name(PawsChannel channel)
+{
+	return find_name(&channels, channel);
+}
+
+const char *
 paws_level_name(int level)
 {
 	return find_name(&levels, level);
@@ -238,8 +254,8 @@ PG_FUNCTION_INFO_V1(paws_vocabulary);
 Datum
 paws_vocabulary(PG_FUNCTION_ARGS)
 {
-	static const Vocabulary *const shown[] = {&platforms, &classes,   &tiers,   &outcomes,
-											  &reasons,   &conflicts, &sources, &levels};
+	static const Vocabulary *const shown[] = {&platforms, &classes, &tiers,    &outcomes, &reasons,
+											  &conflicts, &sources, &channels, &levels};
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 
 	InitMaterializedSRF(fcinfo, 0);

@@ -39,12 +39,32 @@ carries_payload(const Reader *reader, const PawsFeedEntry *entry)
 		   entry->device_no != reader->device->device_no;
 }
 
-/* One bad row costs itself: the page goes on, and the log knows. */
 static void
-mark_unreadable(PawsPageRow *row)
+mark_unreadable(PawsPageRow *row, const char *code)
 {
 	row->kind = PAWS_PAGE_UNREADABLE;
-	row->code = "envelope_rejected";
+	row->code = code;
+}
+
+/*
+ * One bad row costs itself: the page goes on, and the log knows. Without the keys nothing can be opened; then
+ * the envelope is handed out as it is, so that whoever has them elsewhere can.
+ */
+static void
+open_payload(Reader *reader, PawsPageRow *row, bytea *envelope)
+{
+	row->entry.envelope = envelope;
+	if (!paws_store_can_open(reader->store))
+	{
+		mark_unreadable(row, "sealed");
+		row->payload = envelope;
+		return;
+	}
+	row->payload =
+		paws_store_open(reader->store, reader->device->subject_no, reader->device->subject.id, &row->entry);
+	if (row->payload != NULL)
+		return;
+	mark_unreadable(row, "envelope_rejected");
 	ereport_domain(
 		LOG, PAWS_LOG_SAFE,
 		(errcode(PAWS_ERRCODE_ENVELOPE), errmsg("a stored envelope does not open"),
@@ -57,19 +77,13 @@ emit(Reader *reader, PawsPageRow *row, bytea *envelope)
 	reader->told = *reader->cursor;
 	row->after = *reader->cursor;
 	if (envelope)
-	{
-		row->entry.envelope = envelope;
-		row->payload = paws_store_open(reader->store, reader->device->subject_no, reader->device->subject.id,
-									   &row->entry);
-		if (row->payload != NULL)
-			reader->budget->bytes -= VARSIZE_ANY_EXHDR(row->payload);
-		else
-			mark_unreadable(row);
-	}
+		open_payload(reader, row, envelope);
+	if (row->payload)
+		reader->budget->bytes -= VARSIZE_ANY_EXHDR(row->payload);
 	reader->budget->changes--;
 	reader->budget->any = true;
 	reader->emit(reader->context, row);
-	if (row->payload)
+	if (row->payload && row->payload != envelope)
 		pfree(row->payload);
 }
 

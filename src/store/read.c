@@ -186,6 +186,12 @@ paws_store_digest(PawsStore *store, int64 subject_no, int64 position)
 	return paws_store_entry_digest(subject_no, &entry);
 }
 
+bool
+paws_store_can_open(const PawsStore *store)
+{
+	return paws_vault_ready();
+}
+
 bytea *
 paws_store_open(PawsStore *store, int64 subject_no, const uint8 *subject_id, const PawsFeedEntry *entry)
 {

@@ -128,6 +128,9 @@ extern int paws_store_read_documents(PawsStore *store, int64 subject_no, const p
 extern void paws_store_feed_entry(int row, PawsFeedEntry *entry);
 extern void paws_store_document_entry(int row, PawsFeedEntry *entry);
 
+/* True if the keys are loaded that open the payloads of this store. */
+extern bool paws_store_can_open(const PawsStore *store);
+
 /* Opens the payload of an entry for a subject (16 id bytes); NULL if envelope, context or revision seal do
  * not fit. */
 extern bytea *
