@@ -39,6 +39,7 @@ OBJS = \
 	src/vault/key_cache.o \
 	src/vault/key_wrap.o \
 	src/vault/padding.o \
+	src/vault/revision_seal.o \
 	src/vault/root_check.o \
 	src/vault/root_key.o \
 	src/vault/seal.o \
@@ -79,12 +80,14 @@ OBJS = \
 	src/workers/pool.o \
 	src/workers/scheduler.o \
 	src/api/cursor_type.o \
+	src/api/define.o \
 	src/api/identity.o \
 	src/api/items_columns.o \
 	src/api/items_json.o \
 	src/api/pull.o \
 	src/api/push.o \
 	src/api/push_ordinary.o \
+	src/api/push_seal.o \
 	src/api/receipts.o
 
 SQL_MODULES = \

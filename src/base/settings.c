@@ -25,6 +25,7 @@ int paws_device_expiry = 30 * 24 * 60;
 int paws_housekeeping_interval = 300;
 int paws_crisis_max_payload = 1024;
 int paws_max_subjects_limited = 20000;
+int paws_key_cache_ttl = 300;
 int paws_log_scrub = PAWS_LOG_SCRUB_ALL;
 
 static const struct config_enum_entry log_scrub_options[] = {
@@ -105,6 +106,8 @@ define_reloadable_settings(void)
 			   1, 86400, PGC_SIGHUP, GUC_UNIT_S);
 	define_int("paws_sync.crisis_max_payload", "Largest payload of a crisis operation.",
 			   &paws_crisis_max_payload, 64, 65536, PGC_SIGHUP, GUC_UNIT_KB);
+	define_int("paws_sync.key_cache_ttl", "Longest time that a process keeps opened data keys.",
+			   &paws_key_cache_ttl, 1, 86400, PGC_SIGHUP, GUC_UNIT_S);
 	DefineCustomEnumVariable("paws_sync.log_scrub", "Lines of the server log that lose their values.",
 							 "all: every line; extension: lines that name paws_sync, which leaks; off: none.",
 							 &paws_log_scrub, paws_log_scrub, log_scrub_options, PGC_SUSET, 0, NULL, NULL,

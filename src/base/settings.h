@@ -21,6 +21,7 @@ extern int paws_device_expiry;          /* minutes */
 extern int paws_housekeeping_interval;  /* seconds between two walks over all subjects */
 extern int paws_crisis_max_payload;     /* kB */
 extern int paws_max_subjects_limited;   /* subjects with a rate that shared memory holds at once */
+extern int paws_key_cache_ttl;          /* seconds */
 extern int paws_log_scrub;              /* a PawsLogScrub */
 
 /* Which lines of the server's log lose their values. */

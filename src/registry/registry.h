@@ -28,6 +28,8 @@ typedef struct PawsCollection
 	int16 no;
 	PawsClass klass;
 	PawsConflictPolicy on_conflict;
+	PawsSealingPolicy sealing;
+	bool compressible; /* payloads are compressed before they are sealed, as the tier says */
 	char name[PAWS_COLLECTION_NAME_MAX + 1];
 } PawsCollection;
 
@@ -60,10 +62,9 @@ extern const PawsCollection *paws_registry_collection(const char *name, Size len
 extern const PawsCollection *paws_registry_collection_no(int16 no);
 
 /*
- * Defines a collection, or changes class and conflict policy of one within its lane. Errors 22023 on a bad
- * name, PW005 when the change would move documents to the other lane.
+ * Defines a collection, or changes all but the name of one within its lane; no and name of the definition are
+ * not looked at. Errors 22023 on a bad name, PW005 when the change would move documents to the other lane.
  */
-extern void
-paws_registry_define(const char *name, Size length, PawsClass klass, PawsConflictPolicy on_conflict);
+extern void paws_registry_define(const char *name, Size length, const PawsCollection *definition);
 
 #endif
