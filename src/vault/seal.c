@@ -26,7 +26,7 @@ bytea *
 paws_vault_seal(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *context,
 				const uint8_t *payload, size_t length)
 {
-	const PawsDataKey *key;
+	PawsSealing sealing = {.suite = PAWS_SUITE_XCHACHA20};
 	Size size;
 	bytea *envelope;
 
@@ -34,13 +34,14 @@ paws_vault_seal(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *c
 	if (length > PAYLOAD_MAX)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("payload is too large to be sealed")));
-	key = paws_vault_current_key(home, subject_no);
-	if (key == NULL)
+	sealing.key = paws_vault_current_key(home, subject_no);
+	if (sealing.key == NULL)
 		ereport(ERROR, (errcode(PAWS_ERRCODE_ENVELOPE), errmsg("subject has no data key")));
-	size = VARHDRSZ + paws_envelope_size(length);
+	size = VARHDRSZ + paws_envelope_size(sealing.suite, length);
 	envelope = palloc(size);
 	SET_VARSIZE(envelope, size);
-	paws_envelope_seal((uint8_t *) VARDATA(envelope), key, context, payload, length);
+	if (!paws_envelope_seal((uint8_t *) VARDATA(envelope), &sealing, context, payload, length))
+		reject_envelope();
 	return envelope;
 }
 
@@ -50,18 +51,21 @@ paws_vault_open(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *c
 	const uint8_t *bytes = (const uint8_t *) VARDATA_ANY(envelope);
 	size_t length = VARSIZE_ANY_EXHDR(envelope);
 	const PawsDataKey *key;
-	PawsDataKey named;
+	PawsEnvelopeName name;
+	PawsCodec codec;
 	bytea *payload;
 	size_t payload_length;
 
 	paws_vault_require();
-	if (!paws_envelope_key(bytes, length, &named))
+	if (!paws_envelope_name(bytes, length, &name))
 		return NULL;
-	key = paws_vault_key_by_id(home, subject_no, named.id);
+	key = paws_vault_key_by_id(home, subject_no, name.key_id);
 	if (key == NULL)
 		return NULL;
 	payload = palloc(VARHDRSZ + length);
-	if (!paws_envelope_open(bytes, length, key, context, (uint8_t *) VARDATA(payload), &payload_length))
+	if (!paws_envelope_open(bytes, length, key, NULL, context, (uint8_t *) VARDATA(payload), &codec,
+							&payload_length) ||
+		codec != PAWS_CODEC_NONE)
 		return NULL;
 	SET_VARSIZE(payload, VARHDRSZ + payload_length);
 	return payload;
@@ -88,13 +92,11 @@ compute_seal(const uint8_t *commitment, int64 subject_no, const uint8_t doc_id[1
 	sodium_memzero(&state, sizeof(state));
 }
 
-/* Where an envelope's commitment stands; NULL if it is too short to be one. */
+/* Where an envelope's commitment stands; NULL if it is none. */
 static const uint8_t *
 find_commitment(const bytea *envelope)
 {
-	if (VARSIZE_ANY_EXHDR(envelope) < PAWS_ENVELOPE_OVERHEAD)
-		return NULL;
-	return (const uint8_t *) VARDATA_ANY(envelope) + PAWS_COMMITMENT_OFFSET;
+	return paws_envelope_commitment((const uint8_t *) VARDATA_ANY(envelope), VARSIZE_ANY_EXHDR(envelope));
 }
 
 void
