@@ -34,16 +34,23 @@ OBJS = \
 	src/base/withdraw.o \
 	src/base/worker.o \
 	src/base/worker_run.o \
+	src/vault/aead.o \
+	src/vault/compress.o \
+	src/vault/context.o \
 	src/vault/data_key.o \
 	src/vault/envelope.o \
 	src/vault/key_cache.o \
 	src/vault/key_wrap.o \
+	src/vault/layer.o \
 	src/vault/padding.o \
 	src/vault/revision_seal.o \
 	src/vault/root_check.o \
 	src/vault/root_key.o \
 	src/vault/seal.o \
 	src/vault/secret.o \
+	src/vault/suite_aes256gcm.o \
+	src/vault/suite_sealed.o \
+	src/vault/suite_xchacha20.o \
 	src/vault/vault.o \
 	src/guard/codes.o \
 	src/guard/enum_map.o \
@@ -110,8 +117,15 @@ DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 # Free of the server's headers: linked into the unit tests.
 UNIT_SOURCES = \
 	src/guard/token.c \
+	src/vault/aead.c \
+	src/vault/compress.c \
+	src/vault/context.c \
 	src/vault/envelope.c \
-	src/vault/padding.c
+	src/vault/layer.c \
+	src/vault/padding.c \
+	src/vault/suite_aes256gcm.c \
+	src/vault/suite_sealed.c \
+	src/vault/suite_xchacha20.c
 
 # preflight comes first and alone: without preload or keys nothing behind it can tell anything.
 REGRESS_FIRST = preflight
@@ -124,7 +138,7 @@ REGRESS_OPTS = --use-existing
 PG_CPPFLAGS = -Isrc -MMD -MP -DPAWS_SYNC_VERSION='"$(EXTVERSION)"'
 PG_CFLAGS = -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Wswitch-enum -Werror=switch-enum \
 	-ffile-prefix-map=$(CURDIR)=.
-SHLIB_LINK = -lsodium
+SHLIB_LINK = -lsodium -llz4 -lzstd
 EXTRA_CLEAN = $(OBJS:.o=.d) test/output
 
 # A new compiler at a user's must not break the build; ours may.

@@ -94,14 +94,24 @@ wipe_stored(Stored *stored, size_t payload_length)
 }
 
 static bytea *
-seal_stored(const PawsSealing *sealing, const PawsEnvelopeContext *context, const Stored *stored)
+seal_stored(PawsKeyHome home, uint8_t suite, const PawsDataKey *key, const PawsEnvelopeContext *context,
+			const Stored *stored)
 {
-	Size size = VARHDRSZ + paws_envelope_size(sealing->suite, stored->length);
+	Size size = VARHDRSZ + paws_envelope_size(suite, stored->length);
 	bytea *envelope = palloc(size);
+	PawsOuterKey outer;
+	PawsSealing sealing = {.suite = suite, .key = key, .codec = stored->codec};
+	bool sealed;
 
+	if (has_outer_layer(suite))
+	{
+		get_outer_key(home, &outer);
+		sealing.outer = &outer;
+	}
 	SET_VARSIZE(envelope, size);
-	if (!paws_envelope_seal((uint8_t *) VARDATA(envelope), sealing, context, stored->codec, stored->bytes,
-							stored->length))
+	sealed = paws_envelope_seal((uint8_t *) VARDATA(envelope), &sealing, context, stored->bytes, stored->length);
+	sodium_memzero(&outer, sizeof(outer));
+	if (!sealed)
 		ereport(ERROR, (errcode(PAWS_ERRCODE_ENVELOPE), errmsg("payload could not be sealed")));
 	return envelope;
 }
@@ -112,8 +122,6 @@ paws_vault_seal(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *c
 {
 	uint8_t suite = home == PAWS_KEYS_CRISIS ? crisis_suite() : form->suite;
 	PawsDataKey key;
-	PawsOuterKey outer;
-	PawsSealing sealing = {.suite = suite, .key = &key, .outer = has_outer_layer(suite) ? &outer : NULL};
 	Stored stored;
 	bytea *envelope;
 
@@ -121,25 +129,22 @@ paws_vault_seal(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *c
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("payload is too large to be sealed")));
 	require_suite(suite);
-	if (sealing.outer != NULL)
-		get_outer_key(home, &outer);
-	paws_data_key_to_seal(home, subject_no, &key);
 	compress_payload(&stored, home == PAWS_KEYS_CRISIS ? NULL : form, payload, length);
-	envelope = seal_stored(&sealing, context, &stored);
-	wipe_stored(&stored, length);
+	paws_data_key_to_seal(home, subject_no, &key);
+	envelope = seal_stored(home, suite, &key, context, &stored);
 	sodium_memzero(&key, sizeof(key));
-	sodium_memzero(&outer, sizeof(outer));
+	wipe_stored(&stored, length);
 	return envelope;
 }
 
-/* Turns what was sealed into the payload; NULL if it is not what its codec makes. `stored` is wiped and
- * freed if it is not the answer itself. */
+/* Turns what was sealed into the payload; NULL if it is not what its codec makes. `stored` is wiped and freed
+ * if it is not the answer itself. */
 static bytea *
 finish_opening(bytea *stored, PawsCodec codec, size_t length)
 {
 	const uint8_t *bytes = (const uint8_t *) VARDATA(stored);
 	bytea *payload = NULL;
-	uint32_t raw;
+	size_t raw;
 
 	if (codec == PAWS_CODEC_NONE)
 	{
@@ -161,31 +166,81 @@ finish_opening(bytea *stored, PawsCodec codec, size_t length)
 	return payload;
 }
 
-bytea *
-paws_vault_open(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *context, const bytea *envelope)
+/* What a header says, and the keys that it names. */
+typedef struct Opening
 {
-	const uint8_t *bytes = (const uint8_t *) VARDATA_ANY(envelope);
-	size_t length = VARSIZE_ANY_EXHDR(envelope);
 	PawsEnvelopeName name;
 	PawsDataKey key;
 	PawsOuterKey outer;
-	PawsCodec codec;
-	bytea *stored;
-	size_t stored_length;
-	bool opened;
+} Opening;
 
-	if (!paws_envelope_name(bytes, length, &name) || !paws_suite_available(name.suite) ||
-		(has_outer_layer(name.suite) && name.outer_id != OUTER_KEY_ID))
+static bool
+find_keys(PawsKeyHome home, int64 subject_no, const uint8_t *bytes, size_t length, Opening *opening)
+{
+	memset(opening, 0, sizeof(*opening));
+	if (!paws_envelope_name(bytes, length, &opening->name) || !paws_suite_available(opening->name.suite) ||
+		(has_outer_layer(opening->name.suite) && opening->name.outer_id != OUTER_KEY_ID))
+		return false;
+	if (has_outer_layer(opening->name.suite))
+		get_outer_key(home, &opening->outer);
+	return paws_data_key_to_open(home, subject_no, opening->name.key_id, &opening->key);
+}
+
+/* Opens into a palloc'd bytea that has room for more than it holds; NULL on any defect. */
+static bytea *
+open_stored(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *context, const bytea *envelope,
+			PawsEnvelopeName *name, PawsCodec *codec, size_t *stored_length)
+{
+	const uint8_t *bytes = (const uint8_t *) VARDATA_ANY(envelope);
+	size_t length = VARSIZE_ANY_EXHDR(envelope);
+	Opening opening;
+	bytea *stored = NULL;
+
+	if (find_keys(home, subject_no, bytes, length, &opening))
+	{
+		stored = palloc(VARHDRSZ + length);
+		if (!paws_envelope_open(bytes, length, &opening.key, &opening.outer, context,
+								(uint8_t *) VARDATA(stored), codec, stored_length))
+		{
+			pfree(stored);
+			stored = NULL;
+		}
+	}
+	*name = opening.name;
+	sodium_memzero(&opening, sizeof(opening));
+	return stored;
+}
+
+bytea *
+paws_vault_open(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *context, const bytea *envelope)
+{
+	PawsEnvelopeName name;
+	PawsCodec codec;
+	size_t length;
+	bytea *stored = open_stored(home, subject_no, context, envelope, &name, &codec, &length);
+
+	return stored != NULL ? finish_opening(stored, codec, length) : NULL;
+}
+
+bytea *
+paws_vault_reseal(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *context,
+				  const bytea *envelope)
+{
+	PawsEnvelopeName name;
+	PawsCodec codec;
+	size_t length;
+	bytea *opened = open_stored(home, subject_no, context, envelope, &name, &codec, &length);
+	PawsDataKey key;
+	Stored stored;
+	bytea *sealed;
+
+	if (opened == NULL)
 		return NULL;
-	memset(&outer, 0, sizeof(outer));
-	if (has_outer_layer(name.suite))
-		get_outer_key(home, &outer);
-	if (!paws_data_key_to_open(home, subject_no, name.key_id, &key))
-		return NULL;
-	stored = palloc(VARHDRSZ + length);
-	opened = paws_envelope_open(bytes, length, &key, &outer, context, (uint8_t *) VARDATA(stored), &codec,
-								&stored_length);
+	stored = (Stored){.codec = codec, .bytes = (const uint8_t *) VARDATA(opened), .length = length};
+	paws_data_key_to_seal(home, subject_no, &key);
+	sealed = seal_stored(home, home == PAWS_KEYS_CRISIS ? crisis_suite() : name.suite, &key, context, &stored);
 	sodium_memzero(&key, sizeof(key));
-	sodium_memzero(&outer, sizeof(outer));
-	return opened ? finish_opening(stored, codec, stored_length) : NULL;
+	sodium_memzero(VARDATA(opened), length);
+	pfree(opened);
+	return sealed;
 }

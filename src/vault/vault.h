@@ -90,6 +90,13 @@ extern bytea *paws_vault_open(PawsKeyHome home, int64 subject_no, const PawsEnve
 							  const bytea *envelope);
 
 /*
+ * Seals anew, under the subject's current key, what an envelope holds: palloc'd, of the same suite; in the
+ * crisis lane of the one that is best now. NULL if it does not open. Errors like paws_vault_seal.
+ */
+extern bytea *paws_vault_reseal(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *context,
+								const bytea *envelope);
+
+/*
  * The MAC over an envelope's commitment and the revision that the store assigned, so that an old envelope
  * cannot be put back under a newer revision. Writes PAWS_SEAL_BYTES; false, and nothing written, in the
  * crisis lane without its root, which writes all the same. Errors 55000 without keys, PW003 if it is no
