@@ -187,8 +187,8 @@ paws_store_digest(PawsStore *store, int64 subject_no, int64 position)
 	return paws_store_entry_digest(subject_no, &entry);
 }
 
-bytea *
-paws_store_open(PawsStore *store, int64 subject_no, const uint8 *subject_id, const PawsFeedEntry *entry)
+PawsEnvelopeContext
+paws_store_context(const PawsStore *store, const uint8 *subject_id, const PawsFeedEntry *entry)
 {
 	PawsEnvelopeContext context = {
 		.purpose = store->keys == PAWS_KEYS_CRISIS ? PAWS_PURPOSE_CRISIS : PAWS_PURPOSE_PAYLOAD,
@@ -199,6 +199,14 @@ paws_store_open(PawsStore *store, int64 subject_no, const uint8 *subject_id, con
 		.base_revision = (uint64_t) entry->base_revision,
 		.operation = entry->deleted ? 1 : 0,
 	};
+
+	return context;
+}
+
+bytea *
+paws_store_open(PawsStore *store, int64 subject_no, const uint8 *subject_id, const PawsFeedEntry *entry)
+{
+	PawsEnvelopeContext context = paws_store_context(store, subject_id, entry);
 	bytea *envelope = PG_DETOAST_DATUM_PACKED(PointerGetDatum(entry->envelope));
 
 	if (!paws_vault_revision_check(store->keys, envelope, subject_no, entry->doc_id.data, entry->revision,

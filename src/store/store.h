@@ -18,7 +18,7 @@
 #include "utils/uuid.h"
 #include "vault/vault.h"
 
-#define PAWS_STORE_STATEMENTS 20
+#define PAWS_STORE_STATEMENTS 30
 
 typedef struct PawsStore
 {

@@ -46,3 +46,62 @@ COMMENT ON COLUMN paws_vault.root_check.value IS 'A keyed hash; tells nothing of
 COMMENT ON COLUMN paws_vault.root_check.established_at IS 'When the first device was registered.';
 
 SELECT pg_catalog.pg_extension_config_dump('paws_vault.root_check', '');
+
+CREATE TABLE paws_vault.key_job (
+	job_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	kind smallint NOT NULL CHECK (kind OPERATOR(pg_catalog.>=) 1 AND kind OPERATOR(pg_catalog.<=) 3),
+	phase smallint NOT NULL DEFAULT 1 CHECK (phase OPERATOR(pg_catalog.>=) 1 AND phase OPERATOR(pg_catalog.<=) 10),
+	home smallint NOT NULL DEFAULT 0,
+	care_epoch integer NOT NULL DEFAULT 0,
+	crisis_epoch integer NOT NULL DEFAULT 0,
+	done bigint NOT NULL DEFAULT 0,
+	total bigint NOT NULL DEFAULT 0,
+	left_over bigint NOT NULL DEFAULT 0,
+	walk_subject bigint NOT NULL DEFAULT 0,
+	horizon bigint NOT NULL DEFAULT 0,
+	walk_key uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
+	requested_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	started_at timestamptz,
+	finished_at timestamptz
+);
+REVOKE ALL ON TABLE paws_vault.key_job FROM PUBLIC;
+COMMENT ON TABLE paws_vault.key_job IS 'Rotations of keys: what was asked for, and how far it has come.';
+COMMENT ON COLUMN paws_vault.key_job.kind IS 'What rotates: 1 epochs, 2 data keys, 3 roots.';
+COMMENT ON COLUMN paws_vault.key_job.left_over IS 'What could not be done: keys or documents that do not open, keys still in use.';
+COMMENT ON COLUMN paws_vault.key_job.horizon IS 'Settling: transactions and snapshots from before this full transaction id have to be over.';
+
+-- A job under way means nothing in another cluster.
+SELECT pg_catalog.pg_extension_config_dump('paws_vault.key_job', 'WHERE finished_at IS NOT NULL');
+SELECT pg_catalog.pg_extension_config_dump('paws_vault.key_job_job_id_seq', '');
+
+CREATE TABLE paws_vault.erasure (
+	erasure_id uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
+	subject_no bigint NOT NULL,
+	horizon bigint NOT NULL,
+	logical_at timestamptz NOT NULL,
+	destroyed_at timestamptz,
+	irrecoverable_at timestamptz,
+	care_epoch integer NOT NULL,
+	crisis_epoch integer NOT NULL,
+	keys integer NOT NULL,
+	state smallint NOT NULL DEFAULT 1 CHECK (state OPERATOR(pg_catalog.>=) 1 AND state OPERATOR(pg_catalog.<=) 4),
+	subject paws_sync.subject NOT NULL,
+	signature bytea CHECK (pg_catalog.octet_length(signature) OPERATOR(pg_catalog.=) 64)
+);
+CREATE INDEX erasure_subject_idx ON paws_vault.erasure (subject, logical_at);
+CREATE INDEX erasure_pending_idx ON paws_vault.erasure (logical_at) WHERE state OPERATOR(pg_catalog.<) 4;
+REVOKE ALL ON TABLE paws_vault.erasure FROM PUBLIC;
+COMMENT ON TABLE paws_vault.erasure IS 'Subjects that are forgotten, and how far it has come.';
+COMMENT ON COLUMN paws_vault.erasure.subject_no IS 'The number that the subject had; it is not given anew.';
+COMMENT ON COLUMN paws_vault.erasure.horizon IS 'Transactions from before this full transaction id may still have written for the subject.';
+COMMENT ON COLUMN paws_vault.erasure.logical_at IS 'When its keys were deleted: nothing opens from then on.';
+COMMENT ON COLUMN paws_vault.erasure.destroyed_at IS 'When the epochs were destroyed that older backups of its keys are wrapped under.';
+COMMENT ON COLUMN paws_vault.erasure.irrecoverable_at IS 'When the last backup of the keyring with these epochs is gone, by paws_sync.keyring_backup_retention.';
+COMMENT ON COLUMN paws_vault.erasure.care_epoch IS 'Newest epoch of care that the keys may have been wrapped under.';
+COMMENT ON COLUMN paws_vault.erasure.crisis_epoch IS 'Newest epoch of the crisis root that they may have been wrapped under.';
+COMMENT ON COLUMN paws_vault.erasure.keys IS 'How many keys were deleted.';
+COMMENT ON COLUMN paws_vault.erasure.state IS '1 deleted, 2 swept, 3 destroyed, 4 certified.';
+COMMENT ON COLUMN paws_vault.erasure.subject IS 'The token of the subject, a keyed pseudonym.';
+COMMENT ON COLUMN paws_vault.erasure.signature IS 'Ed25519 over the certificate.';
+
+SELECT pg_catalog.pg_extension_config_dump('paws_vault.erasure', '');
