@@ -38,9 +38,16 @@ OBJS = \
 	src/vault/envelope.o \
 	src/vault/key_cache.o \
 	src/vault/key_wrap.o \
+	src/vault/memory_state.o \
 	src/vault/padding.o \
+	src/vault/purpose.o \
 	src/vault/root_check.o \
-	src/vault/root_key.o \
+	src/vault/root_command.o \
+	src/vault/root_file.o \
+	src/vault/root_grammar.o \
+	src/vault/root_problem.o \
+	src/vault/root_provider.o \
+	src/vault/roots.o \
 	src/vault/seal.o \
 	src/vault/secret.o \
 	src/vault/vault.o \
@@ -108,7 +115,9 @@ DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 UNIT_SOURCES = \
 	src/guard/token.c \
 	src/vault/envelope.c \
-	src/vault/padding.c
+	src/vault/padding.c \
+	src/vault/purpose.c \
+	src/vault/root_grammar.c
 
 # preflight comes first and alone: without preload or keys nothing behind it can tell anything.
 REGRESS_FIRST = preflight

@@ -8,7 +8,12 @@
 
 extern char *paws_databases;   /* comma-separated names; workers run in these */
 extern int paws_max_databases; /* slots in shared memory */
-extern char *paws_root_key_file;
+extern char *paws_care_root;   /* "provider:argument" of a root; empty: none */
+extern char *paws_crisis_root;
+extern char *paws_billing_root;
+extern int paws_root_command_timeout;   /* ms that the command of a root may take */
+extern char *paws_keyring_file;         /* path; empty: none */
+extern bool paws_require_locked_memory; /* a process without locked memory uses no secret */
 extern int paws_pool_size;              /* pool workers for each database */
 extern int paws_batch_size;             /* operations */
 extern int paws_batch_time;             /* ms that one batch of a pool worker aims to stay below */

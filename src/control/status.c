@@ -14,7 +14,7 @@
 #include "nodes/pg_list.h"
 #include "queue/admission.h"
 #include "queue/depth.h"
-#include "vault/root_key.h"
+#include "vault/roots.h"
 #include "vault/vault.h"
 
 PG_FUNCTION_INFO_V1(paws_status);
@@ -43,7 +43,7 @@ static void
 put_keys(PawsRows *rows)
 {
 	if (!paws_vault_ready())
-		put(rows, "keys", "none", paws_root_key_explain(paws_vault_problem()));
+		put(rows, "keys", "none", paws_root_explain(PAWS_ROOT_CARE));
 	else if (root_differs())
 		put(rows, "keys", "wrong", "the root key is not the one that this database was used with");
 	else

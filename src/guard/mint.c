@@ -26,7 +26,7 @@ mint_key(void)
 		uint8_t *fresh;
 
 		paws_vault_require();
-		fresh = paws_secret_alloc(PAWS_MINT_KEY_BYTES);
+		fresh = paws_secret_take(PAWS_MINT_KEY_BYTES);
 		paws_vault_purpose_key(MINT_KEY_LABEL, fresh);
 		key = fresh;
 	}
@@ -78,6 +78,6 @@ paws_token_argument(FunctionCallInfo fcinfo, int n, PawsTokenKind kind)
 				(errcode(PAWS_ERRCODE_FOREIGN_TOKEN),
 				 errmsg("%s token was not minted here", paws_token_kind_name(kind)),
 				 errdetail("It is well formed, but not made with this installation's keys."),
-				 errhint("Check that \"paws_sync.root_key_file\" holds the root key of this installation.")));
+				 errhint("Check that \"paws_sync.care_root\" gives the root key of this installation.")));
 	return token;
 }

@@ -60,7 +60,7 @@ reject_key(void)
 {
 	ereport(ERROR, (errcode(PAWS_ERRCODE_ENVELOPE), errmsg("data key rejected"),
 					errdetail("A stored data key does not open under the loaded root key."),
-					errhint("Check that \"paws_sync.root_key_file\" holds the root key of this database.")));
+					errhint("Check that \"paws_sync.care_root\" gives the root key of this database.")));
 }
 
 /* The key of row 0 of the last run, opened; from the cache if it is there. */

@@ -51,7 +51,7 @@ paws_key_cache_vacant(void)
 	CachedKey *oldest;
 
 	if (cache == NULL)
-		cache = paws_secret_alloc(PAWS_KEY_CACHE_SIZE * sizeof(CachedKey));
+		cache = paws_secret_take(PAWS_KEY_CACHE_SIZE * sizeof(CachedKey));
 	oldest = &cache[0];
 	for (int i = 1; i < PAWS_KEY_CACHE_SIZE; i++)
 		if (cache[i].last_used < oldest->last_used)

@@ -102,11 +102,11 @@ typedef struct PawsKeyringEntry
 	PawsKeyringKind kind;
 	PawsRoot root;
 	uint32 number;
-	uint32 root_id;   /* that wraps it; 0 for a destroyed one */
-	uint64 system;    /* the owner; 0 for a base secret */
+	uint32 root_id; /* that wraps it; 0 for a destroyed one */
+	uint64 system;  /* the owner; 0 for a base secret */
 	Oid database;
 	TimestampTz made_at; /* or destroyed */
-	bool open;        /* its key is in this process's memory */
+	bool open;           /* its key is in this process's memory */
 } PawsKeyringEntry;
 
 /* Entry `index` from 0; false beyond the last. */

@@ -102,6 +102,6 @@ paws_vault_require_root(void)
 	if (match == PAWS_ROOT_DIFFERS)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("root key is not the one of this database"),
-						errhint("Let \"paws_sync.root_key_file\" name the file with the root key that this "
+						errhint("Let \"paws_sync.care_root\" give the root key that this "
 								"database was used with, and restart the server.")));
 }

@@ -1,8 +1,8 @@
 /*
  * vault/vault.h - keys and sealing inside the server.
  *
- * The root key is read from a file by the postmaster at start (paws_sync.root_key_file); processes inherit it
- * and lock their copy again, since a memory lock does not survive fork. Purpose keys are derived from the
+ * The root keys are read by the postmaster at start (roots.h); processes inherit them and lock their copy
+ * again, since a memory lock does not survive fork. Purpose keys are derived from the
  * root by labelled keyed BLAKE2b and never stored. A data key is random, one per subject and lane, stored
  * wrapped.
  */
@@ -22,16 +22,15 @@ typedef enum PawsKeyHome
 	PAWS_KEYS_CRISIS = 1 /* paws_crisis.data_key */
 } PawsKeyHome;
 
-/* Called from _PG_init while preloading: loads the root key. Never errors: a failed load is a LOG line and a
+/* Called from _PG_init while preloading: loads the root keys. Never errors: a failed load is a LOG line and a
  * problem word. */
 extern void paws_vault_init(void);
 
-/* True if a root key is loaded. paws_vault_problem: one closed word why not ("unset", "missing", "owner",
- * "mode", "link", "place", "length"), or NULL. */
+/* True if the care root is loaded. paws_vault_problem: one closed word why not (root_problem.h), or NULL. */
 extern bool paws_vault_ready(void);
 extern const char *paws_vault_problem(void);
 
-/* Errors 55000 with a hint naming paws_sync.root_key_file and the problem, unless keys are loaded. */
+/* Errors 55000 with a hint naming paws_sync.care_root and the problem, unless keys are loaded. */
 extern void paws_vault_require(void);
 
 /* Whether the loaded root key is the one that this database was sealed under. Needs keys loaded and SPI
