@@ -38,6 +38,14 @@ OBJS = \
 	src/vault/envelope.o \
 	src/vault/key_cache.o \
 	src/vault/key_wrap.o \
+	src/vault/keyring.o \
+	src/vault/keyring_change.o \
+	src/vault/keyring_file.o \
+	src/vault/keyring_format.o \
+	src/vault/keyring_memory.o \
+	src/vault/keyring_problem.o \
+	src/vault/keyring_share.o \
+	src/vault/keyring_wrap.o \
 	src/vault/memory_state.o \
 	src/vault/padding.o \
 	src/vault/purpose.o \
@@ -78,6 +86,7 @@ OBJS = \
 	src/queue/unblock.o \
 	src/care/care.o \
 	src/crisis/crisis.o \
+	src/control/keyring.o \
 	src/control/latency.o \
 	src/control/rows.o \
 	src/control/stats.o \
@@ -115,6 +124,8 @@ DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 UNIT_SOURCES = \
 	src/guard/token.c \
 	src/vault/envelope.c \
+	src/vault/keyring_format.c \
+	src/vault/keyring_wrap.c \
 	src/vault/padding.c \
 	src/vault/purpose.c \
 	src/vault/root_grammar.c

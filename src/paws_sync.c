@@ -20,6 +20,7 @@
 #include "queue/depth.h"
 #include "queue/mark.h"
 #include "queue/queue.h"
+#include "vault/keyring.h"
 #include "vault/memory_state.h"
 #include "vault/vault.h"
 #include "workers/workers.h"
@@ -46,6 +47,7 @@ _PG_init(void)
 	paws_admission_init();
 	paws_latency_init();
 	paws_memory_state_init();
+	paws_keyring_init();
 	paws_shmem_install();
 	paws_withdraw_init();
 	if (IsBinaryUpgrade)

@@ -48,6 +48,7 @@ UNION ALL
 		('paws_sync.stat_workers()', '{operator}'),
 		('paws_sync.stat_latency()', '{operator,auditor}'),
 		('paws_sync.status()', '{operator,auditor}'),
+		('paws_sync.keyring()', '{operator,auditor}'),
 		('paws_sync.log_posture()', '{operator,auditor}'),
 		('paws_sync.vocabulary()', '{operator,auditor}')
 	) AS f (object, profiles)

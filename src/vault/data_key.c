@@ -104,7 +104,7 @@ paws_vault_current_key(PawsKeyHome home, int64 subject_no)
 	Datum args[2] = {Int64GetDatum(subject_no), Int16GetDatum(PAWS_PURPOSE_PAYLOAD)};
 	const PawsDataKey *key = NULL;
 
-	paws_vault_require();
+	paws_vault_require(paws_vault_home_root(home));
 	if (!unsettled)
 		key = paws_key_cache_find(&owner, NULL);
 	if (key != NULL)
@@ -125,7 +125,7 @@ paws_vault_key_by_id(PawsKeyHome home, int64 subject_no, const uint8_t id[PAWS_D
 	Datum args[3] = {Int64GetDatum(subject_no), Int16GetDatum(PAWS_PURPOSE_PAYLOAD), UUIDPGetDatum(&wanted)};
 	const PawsDataKey *key;
 
-	paws_vault_require();
+	paws_vault_require(paws_vault_home_root(home));
 	key = paws_key_cache_find(&owner, id);
 	if (key != NULL)
 		return key;

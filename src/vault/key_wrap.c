@@ -68,7 +68,7 @@ paws_key_wrap(uint8_t out[PAWS_WRAPPED_KEY_BYTES], PawsKeyHome home, int64 subje
 	uint8_t wrap_key[32];
 
 	fill_context(&context, home, subject_no, purpose, key);
-	paws_vault_purpose_key(WRAP_LABEL, wrap_key);
+	paws_vault_purpose_key(paws_vault_home_root(home), WRAP_LABEL, wrap_key);
 	out[0] = WRAP_VERSION;
 	randombytes_buf(out + AT_NONCE, NONCE_BYTES);
 	crypto_aead_xchacha20poly1305_ietf_encrypt(out + AT_BODY, NULL, key->secret, PAWS_DATA_KEY_BYTES,
@@ -88,7 +88,7 @@ paws_key_unwrap(const uint8_t *wrapped, size_t length, PawsKeyHome home, int64 s
 	if (length != PAWS_WRAPPED_KEY_BYTES || wrapped[0] != WRAP_VERSION || key->epoch != PAWS_EPOCH_ROOT)
 		return false;
 	fill_context(&context, home, subject_no, purpose, key);
-	paws_vault_purpose_key(WRAP_LABEL, wrap_key);
+	paws_vault_purpose_key(paws_vault_home_root(home), WRAP_LABEL, wrap_key);
 	opened = crypto_aead_xchacha20poly1305_ietf_decrypt(key->secret, NULL, NULL, wrapped + AT_BODY,
 														BODY_BYTES, (const uint8_t *) &context,
 														sizeof(context), wrapped + AT_NONCE, wrap_key) == 0;

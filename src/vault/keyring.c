@@ -6,8 +6,8 @@
 #include <sodium.h>
 #include <unistd.h>
 
-#include "access/xlog.h"
 #include "miscadmin.h"
+#include "storage/proc.h"
 
 #include "base/log_safe.h"
 #include "base/settings.h"
@@ -17,21 +17,19 @@
 
 #define FIRST_NUMBER 1
 
-#define KEYRING_HINT                                                                                         \
-	"Let \"paws_sync.keyring_file\" name a file of the server's user with mode 0600, in a folder where "       \
-	"nobody else may write, outside the data directory, and restart the server."
-
 static const char *load_problem = "unset";
-static PawsKeyringStamp seen; /* the file as it was read last, well or not */
+static PawsKeyringStamp seen; /* the file as it was when it was read last, well or not */
 static const char *noted = NULL;
 
-/* Parses what was read; `text` is wiped. */
-static const char *
-parse(char *text, Size length, PawsKeyringFile *file)
-{
-	PawsKeyringDefect defect = paws_keyring_parse(text, length, file);
+static char file_text[PAWS_KEYRING_TEXT_MAX];
 
-	sodium_memzero(text, length);
+/* Parses what was read, and wipes it. */
+static const char *
+parse(Size length, PawsKeyringFile *file)
+{
+	PawsKeyringDefect defect = paws_keyring_parse(file_text, length, file);
+
+	sodium_memzero(file_text, length);
 	switch (defect)
 	{
 		case PAWS_KEYRING_GOOD:
@@ -45,17 +43,17 @@ parse(char *text, Size length, PawsKeyringFile *file)
 	return "garbage";
 }
 
-static char text[PAWS_KEYRING_TEXT_MAX];
-static PawsKeyringFile incoming;
-
 const char *
 paws_keyring_read_again(const PawsKeyringPlace *place)
 {
+	static PawsKeyringFile incoming;
+	const char *problem;
 	Size length;
-	const char *problem = paws_keyring_read(place, text, sizeof(text), &length, &seen);
 
+	paws_keyring_look(paws_keyring_file, &seen);
+	problem = paws_keyring_read(place, file_text, sizeof(file_text), &length);
 	if (problem == NULL)
-		problem = parse(text, length, &incoming);
+		problem = parse(length, &incoming);
 	if (problem == NULL)
 		problem = paws_keyring_adopt(&incoming);
 	if (problem == NULL)
@@ -63,23 +61,27 @@ paws_keyring_read_again(const PawsKeyringPlace *place)
 	return problem;
 }
 
-const char *
+bool
 paws_keyring_write(const PawsKeyringPlace *place, PawsKeyringFile *next, bool destroy)
 {
 	Size length;
 	bool replaced;
 
 	next->generation = paws_keyring_held()->generation + 1;
-	length = paws_keyring_print(next, text);
+	length = paws_keyring_print(next, file_text);
 	if (length == 0)
-		return "full";
-	replaced = paws_keyring_replace(place, text, length, destroy);
-	sodium_memzero(text, length);
+	{
+		errno = EFBIG;
+		return false;
+	}
+	replaced = paws_keyring_replace(place, file_text, length, destroy);
+	sodium_memzero(file_text, length);
 	if (!replaced)
-		return "missing";
+		return false;
+	paws_keyring_look(paws_keyring_file, &seen);
 	(void) paws_keyring_adopt(next);
 	paws_keyring_publish();
-	return NULL;
+	return true;
 }
 
 /* Adds a first base secret for each loaded root that has none; true if there was one to add. */
@@ -129,7 +131,7 @@ load_from(const PawsKeyringPlace *place)
 	paws_keyring_copy(&next, paws_keyring_held());
 	if (!add_bases(&next))
 		return problem;
-	if (paws_keyring_write(place, &next, false) == NULL)
+	if (paws_keyring_write(place, &next, false))
 		return NULL;
 	ereport_domain(LOG, PAWS_LOG_SAFE,
 				   (errcode_for_file_access(), errmsg("the keyring file could not be written: %m")));
@@ -141,9 +143,9 @@ static void
 complain(void)
 {
 	if (load_problem != NULL)
-		ereport_domain(LOG, PAWS_LOG_SAFE, (errmsg("paws_sync runs without its keyring"),
-											errdetail("%s", paws_keyring_sentence(load_problem)),
-											errhint(KEYRING_HINT)));
+		ereport_domain(LOG, PAWS_LOG_SAFE,
+					   (errmsg("paws_sync runs without its keyring"),
+						errdetail("%s", paws_keyring_sentence(load_problem)), errhint(PAWS_KEYRING_HINT)));
 	for (int root = 1; root <= PAWS_ROOTS && load_problem == NULL; root++)
 		if (paws_root_current((PawsRoot) root) != 0 && paws_keyring_root_problem((PawsRoot) root) != NULL)
 			ereport_domain(LOG, PAWS_LOG_SAFE,
@@ -224,21 +226,13 @@ paws_keyring_note(const char *problem)
 						errhint("Put the keyring of this server back before the server is restarted.")));
 }
 
-/* Reads the file if it is not the one that was read last. */
+/* Nobody changes it meanwhile, since that would overwrite what is being read. */
 static void
-read_if_changed(bool always)
+read_under_lock(void)
 {
-	const PawsKeyringStamp before = seen;
-	PawsKeyringPlace place;
-	PawsKeyringStamp now = {0};
 	const char *problem;
+	PawsKeyringPlace place;
 
-	if (load_problem != NULL || MyProc == NULL)
-		return;
-	if (!paws_keyring_look(paws_keyring_file, &now))
-		memset(&seen, 0, sizeof(seen));
-	if (!always && memcmp(&now, &before, sizeof(now)) == 0)
-		return;
 	LWLockAcquire(paws_lock(PAWS_LOCK_KEYRING), LW_SHARED);
 	problem = paws_keyring_open_place(paws_keyring_file, false, &place);
 	if (problem == NULL)
@@ -246,7 +240,132 @@ read_if_changed(bool always)
 		problem = paws_keyring_read_again(&place);
 		paws_keyring_close_place(&place);
 	}
-	seen = now;
 	LWLockRelease(paws_lock(PAWS_LOCK_KEYRING));
 	paws_keyring_note(problem);
+}
+
+void
+paws_keyring_watch(void)
+{
+	PawsKeyringStamp now;
+
+	if (load_problem != NULL || MyProc == NULL)
+		return;
+	paws_keyring_refresh();
+	paws_keyring_look(paws_keyring_file, &now);
+	if (memcmp(&now, &seen, sizeof(now)) == 0)
+		return;
+	read_under_lock();
+	seen = now;
+}
+
+const char *
+paws_keyring_file_problem(void)
+{
+	if (load_problem != NULL || MyProc == NULL)
+		return load_problem;
+	read_under_lock();
+	return noted;
+}
+
+const char *
+paws_keyring_file_explain(void)
+{
+	return noted == NULL ? paws_keyring_explain() : paws_keyring_sentence(noted);
+}
+
+bool
+paws_keyring_base(PawsRoot root, uint32 number, uint8_t key[PAWS_KEYRING_KEY_BYTES])
+{
+	const uint8_t *secret;
+
+	paws_keyring_refresh();
+	secret =
+		paws_keyring_key(paws_keyring_find(paws_keyring_held(), PAWS_KEYRING_BASE, (uint16) root, number));
+	if (secret == NULL)
+		return false;
+	paws_secret_relock();
+	memcpy(key, secret, PAWS_KEYRING_KEY_BYTES);
+	return true;
+}
+
+uint32
+paws_keyring_current_epoch(PawsRoot root)
+{
+	paws_keyring_refresh();
+	return paws_keyring_newest(root);
+}
+
+bool
+paws_keyring_epoch_key(PawsRoot root, uint32 epoch, uint8_t key[PAWS_KEYRING_KEY_BYTES])
+{
+	const uint8_t *secret;
+
+	paws_keyring_refresh();
+	if (paws_keyring_find(paws_keyring_held(), PAWS_KEYRING_EPOCH, (uint16) root, epoch) < 0 &&
+		paws_keyring_find(paws_keyring_held(), PAWS_KEYRING_DESTROYED, (uint16) root, epoch) < 0)
+		paws_keyring_watch();
+	secret =
+		paws_keyring_key(paws_keyring_find(paws_keyring_held(), PAWS_KEYRING_EPOCH, (uint16) root, epoch));
+	if (secret == NULL)
+		return false;
+	paws_secret_relock();
+	memcpy(key, secret, PAWS_KEYRING_KEY_BYTES);
+	return true;
+}
+
+bool
+paws_keyring_destroyed(PawsRoot root, uint32 epoch, TimestampTz *at)
+{
+	int index;
+
+	paws_keyring_refresh();
+	index = paws_keyring_find(paws_keyring_held(), PAWS_KEYRING_DESTROYED, (uint16) root, epoch);
+	if (index >= 0)
+		*at = paws_keyring_time(paws_keyring_held()->lines[index].time);
+	return index >= 0;
+}
+
+int
+paws_keyring_count_stale(PawsRoot root)
+{
+	const PawsKeyringFile *file = paws_keyring_held();
+	uint32 current = paws_root_current(root);
+	int stale = 0;
+
+	paws_keyring_refresh();
+	for (int i = 0; i < file->entries; i++)
+		if (file->lines[i].root == root && file->lines[i].root_id != current)
+			stale++;
+	return stale;
+}
+
+bool
+paws_keyring_entry(int index, PawsKeyringEntry *entry)
+{
+	const PawsKeyringFile *file = paws_keyring_held();
+	const PawsKeyringLine *line;
+
+	if (index == 0)
+		paws_keyring_refresh();
+	if (index < 0 || index >= file->count)
+		return false;
+	line = &file->lines[index];
+	entry->kind = (PawsKeyringKind) line->kind;
+	entry->root = (PawsRoot) line->root;
+	entry->number = line->number;
+	entry->root_id = line->root_id;
+	entry->system = line->system;
+	entry->database = line->database;
+	entry->made_at = paws_keyring_time(line->time);
+	entry->own = paws_keyring_own(line);
+	entry->open = paws_keyring_key(index) != NULL;
+	return true;
+}
+
+uint64
+paws_keyring_generation(void)
+{
+	paws_keyring_refresh();
+	return paws_keyring_held()->generation;
 }

@@ -32,12 +32,16 @@
 extern void paws_keyring_load(void);
 
 /*
- * One closed word why no keyring is loaded, NULL if it is; and a sentence. Static strings. The words: "unset",
- * "missing" (or it cannot be read or made), "link", "owner", "mode", "place" (in the data directory), "folder"
- * (others may write in it), "garbage", "full" (longer than a keyring may be).
+ * One closed word why no keyring is loaded, NULL if it is; and a sentence. Static strings. The words:
+ * "unset", "missing" (or it cannot be read or made), "link", "owner", "mode", "place" (in the data
+ * directory), "folder" (others may write in it), "garbage", "full" (longer than a keyring may be).
  */
 extern const char *paws_keyring_problem(void);
 extern const char *paws_keyring_explain(void);
+
+#define PAWS_KEYRING_HINT                                                                                    \
+	"Let \"paws_sync.keyring_file\" name a file of the server's user with mode 0600, in a folder where "     \
+	"nobody else may write, outside the data directory, and restart the server."
 
 /*
  * Why a loaded root has no base secret here, NULL if it has one: the words above, "wrong_root" (it does not
@@ -106,6 +110,7 @@ typedef struct PawsKeyringEntry
 	uint64 system;  /* the owner; 0 for a base secret */
 	Oid database;
 	TimestampTz made_at; /* or destroyed */
+	bool own;            /* it belongs to this database */
 	bool open;           /* its key is in this process's memory */
 } PawsKeyringEntry;
 

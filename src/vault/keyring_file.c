@@ -121,17 +121,6 @@ find_defect(const struct stat *status)
 	return NULL;
 }
 
-static void
-fill_stamp(const struct stat *status, PawsKeyringStamp *stamp)
-{
-	memset(stamp, 0, sizeof(*stamp));
-	stamp->device = (uint64) status->st_dev;
-	stamp->inode = (uint64) status->st_ino;
-	stamp->size = (int64) status->st_size;
-	stamp->seconds = (int64) status->st_ctim.tv_sec;
-	stamp->nanoseconds = (int64) status->st_ctim.tv_nsec;
-}
-
 /* Reads to the end; false on an error, or if more than `size` bytes are there. */
 static bool
 read_whole(int file, char *text, Size size, Size *length)
@@ -159,7 +148,7 @@ read_whole(int file, char *text, Size size, Size *length)
 
 /* Checks and reads an open file; *replaced tells that it is not the keyring any more. */
 static const char *
-read_open(int file, char *text, Size size, Size *length, PawsKeyringStamp *stamp, bool *replaced)
+read_open(int file, char *text, Size size, Size *length, bool *replaced)
 {
 	struct stat status;
 	const char *defect;
@@ -176,13 +165,12 @@ read_open(int file, char *text, Size size, Size *length, PawsKeyringStamp *stamp
 	/* After the bytes: whoever replaces a file takes its name away first, and overwrites it then. */
 	if (fstat(file, &status) != 0)
 		return "missing";
-	fill_stamp(&status, stamp);
 	*replaced = status.st_nlink == 0;
 	return NULL;
 }
 
 const char *
-paws_keyring_read(const PawsKeyringPlace *place, char *text, Size size, Size *length, PawsKeyringStamp *stamp)
+paws_keyring_read(const PawsKeyringPlace *place, char *text, Size size, Size *length)
 {
 	const char *defect = "missing";
 	bool replaced = true;
@@ -192,12 +180,12 @@ paws_keyring_read(const PawsKeyringPlace *place, char *text, Size size, Size *le
 		int saved;
 
 		/* Without waiting: the path may be that of a pipe. */
-		int file = openat(place->folder, place->name,
-						  O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+		int file =
+			openat(place->folder, place->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 
 		if (file < 0)
 			return errno == ELOOP ? "link" : "missing";
-		defect = read_open(file, text, size, length, stamp, &replaced);
+		defect = read_open(file, text, size, length, &replaced);
 		saved = errno;
 		close(file);
 		errno = saved;
@@ -205,15 +193,19 @@ paws_keyring_read(const PawsKeyringPlace *place, char *text, Size size, Size *le
 	return replaced ? "missing" : defect;
 }
 
-bool
+void
 paws_keyring_look(const char *path, PawsKeyringStamp *stamp)
 {
 	struct stat status;
 
+	memset(stamp, 0, sizeof(*stamp));
 	if (path == NULL || lstat(path, &status) != 0)
-		return false;
-	fill_stamp(&status, stamp);
-	return true;
+		return;
+	stamp->device = (uint64) status.st_dev;
+	stamp->inode = (uint64) status.st_ino;
+	stamp->size = (int64) status.st_size;
+	stamp->seconds = (int64) status.st_ctim.tv_sec;
+	stamp->nanoseconds = (int64) status.st_ctim.tv_nsec;
 }
 
 static bool
@@ -238,8 +230,8 @@ write_whole(int file, const char *bytes, Size length)
 }
 
 /*
- * Best effort: a file system that copies on write, a journal that holds data, and the wear levelling of a disk
- * leave the old bytes where they were. They hold wrapped keys only, so what opens them has to come from
+ * Best effort: a file system that copies on write, a journal that holds data, and the wear levelling of a
+ * disk leave the old bytes where they were. They hold wrapped keys only, so what opens them has to come from
  * elsewhere.
  */
 static bool
@@ -317,8 +309,7 @@ open_old(const PawsKeyringPlace *place)
 	int file = openat(place->folder, place->name, flags);
 
 	/* closed to ourselves by its mode, which is about to be that of another file */
-	if (file < 0 && errno == EACCES &&
-		fchmodat(place->folder, place->name, S_IRUSR | S_IWUSR, 0) == 0)
+	if (file < 0 && errno == EACCES && fchmodat(place->folder, place->name, S_IRUSR | S_IWUSR, 0) == 0)
 		file = openat(place->folder, place->name, flags);
 	return file;
 }
@@ -334,8 +325,9 @@ overwrite_old(int old, bool destroy)
 	if (!overwrite(old) && destroy)
 		ereport_domain(LOG, PAWS_LOG_SAFE,
 					   (errmsg("the keyring that was replaced could not be overwritten"),
-						errdetail("The destroyed keys may stay on its disk, wrapped, until their place is used "
-								  "again.")));
+						errdetail(
+							"The destroyed keys may stay on its disk, wrapped, until their place is used "
+							"again.")));
 }
 
 bool

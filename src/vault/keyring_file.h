@@ -38,8 +38,7 @@ extern void paws_keyring_close_place(PawsKeyringPlace *place);
  * Reads the file of a place into `text`. NULL, or the problem word: "missing" (with errno, ENOENT if there is
  * no such file), "link", "owner", "mode", "full" (longer than `size`).
  */
-extern const char *
-paws_keyring_read(const PawsKeyringPlace *place, char *text, Size size, Size *length, PawsKeyringStamp *stamp);
+extern const char *paws_keyring_read(const PawsKeyringPlace *place, char *text, Size size, Size *length);
 
 /*
  * Replaces the file, or makes it. True when the new one is durable. False with errno set otherwise, and then
@@ -50,7 +49,8 @@ paws_keyring_read(const PawsKeyringPlace *place, char *text, Size size, Size *le
  */
 extern bool paws_keyring_replace(const PawsKeyringPlace *place, const char *text, Size length, bool destroy);
 
-/* Looks which file is there now; false if none can be found. */
-extern bool paws_keyring_look(const char *path, PawsKeyringStamp *stamp);
+/* Looks which file is there now; zeros if none can be found. Taken before the file is read, it is good for
+ * noticing a later change. */
+extern void paws_keyring_look(const char *path, PawsKeyringStamp *stamp);
 
 #endif

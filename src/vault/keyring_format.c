@@ -12,7 +12,7 @@
 #define TITLE        "paws_sync keyring 1\n"
 #define DIGEST_BYTES 32
 #define CHECKSUM_AT  "checksum "
-#define LINE_BYTES     320 /* longer than any line */
+#define LINE_BYTES   320 /* longer than any line */
 
 /* "checksum ", digits, LF */
 #define CHECKSUM_LENGTH (sizeof(CHECKSUM_AT) - 1 + 2 * DIGEST_BYTES + 1)

@@ -28,13 +28,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PAWS_KEYRING_ROOTS         3
-#define PAWS_KEYRING_WRAPPED_BYTES 72   /* nonce 24, key 32, tag 16 */
-#define PAWS_KEYRING_ENTRIES_MAX   512  /* base secrets and epochs */
-#define PAWS_KEYRING_DESTROYED_MAX 1024 /* lines of destroyed epochs; older ones give way */
-#define PAWS_KEYRING_LINES_MAX     (PAWS_KEYRING_ENTRIES_MAX + PAWS_KEYRING_DESTROYED_MAX)
-#define PAWS_KEYRING_TEXT_MAX      (256 * 1024) /* bytes; the longest file is shorter */
-#define PAWS_KEYRING_NUMBER_MAX    0x7fffffff   /* of numbers and of ids of roots: SQL shows them as integer */
+#define PAWS_KEYRING_ROOTS          3
+#define PAWS_KEYRING_WRAPPED_BYTES  72   /* nonce 24, key 32, tag 16 */
+#define PAWS_KEYRING_ENTRIES_MAX    512  /* base secrets and epochs */
+#define PAWS_KEYRING_DESTROYED_MAX  1024 /* lines of destroyed epochs; older ones give way */
+#define PAWS_KEYRING_LINES_MAX      (PAWS_KEYRING_ENTRIES_MAX + PAWS_KEYRING_DESTROYED_MAX)
+#define PAWS_KEYRING_TEXT_MAX       (256 * 1024) /* bytes; the longest file is shorter */
+#define PAWS_KEYRING_NUMBER_MAX     0x7fffffff /* of numbers and of ids of roots: SQL shows them as integer */
 #define PAWS_KEYRING_GENERATION_MAX INT64_MAX
 #define PAWS_KEYRING_TIME_MAX       INT64_C(253402300799999999) /* the end of the year 9999 */
 

@@ -5,7 +5,9 @@
 
 #include <sodium.h>
 
+#include "access/xlog.h"
 #include "datatype/timestamp.h"
+#include "miscadmin.h"
 #include "utils/timestamp.h"
 
 #include "vault/keyring_private.h"
@@ -133,6 +135,26 @@ paws_keyring_adopt(const PawsKeyringFile *file)
 	for (int i = 0; i < held.entries; i++)
 		opened[i] = open_line(&held.lines[i], keys[i]);
 	return NULL;
+}
+
+bool
+paws_keyring_own(const PawsKeyringLine *line)
+{
+	return OidIsValid(MyDatabaseId) && line->database == MyDatabaseId &&
+		   line->system == GetSystemIdentifier();
+}
+
+uint32
+paws_keyring_newest(PawsRoot root)
+{
+	for (int i = held.entries - 1; i >= 0; i--)
+	{
+		const PawsKeyringLine *line = &held.lines[i];
+
+		if (line->kind == PAWS_KEYRING_EPOCH && line->root == root && opened[i] && paws_keyring_own(line))
+			return line->number;
+	}
+	return 0;
 }
 
 int64

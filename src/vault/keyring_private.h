@@ -29,6 +29,12 @@ extern const uint8_t *paws_keyring_key(int index);
 extern bool paws_keyring_seal(PawsKeyringLine *line, const uint8_t key[PAWS_KEYRING_KEY_BYTES]);
 extern bool paws_keyring_seal_new(PawsKeyringLine *line);
 
+/* The newest epoch of this database in it that is open, 0 if there is none. */
+extern uint32 paws_keyring_newest(PawsRoot root);
+
+/* True if the line is of an epoch of this database, destroyed or not. */
+extern bool paws_keyring_own(const PawsKeyringLine *line);
+
 /* Copies a keyring: its lines, and zeros over lines that were. */
 extern void paws_keyring_copy(PawsKeyringFile *to, const PawsKeyringFile *from);
 
@@ -52,9 +58,10 @@ extern void paws_keyring_publish(void);
  */
 extern const char *paws_keyring_read_again(const PawsKeyringPlace *place);
 
-/* Writes the successor of the keyring of this process, adopts and publishes it. NULL, or a problem word with
- * errno, and nothing changed. The caller holds PAWS_LOCK_KEYRING exclusively, unless nobody else runs. */
-extern const char *paws_keyring_write(const PawsKeyringPlace *place, PawsKeyringFile *next, bool destroy);
+/* Writes the successor of the keyring of this process, adopts and publishes it. False with errno set, and
+ * nothing changed, if it cannot be written. The caller holds PAWS_LOCK_KEYRING exclusively, unless nobody
+ * else runs. */
+extern bool paws_keyring_write(const PawsKeyringPlace *place, PawsKeyringFile *next, bool destroy);
 
 /* A sentence for a problem word. */
 extern const char *paws_keyring_sentence(const char *problem);

@@ -1,8 +1,8 @@
 /*
  * vault/keyring_wrap.h - the wrapped key in a line of the keyring.
  *
- * Nonce (24), encrypted key (32), tag (16): XChaCha20-Poly1305. The associated data binds every other field of
- * the line, so that no line can be relabelled, given to another owner or exchanged for another. Pure C.
+ * Nonce (24), encrypted key (32), tag (16): XChaCha20-Poly1305. The associated data binds every other field
+ * of the line, so that no line can be relabelled, given to another owner or exchanged for another. Pure C.
  */
 #ifndef PAWS_VAULT_KEYRING_WRAP_H
 #define PAWS_VAULT_KEYRING_WRAP_H

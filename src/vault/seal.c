@@ -30,7 +30,7 @@ paws_vault_seal(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *c
 	Size size;
 	bytea *envelope;
 
-	paws_vault_require();
+	paws_vault_require(paws_vault_home_root(home));
 	if (length > PAYLOAD_MAX)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("payload is too large to be sealed")));
@@ -54,7 +54,7 @@ paws_vault_open(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *c
 	bytea *payload;
 	size_t payload_length;
 
-	paws_vault_require();
+	paws_vault_require(paws_vault_home_root(home));
 	if (!paws_envelope_key(bytes, length, &named))
 		return NULL;
 	key = paws_vault_key_by_id(home, subject_no, named.id);
@@ -77,7 +77,7 @@ compute_seal(const uint8_t *commitment, int64 subject_no, const uint8_t doc_id[1
 	uint64 subject = pg_hton64((uint64) subject_no);
 	uint64 assigned = pg_hton64((uint64) revision);
 
-	paws_vault_purpose_key(REVISION_SEAL_LABEL, key);
+	paws_vault_purpose_key(PAWS_ROOT_CARE, REVISION_SEAL_LABEL, key);
 	crypto_generichash_init(&state, key, sizeof(key), PAWS_SEAL_BYTES);
 	crypto_generichash_update(&state, commitment, PAWS_COMMITMENT_BYTES);
 	crypto_generichash_update(&state, (const uint8_t *) &subject, sizeof(subject));
