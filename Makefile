@@ -24,6 +24,7 @@ OBJS = \
 	src/paws_sync.o \
 	src/base/commit.o \
 	src/base/database.o \
+	src/base/fault.o \
 	src/base/guarded.o \
 	src/base/histogram.o \
 	src/base/install.o \
@@ -35,22 +36,42 @@ OBJS = \
 	src/base/worker.o \
 	src/base/worker_run.o \
 	src/vault/aead.o \
+	src/vault/certificate.o \
 	src/vault/compress.o \
 	src/vault/context.o \
 	src/vault/data_key.o \
 	src/vault/envelope.o \
+	src/vault/erasure.o \
 	src/vault/key_cache.o \
+	src/vault/key_job.o \
 	src/vault/key_wrap.o \
+	src/vault/keyring.o \
+	src/vault/keyring_change.o \
+	src/vault/keyring_file.o \
+	src/vault/keyring_format.o \
+	src/vault/keyring_memory.o \
+	src/vault/keyring_problem.o \
+	src/vault/keyring_share.o \
+	src/vault/keyring_wrap.o \
 	src/vault/layer.o \
+	src/vault/memory_state.o \
 	src/vault/padding.o \
+	src/vault/purpose.o \
 	src/vault/revision_seal.o \
+	src/vault/rewrap.o \
 	src/vault/root_check.o \
-	src/vault/root_key.o \
+	src/vault/root_command.o \
+	src/vault/root_file.o \
+	src/vault/root_grammar.o \
+	src/vault/root_problem.o \
+	src/vault/root_provider.o \
+	src/vault/roots.o \
 	src/vault/seal.o \
 	src/vault/secret.o \
 	src/vault/suite_aes256gcm.o \
 	src/vault/suite_sealed.o \
 	src/vault/suite_xchacha20.o \
+	src/vault/supersede.o \
 	src/vault/vault.o \
 	src/guard/codes.o \
 	src/guard/enum_map.o \
@@ -63,9 +84,11 @@ OBJS = \
 	src/guard/token_type.o \
 	src/registry/collections.o \
 	src/registry/devices.o \
+	src/registry/subjects.o \
 	src/store/expire.o \
 	src/store/page.o \
 	src/store/read.o \
+	src/store/reseal.o \
 	src/store/statements.o \
 	src/store/store.o \
 	src/store/write.o \
@@ -76,19 +99,24 @@ OBJS = \
 	src/queue/mark.o \
 	src/queue/policy.o \
 	src/queue/put.o \
+	src/queue/subject.o \
 	src/queue/unblock.o \
 	src/care/care.o \
 	src/crisis/crisis.o \
+	src/control/keyring.o \
 	src/control/latency.o \
 	src/control/rows.o \
 	src/control/stats.o \
 	src/control/status.o \
+	src/workers/eraser.o \
+	src/workers/keeper.o \
 	src/workers/launcher.o \
 	src/workers/pool.o \
 	src/workers/scheduler.o \
 	src/api/cursor_type.o \
 	src/api/define.o \
 	src/api/identity.o \
+	src/api/keys.o \
 	src/api/items_columns.o \
 	src/api/items_json.o \
 	src/api/pull.o \
@@ -110,6 +138,7 @@ SQL_MODULES = \
 	src/store/tables.sql@paws_crisis@crisis \
 	src/control/control.sql \
 	src/api/api.sql \
+	src/api/keys.sql \
 	src/api/profiles.sql
 
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql
@@ -121,8 +150,12 @@ UNIT_SOURCES = \
 	src/vault/compress.c \
 	src/vault/context.c \
 	src/vault/envelope.c \
+	src/vault/keyring_format.c \
+	src/vault/keyring_wrap.c \
 	src/vault/layer.c \
 	src/vault/padding.c \
+	src/vault/purpose.c \
+	src/vault/root_grammar.c \
 	src/vault/suite_aes256gcm.c \
 	src/vault/suite_sealed.c \
 	src/vault/suite_xchacha20.c

@@ -28,8 +28,8 @@ extern void paws_push_ordinary_items(PawsPush *push);
  * crisis items before it. */
 extern void paws_push_ordinary_items_guarded(PawsPush *push);
 
-/* Seals an item for its lane; palloc'd. NULL for a deletion. Limits are those of the tier; the crisis lane has
- * none (NULL). */
+/* Seals an item for its lane; palloc'd. NULL for a deletion. Limits are those of the tier; the crisis lane
+ * has none (NULL). */
 extern bytea *paws_push_seal(const PawsPush *push, const PawsItem *item, const PawsTierPolicy *limits);
 
 #endif

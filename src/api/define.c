@@ -87,10 +87,9 @@ require_cipher(const PawsCollection *definition)
 
 	if (aes && paws_class_lane(definition->klass) == PAWS_LANE_ORDINARY &&
 		!paws_suite_available(PAWS_SUITE_AES256GCM))
-		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						errmsg("this machine has no AES instructions"),
-						errdetail("AES-256-GCM is not used without them."),
-						errhint("Pass sealing => 'standard'.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("this machine has no AES instructions"),
+				 errdetail("AES-256-GCM is not used without them."), errhint("Pass sealing => 'standard'.")));
 }
 
 /* Sizes of compressed payloads tell of their content, so nothing sensitive is compressed unless asked for. */

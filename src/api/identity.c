@@ -81,7 +81,9 @@ paws_register_device(PG_FUNCTION_ARGS)
 
 	(void) paws_database_slot();
 	paws_spi_begin();
-	paws_vault_require_root();
+	paws_vault_require_root(PAWS_ROOT_CARE);
+	if (paws_vault_ready(PAWS_ROOT_CRISIS))
+		paws_vault_require_root(PAWS_ROOT_CRISIS);
 	subject_no = paws_registry_ensure_subject(subject);
 	paws_store_ensure_counter(&paws_crisis_store, subject_no);
 	paws_store_ensure_counter(&paws_care_store, subject_no);
@@ -120,7 +122,7 @@ paws_set_entitlement(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("tier must not be null")));
 	(void) paws_database_slot();
 	paws_spi_begin();
-	paws_vault_require_root();
+	paws_vault_require_root(PAWS_ROOT_CARE);
 	subject_no = paws_registry_ensure_subject(subject);
 	paws_care_set_entitlement(subject_no, paws_tier_from_datum(PG_GETARG_DATUM(1)), until);
 	/* a lower tier takes no device away that is in service */

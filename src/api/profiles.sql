@@ -48,6 +48,13 @@ UNION ALL
 		('paws_sync.stat_workers()', '{operator}'),
 		('paws_sync.stat_latency()', '{operator,auditor}'),
 		('paws_sync.status()', '{operator,auditor}'),
+		('paws_sync.rotate_keys(text)', '{operator}'),
+		('paws_sync.forget(paws_sync.subject)', '{app}'),
+		('paws_sync.erasure_status(paws_sync.subject)', '{app}'),
+		('paws_sync.verify_certificate(text)', '{app,operator,auditor}'),
+		('paws_sync.certificate_key()', '{app,operator,auditor}'),
+		('paws_sync.key_status()', '{operator,auditor}'),
+		('paws_sync.keyring()', '{operator,auditor}'),
 		('paws_sync.log_posture()', '{operator,auditor}'),
 		('paws_sync.vocabulary()', '{operator,auditor}')
 	) AS f (object, profiles)
@@ -55,6 +62,7 @@ UNION ALL
 	SELECT unnest(profiles), 'SELECT', 'view', object::text
 	FROM (VALUES
 		('paws_sync.pg_stat_paws_sync_lanes'::regclass, '{operator}'::text[]),
+		('paws_sync.pg_stat_progress_paws_sync_keys', '{operator,auditor}'),
 		('paws_sync.pg_stat_paws_sync_workers', '{operator}'),
 		('paws_sync.pg_stat_paws_sync_latency', '{operator,auditor}'),
 		('paws_sync.collections', '{operator,auditor}'),

@@ -204,7 +204,7 @@ begin_pull(Pull *pull, FunctionCallInfo fcinfo, int limits_at)
 	pull->bytes = bounded_argument(fcinfo, limits_at + 1, BYTES_MAX, "max_bytes");
 	if (!PG_ARGISNULL(1))
 		paws_cursor_from_datum(PG_GETARG_DATUM(1), &pull->cursor);
-	paws_vault_require();
+	paws_vault_require(PAWS_ROOT_CARE);
 	(void) paws_database_slot();
 	find_device(token, &pull->device);
 	paws_rows_begin(&pull->rows, fcinfo);

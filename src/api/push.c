@@ -208,7 +208,7 @@ paws_push(PG_FUNCTION_ARGS)
 	PawsPush push = {.started_at = GetCurrentTimestamp()};
 
 	refuse_null(fcinfo, 1);
-	paws_vault_require();
+	paws_vault_require(PAWS_ROOT_CARE);
 	push.slot = paws_database_slot();
 	push.items = paws_items_from_json(PG_GETARG_JSONB_P(1), &push.count);
 	carry_out(&push, device);
@@ -225,7 +225,7 @@ paws_push_many(PG_FUNCTION_ARGS)
 
 	for (int i = 1; i <= 5; i++)
 		refuse_null(fcinfo, i);
-	paws_vault_require();
+	paws_vault_require(PAWS_ROOT_CARE);
 	push.slot = paws_database_slot();
 	columns = (PawsItemColumns){
 		.op_ids = PG_GETARG_ARRAYTYPE_P(1),

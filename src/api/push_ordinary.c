@@ -136,7 +136,8 @@ ask_admission(PawsPush *push, OpenItems *open, const PawsTierPolicy *limits)
 }
 
 static void
-to_operation(const PawsPush *push, PawsItem *item, PawsTier tier, const PawsTierPolicy *limits, PawsOperation *operation)
+to_operation(const PawsPush *push, PawsItem *item, PawsTier tier, const PawsTierPolicy *limits,
+			 PawsOperation *operation)
 {
 	const PawsPolicy *policy = paws_policy(item->klass, tier);
 

@@ -14,7 +14,7 @@
 extern void paws_fault_init(void);
 extern void paws_fault(void);
 #else
-#define PAWS_FAULT() ((void) 0)
+#define PAWS_FAULT()      ((void) 0)
 #define paws_fault_init() ((void) 0)
 #endif
 

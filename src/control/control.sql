@@ -42,12 +42,21 @@ COMMENT ON FUNCTION paws_sync.stat_reset() IS
 
 CREATE FUNCTION paws_sync.status()
 	RETURNS TABLE (component text, state text, detail text)
-	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 5
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 8
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'paws_status';
 REVOKE ALL ON FUNCTION paws_sync.status() FROM PUBLIC;
 COMMENT ON FUNCTION paws_sync.status() IS
 	'The state of the installation in this database, in words.';
+
+CREATE FUNCTION paws_sync.keyring()
+	RETURNS TABLE (kind text, root text, number integer, root_id integer, own boolean, made_at timestamptz, open boolean)
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 20
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'paws_keyring_rows';
+REVOKE ALL ON FUNCTION paws_sync.keyring() FROM PUBLIC;
+COMMENT ON FUNCTION paws_sync.keyring() IS
+	'What the keyring of this server holds: base secrets, epochs and destroyed epochs of all databases; no keys.';
 
 CREATE VIEW paws_sync.pg_stat_paws_sync_latency WITH (security_invoker) AS
 	SELECT class, tier, count, p50, p95, p99, p999, max, target, attainment, since

@@ -17,21 +17,24 @@ static uint64 loaded_version = 0;
 static Oid loaded_identity = InvalidOid;
 
 static PawsStatement load_all = {
-	.sql = "SELECT collection_no, class, on_conflict, name::pg_catalog.text, sealing, compressible FROM paws_registry.collection "
-		   "ORDER BY collection_no",
+	.sql =
+		"SELECT collection_no, class, on_conflict, name::pg_catalog.text, sealing, compressible FROM paws_registry.collection "
+		"ORDER BY collection_no",
 };
 
 static PawsStatement define = {
-	.sql = "INSERT INTO paws_registry.collection (name, class, on_conflict, sealing, compressible) "
-		   "VALUES ($1, $2, $3, $4, $5) ON CONFLICT (name) DO UPDATE SET class = EXCLUDED.class, "
-		   "on_conflict = EXCLUDED.on_conflict, sealing = EXCLUDED.sealing, compressible = EXCLUDED.compressible",
+	.sql =
+		"INSERT INTO paws_registry.collection (name, class, on_conflict, sealing, compressible) "
+		"VALUES ($1, $2, $3, $4, $5) ON CONFLICT (name) DO UPDATE SET class = EXCLUDED.class, "
+		"on_conflict = EXCLUDED.on_conflict, sealing = EXCLUDED.sealing, compressible = EXCLUDED.compressible",
 	.nargs = 5,
 	.types = {TEXTOID, INT2OID, INT2OID, INT2OID, BOOLOID},
 };
 
 static PawsStatement redefine = {
-	.sql = "UPDATE paws_registry.collection SET class = $2, on_conflict = $3, sealing = $4, compressible = $5 "
-		   "WHERE name::pg_catalog.text OPERATOR(pg_catalog.=) $1",
+	.sql =
+		"UPDATE paws_registry.collection SET class = $2, on_conflict = $3, sealing = $4, compressible = $5 "
+		"WHERE name::pg_catalog.text OPERATOR(pg_catalog.=) $1",
 	.nargs = 5,
 	.types = {TEXTOID, INT2OID, INT2OID, INT2OID, BOOLOID},
 };

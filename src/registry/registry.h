@@ -40,7 +40,28 @@ extern void paws_registry_device(const PawsToken *token, PawsDevice *device);
 extern int64 paws_registry_subject(const PawsToken *token);
 extern int64 paws_registry_ensure_subject(const PawsToken *token);
 
-/* Unrevoked devices of a subject that are not crisis-only; it stays so until the commit. */
+/* A subject as a walk over all of them shows it. */
+typedef struct PawsSubject
+{
+	int64 subject_no;
+	PawsToken subject;
+} PawsSubject;
+
+/* Up to `max` subjects after one, in the order of their numbers; how many there are in all. */
+extern int paws_registry_walk(int64 after, PawsSubject *subjects, int max);
+extern int64 paws_registry_count_subjects(void);
+
+/*
+ * The number of a subject, which is locked to the commit against registering devices and against being
+ * forgotten; 0 if it was never seen, or is forgotten.
+ */
+extern int64 paws_registry_lock_subject(const PawsToken *token);
+
+/* Removes a subject and its devices: their tokens are unknown from the commit on. */
+extern void paws_registry_forget(int64 subject_no);
+
+/* Unrevoked devices of a subject that are not crisis-only; it stays so until the commit. Errors 40001 if the
+ * subject was forgotten meanwhile. */
 extern int paws_registry_count_devices(int64 subject_no);
 
 /* Adds a device; returns its number. */

@@ -142,6 +142,14 @@ paws_store_uses_key(PawsStore *store, int64 subject_no, const pg_uuid_t *key)
 	return paws_store_run(store, PAWS_STORE_USES_KEY, args, NULL) > 0;
 }
 
+void
+paws_store_forget_devices(PawsStore *store, int64 subject_no)
+{
+	Datum args[1] = {Int64GetDatum(subject_no)};
+
+	paws_store_run(store, PAWS_STORE_FORGET_ACKNOWLEDGED, args, NULL);
+}
+
 bool
 paws_store_forget(PawsStore *store, int64 subject_no, int limit)
 {

@@ -30,6 +30,9 @@ extern void paws_store_reseal(PawsStore *store, PawsReseal *reseal, int limit);
 /* True if a document or branch of the subject is sealed under this key. */
 extern bool paws_store_uses_key(PawsStore *store, int64 subject_no, const pg_uuid_t *key);
 
+/* Removes how far the devices of a subject have come; before these are removed from the registry. */
+extern void paws_store_forget_devices(PawsStore *store, int64 subject_no);
+
 /*
  * Removes up to `limit` rows of each table of a subject that is forgotten; true if there may be more. Rows
  * that are locked are left for another call.

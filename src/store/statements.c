@@ -30,7 +30,10 @@ StaticAssertDecl(PAWS_STORE_LAST_STATEMENT < PAWS_STORE_STATEMENTS, "PAWS_STORE_
 	{                                                                                                        \
 		.sql = "DELETE FROM @schema@." table " WHERE ctid" EQ "ANY (ARRAY(SELECT ctid FROM @schema@." table  \
 			   " WHERE subject_no" EQ "$1 LIMIT $2 FOR UPDATE SKIP LOCKED))",                                \
-		.nargs = 2, .types = {INT8OID, INT8OID}                                                              \
+		.nargs = 2, .types = {                                                                               \
+			INT8OID,                                                                                         \
+			INT8OID                                                                                          \
+		}                                                                                                    \
 	}
 
 static const PawsStatement templates[] = {
@@ -212,10 +215,11 @@ static const PawsStatement templates[] = {
 	/* every suite's header has the key's id at this place */
 	[PAWS_STORE_FIND_OLD_DOCUMENTS] =
 		{
-			.sql = "SELECT doc_id, 0::pg_catalog.int8, collection, op_id, base_revision, revision, envelope, seal "
-				   "FROM @schema@.document WHERE subject_no" EQ "$1 AND envelope IS NOT NULL "
-				   "AND " KEY_OF("envelope") " OPERATOR(pg_catalog.<>) $2 AND doc_id OPERATOR(pg_catalog.>) $4 "
-				   "ORDER BY doc_id LIMIT $3",
+			.sql =
+				"SELECT doc_id, 0::pg_catalog.int8, collection, op_id, base_revision, revision, envelope, seal "
+				"FROM @schema@.document WHERE subject_no" EQ "$1 AND envelope IS NOT NULL "
+				"AND " KEY_OF("envelope") " OPERATOR(pg_catalog.<>) $2 AND doc_id OPERATOR(pg_catalog.>) $4 "
+										  "ORDER BY doc_id LIMIT $3",
 			.nargs = 4,
 			.types = {INT8OID, BYTEAOID, INT8OID, UUIDOID},
 		},
@@ -226,7 +230,7 @@ static const PawsStatement templates[] = {
 				   "ON f.subject_no" EQ "b.subject_no AND f.doc_id" EQ "b.doc_id "
 				   "WHERE b.subject_no" EQ "$1 AND b.envelope IS NOT NULL "
 				   "AND " KEY_OF("b.envelope") " OPERATOR(pg_catalog.<>) $2 AND $4 IS NOT NULL "
-				   "ORDER BY b.doc_id, b.position LIMIT $3",
+											   "ORDER BY b.doc_id, b.position LIMIT $3",
 			.nargs = 4,
 			.types = {INT8OID, BYTEAOID, INT8OID, UUIDOID},
 		},
@@ -246,9 +250,10 @@ static const PawsStatement templates[] = {
 		},
 	[PAWS_STORE_USES_KEY] =
 		{
-			.sql = "SELECT 1 FROM @schema@.document WHERE subject_no" EQ "$1 AND " KEY_OF("envelope") EQ "$2 "
-				   "UNION ALL SELECT 1 FROM @schema@.branch WHERE subject_no" EQ "$1 AND " KEY_OF("envelope") EQ
-				   "$2 LIMIT 1",
+			.sql = "SELECT 1 FROM @schema@.document WHERE subject_no" EQ "$1 AND " KEY_OF("envelope") EQ
+			"$2 "
+			"UNION ALL SELECT 1 FROM @schema@.branch WHERE subject_no" EQ "$1 AND " KEY_OF("envelope") EQ
+			"$2 LIMIT 1",
 			.nargs = 2,
 			.types = {INT8OID, BYTEAOID},
 		},
@@ -256,6 +261,13 @@ static const PawsStatement templates[] = {
 	[PAWS_STORE_FORGET_BRANCHES] = FORGET("branch"),
 	[PAWS_STORE_FORGET_FEED] = FORGET("feed"),
 	[PAWS_STORE_FORGET_COUNTER] = FORGET("counter"),
+	[PAWS_STORE_FORGET_ACKNOWLEDGED] =
+		{
+			.sql = "DELETE FROM @schema@.acknowledged WHERE device_no" EQ "ANY (ARRAY(SELECT device_no "
+				   "FROM paws_registry.device WHERE subject_no" EQ "$1))",
+			.nargs = 1,
+			.types = {INT8OID},
+		},
 };
 
 uint64

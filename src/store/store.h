@@ -91,7 +91,7 @@ typedef struct PawsFeedEntry
 	pg_uuid_t document_op_id;
 	int64 base_revision;
 	bytea *envelope; /* still toasted; NULL for a deletion; in SPI's memory until the next run */
-	bool sealed; /* false: written in the crisis lane without keys */
+	bool sealed;     /* false: written in the crisis lane without keys */
 	uint8 seal[PAWS_SEAL_BYTES];
 } PawsFeedEntry;
 

@@ -12,7 +12,7 @@
 
 #include "vault/certificate.h"
 
-#define SIGNING_LABEL "certificate signing 1"
+#define SIGNING_LABEL  "certificate signing 1"
 #define SIGNATURE_LINE "\n\xe2\x80\x94 paws_sync "
 #define BASE64         sodium_base64_VARIANT_ORIGINAL
 #define BASE64_MAX     sodium_base64_ENCODED_LEN(crypto_sign_BYTES, BASE64)

@@ -24,7 +24,8 @@
 
 #define FIRST_VERSION 1
 
-#define CARE_COLUMNS   "SELECT key_id, version, kek_epoch, wrapped, NULL::pg_catalog.bytea FROM paws_vault.data_key "
+#define CARE_COLUMNS                                                                                         \
+	"SELECT key_id, version, kek_epoch, wrapped, NULL::pg_catalog.bytea FROM paws_vault.data_key "
 #define CRISIS_COLUMNS "SELECT key_id, version, kek_epoch, wrapped, public_key FROM paws_crisis.subject_key "
 #define NEWEST         "WHERE subject_no OPERATOR(pg_catalog.=) $1 ORDER BY version DESC LIMIT 1"
 #define OF_ID          "WHERE subject_no OPERATOR(pg_catalog.=) $1 AND key_id OPERATOR(pg_catalog.=) $2"
@@ -46,8 +47,9 @@ static PawsStatement insert_key[] = {
 			"VALUES ($1, $2, $3, $4, $5, 1) ON CONFLICT (subject_no, purpose, version) DO NOTHING",
 	 .nargs = 5,
 	 .types = {UUIDOID, INT8OID, INT4OID, INT4OID, BYTEAOID}},
-	{.sql = "INSERT INTO paws_crisis.subject_key (key_id, subject_no, version, kek_epoch, wrapped, public_key) "
-			"VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (subject_no, version) DO NOTHING",
+	{.sql =
+		 "INSERT INTO paws_crisis.subject_key (key_id, subject_no, version, kek_epoch, wrapped, public_key) "
+		 "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (subject_no, version) DO NOTHING",
 	 .nargs = 6,
 	 .types = {UUIDOID, INT8OID, INT4OID, INT4OID, BYTEAOID, BYTEAOID}},
 };
@@ -151,8 +153,10 @@ replace_crisis_key(int64 subject_no, Found found, PawsDataKey *key)
 		ereport_domain(LOG, PAWS_LOG_SAFE,
 					   (errcode(PAWS_ERRCODE_ENVELOPE), errmsg("a subject's crisis key does not open"),
 						errdetail("A new one is made; documents under the old one stay unreadable."),
-						errhint("Check that \"paws_sync.keyring_file\" names the keyring of this database.")));
-	paws_data_key_make(PAWS_KEYS_CRISIS, subject_no, found == FOUND_BROKEN ? key->version + 1 : FIRST_VERSION);
+						errhint(
+							"Check that \"paws_sync.keyring_file\" names the keyring of this database.")));
+	paws_data_key_make(PAWS_KEYS_CRISIS, subject_no,
+					   found == FOUND_BROKEN ? key->version + 1 : FIRST_VERSION);
 	if (find_current(PAWS_KEYS_CRISIS, subject_no, key) != FOUND_KEY)
 		reject_key();
 }
@@ -218,7 +222,7 @@ paws_data_key_make(PawsKeyHome home, int64 subject_no, uint32 version)
 	 * nothing settled that is not.
 	 */
 	made_in = GetTopFullTransactionId();
-	fresh.epoch = paws_keyring_ensure_epoch(paws_key_root(home));
+	fresh.epoch = paws_keyring_ensure_epoch(paws_vault_home_root(home));
 	paws_key_generate(&fresh, home);
 	done = paws_key_wrap(wrapped, home, subject_no, &fresh);
 	sodium_memzero(fresh.secret, sizeof(fresh.secret));

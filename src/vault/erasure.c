@@ -12,13 +12,14 @@
 #include "vault/keyring.h"
 #include "vault/supersede.h"
 
-#define COLUMNS                                                                                              \
-	"SELECT erasure_id, subject::pg_catalog.text, subject_no, state, keys, care_epoch, crisis_epoch, logical_at, "            \
+#define COLUMNS                                                                                                    \
+	"SELECT erasure_id, subject::pg_catalog.text, subject_no, state, keys, care_epoch, crisis_epoch, logical_at, " \
 	"destroyed_at, irrecoverable_at, horizon, signature FROM paws_vault.erasure "
 
 static PawsStatement insert_erasure = {
-	.sql = "INSERT INTO paws_vault.erasure (subject, subject_no, keys, care_epoch, crisis_epoch, logical_at, horizon) "
-		   "VALUES ($1, $2, $3, $4, $5, pg_catalog.clock_timestamp(), $6)",
+	.sql =
+		"INSERT INTO paws_vault.erasure (subject, subject_no, keys, care_epoch, crisis_epoch, logical_at, horizon) "
+		"VALUES ($1, $2, $3, $4, $5, pg_catalog.clock_timestamp(), $6)",
 	.nargs = 6,
 	.types = {InvalidOid, INT8OID, INT4OID, INT4OID, INT4OID, INT8OID},
 	.type_names = {"subject"},

@@ -4,9 +4,9 @@
  *
  *   deleted    its keys are gone from the database, and from every process at that commit
  *   swept      its rows are gone as well, and nobody is left who might still write some
- *   destroyed  all other keys are under newer epochs, and the epochs that its keys were wrapped under are gone
- *              from the keyring: backups and WAL open no more without an old keyring
- *   certified  the last backup of such a keyring is gone, too, by what the operator says of their retention
+ *   destroyed  all other keys are under newer epochs, and the epochs that its keys were wrapped under are
+ * gone from the keyring: backups and WAL open no more without an old keyring certified  the last backup of
+ * such a keyring is gone, too, by what the operator says of their retention
  *
  * All functions need SPI connected.
  */

@@ -20,7 +20,8 @@ static PawsStatement find_waiting = {
 };
 
 static PawsStatement find_pending = {
-	.sql = "SELECT 1 FROM paws_vault.key_job WHERE kind OPERATOR(pg_catalog.=) $1 AND finished_at IS NULL LIMIT 1",
+	.sql =
+		"SELECT 1 FROM paws_vault.key_job WHERE kind OPERATOR(pg_catalog.=) $1 AND finished_at IS NULL LIMIT 1",
 	.nargs = 1,
 	.types = {INT2OID},
 };

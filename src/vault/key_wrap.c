@@ -35,12 +35,6 @@ typedef struct WrapContext
 
 StaticAssertDecl(sizeof(WrapContext) == 96, "the wrap context has no gaps");
 
-PawsRoot
-paws_key_root(PawsKeyHome home)
-{
-	return home == PAWS_KEYS_CRISIS ? PAWS_ROOT_CRISIS : PAWS_ROOT_CARE;
-}
-
 PawsPurpose
 paws_key_purpose(PawsKeyHome home)
 {
@@ -83,7 +77,7 @@ paws_key_wrap(uint8_t out[PAWS_WRAPPED_KEY_BYTES], PawsKeyHome home, int64 subje
 	WrapContext context;
 	uint8_t wrap_key[PAWS_KEYRING_KEY_BYTES];
 
-	if (!paws_keyring_epoch_key(paws_key_root(home), key->epoch, wrap_key))
+	if (!paws_keyring_epoch_key(paws_vault_home_root(home), key->epoch, wrap_key))
 		return false;
 	fill_context(&context, home, subject_no, key);
 	out[0] = WRAP_VERSION;
@@ -103,7 +97,7 @@ paws_key_unwrap(const uint8_t *wrapped, size_t length, PawsKeyHome home, int64 s
 	bool opened;
 
 	if (length != PAWS_WRAPPED_KEY_BYTES || wrapped[0] != WRAP_VERSION ||
-		!paws_keyring_epoch_key(paws_key_root(home), key->epoch, wrap_key))
+		!paws_keyring_epoch_key(paws_vault_home_root(home), key->epoch, wrap_key))
 		return false;
 	fill_context(&context, home, subject_no, key);
 	opened = crypto_aead_xchacha20poly1305_ietf_decrypt(key->secret, NULL, NULL, wrapped + AT_BODY,

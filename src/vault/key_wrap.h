@@ -13,8 +13,7 @@
 
 #define PAWS_WRAPPED_KEY_BYTES 73
 
-/* The root whose epochs wrap the keys of a home; and what the keys there seal. */
-extern PawsRoot paws_key_root(PawsKeyHome home);
+/* What the keys of a home seal. */
 extern PawsPurpose paws_key_purpose(PawsKeyHome home);
 
 /*
@@ -28,7 +27,7 @@ extern bool paws_key_wrap(uint8_t out[PAWS_WRAPPED_KEY_BYTES], PawsKeyHome home,
 						  const PawsDataKey *key);
 
 /* Opens into key->secret, the other fields being set; false on any defect, or without its epoch. */
-extern bool paws_key_unwrap(const uint8_t *wrapped, size_t length, PawsKeyHome home, int64 subject_no,
-							PawsDataKey *key);
+extern bool
+paws_key_unwrap(const uint8_t *wrapped, size_t length, PawsKeyHome home, int64 subject_no, PawsDataKey *key);
 
 #endif

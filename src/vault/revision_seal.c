@@ -23,7 +23,7 @@ compute_seal(PawsKeyHome home, const uint8_t *commitment, int64 subject_no, cons
 	uint64 subject = pg_hton64((uint64) subject_no);
 	uint64 assigned = pg_hton64((uint64) revision);
 
-	paws_vault_purpose_key(paws_key_root(home), REVISION_SEAL_LABEL, key);
+	paws_vault_purpose_key(paws_vault_home_root(home), REVISION_SEAL_LABEL, key);
 	crypto_generichash_init(&state, key, sizeof(key), PAWS_SEAL_BYTES);
 	crypto_generichash_update(&state, commitment, PAWS_COMMITMENT_BYTES);
 	crypto_generichash_update(&state, (const uint8_t *) &subject, sizeof(subject));

@@ -23,13 +23,14 @@
 #define CRISIS_TABLE "paws_crisis.subject_key"
 #define CHOOSE_STATEMENT(columns, table, lock)                                                               \
 	{                                                                                                        \
-		.sql = CHOOSE(columns, table, lock), .nargs = 3, .types = {UUIDOID, INT4OID, INT8OID}                \
+		.sql = CHOOSE(columns, table, lock), .nargs = 3, .types = { UUIDOID, INT4OID, INT8OID }              \
 	}
 #define CARE_PUBLIC "NULL::pg_catalog.bytea"
 
 /* By home, then by whether to wait. */
 static PawsStatement choose[2][2] = {
-	{CHOOSE_STATEMENT(CARE_PUBLIC, CARE_TABLE, " SKIP LOCKED"), CHOOSE_STATEMENT(CARE_PUBLIC, CARE_TABLE, "")},
+	{CHOOSE_STATEMENT(CARE_PUBLIC, CARE_TABLE, " SKIP LOCKED"),
+	 CHOOSE_STATEMENT(CARE_PUBLIC, CARE_TABLE, "")},
 	{CHOOSE_STATEMENT("public_key", CRISIS_TABLE, " SKIP LOCKED"),
 	 CHOOSE_STATEMENT("public_key", CRISIS_TABLE, "")},
 };
@@ -38,14 +39,18 @@ static PawsStatement choose[2][2] = {
 	{                                                                                                        \
 		.sql = "UPDATE " table " AS k SET kek_epoch = $3, wrapped = c.wrapped FROM ROWS FROM (" PAWS_SETS_2  \
 			   ") AS c (key_id, wrapped) WHERE k.key_id OPERATOR(pg_catalog.=) c.key_id",                    \
-		.nargs = 3, .types = {UUIDARRAYOID, BYTEAARRAYOID, INT4OID}                                          \
+		.nargs = 3, .types = {                                                                               \
+			UUIDARRAYOID,                                                                                    \
+			BYTEAARRAYOID,                                                                                   \
+			INT4OID                                                                                          \
+		}                                                                                                    \
 	}
 
 static PawsStatement update_keys[2] = {UPDATE(CARE_TABLE), UPDATE(CRISIS_TABLE)};
 
 #define COUNT(table, condition)                                                                              \
 	{                                                                                                        \
-		.sql = "SELECT pg_catalog.count(*) FROM " table condition, .nargs = 1, .types = {INT4OID}            \
+		.sql = "SELECT pg_catalog.count(*) FROM " table condition, .nargs = 1, .types = { INT4OID }          \
 	}
 
 static PawsStatement count_keys[2] = {COUNT(CARE_TABLE, " WHERE $1 OPERATOR(pg_catalog.>=) 0"),
@@ -56,7 +61,9 @@ static PawsStatement count_stale[2] = {COUNT(CARE_TABLE, " WHERE kek_epoch OPERA
 #define EPOCHS(table)                                                                                        \
 	{                                                                                                        \
 		.sql = "SELECT DISTINCT kek_epoch FROM " table " WHERE kek_epoch OPERATOR(pg_catalog.<>) $1",        \
-		.nargs = 1, .types = {INT4OID}                                                                       \
+		.nargs = 1, .types = {                                                                               \
+			INT4OID                                                                                          \
+		}                                                                                                    \
 	}
 
 static PawsStatement find_epochs[2] = {EPOCHS(CARE_TABLE), EPOCHS(CRISIS_TABLE)};
@@ -103,9 +110,10 @@ wrap_anew(const PawsRewrap *rewrap, ChosenKey *chosen)
 	done = paws_key_wrap((uint8_t *) VARDATA(wrapped), rewrap->home, chosen->subject_no, key);
 	sodium_memzero(key->secret, sizeof(key->secret));
 	if (!done)
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("the keyring does not have the new epoch"),
-						errhint("Check that \"paws_sync.keyring_file\" names the keyring of this database.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the keyring does not have the new epoch"),
+				 errhint("Check that \"paws_sync.keyring_file\" names the keyring of this database.")));
 	return wrapped;
 }
 
@@ -180,7 +188,7 @@ paws_vault_needs_old_epochs(PawsKeyHome home, uint32 epoch)
 
 	for (int i = 0; i < found; i++)
 	{
-		bool known = paws_keyring_epoch_key(paws_key_root(home), (uint32) paws_spi_int32(i, 1), key);
+		bool known = paws_keyring_epoch_key(paws_vault_home_root(home), (uint32) paws_spi_int32(i, 1), key);
 
 		sodium_memzero(key, sizeof(key));
 		if (known)

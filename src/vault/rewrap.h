@@ -13,8 +13,8 @@
 typedef struct PawsRewrap
 {
 	PawsKeyHome home;
-	uint32 epoch; /* the one they are to be under */
-	bool wait;    /* for keys that somebody has locked; else they are left for the next walk */
+	uint32 epoch;   /* the one they are to be under */
+	bool wait;      /* for keys that somebody has locked; else they are left for the next walk */
 	pg_uuid_t walk; /* the last key looked at; moved along */
 	int done;
 	int broken; /* did not open; left as they are */

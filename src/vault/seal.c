@@ -16,8 +16,9 @@
 
 #define PAYLOAD_MAX (MaxAllocSize / 2) /* leaves room for padding and for copies in text form */
 
-/* The outer layers belong to the crisis root, so that one of care's documents takes two custodians to read. */
-#define OUTER_KEY_ID      1
+/* The outer layers belong to the crisis root, so that one of care's documents takes two custodians to read.
+ */
+#define OUTER_KEY_ID       1
 #define CARE_OUTER_LABEL   "outer layer care 1"
 #define CRISIS_OUTER_LABEL "outer layer crisis 1"
 
@@ -25,8 +26,8 @@ static void
 get_outer_key(PawsKeyHome home, PawsOuterKey *outer)
 {
 	outer->id = OUTER_KEY_ID;
-	paws_vault_purpose_key(PAWS_ROOT_CRISIS,
-						   home == PAWS_KEYS_CRISIS ? CRISIS_OUTER_LABEL : CARE_OUTER_LABEL, outer->secret);
+	paws_vault_purpose_key(PAWS_ROOT_CRISIS, home == PAWS_KEYS_CRISIS ? CRISIS_OUTER_LABEL : CARE_OUTER_LABEL,
+						   outer->secret);
 }
 
 static bool
@@ -52,10 +53,10 @@ static void
 require_suite(uint8_t suite)
 {
 	if (!paws_suite_available(suite))
-		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						errmsg("this machine has no AES instructions"),
-						errdetail("AES-256-GCM is not used without them."),
-						errhint("Define the collection with sealing \"standard\".")));
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("this machine has no AES instructions"),
+				 errdetail("AES-256-GCM is not used without them."),
+				 errhint("Define the collection with sealing \"standard\".")));
 }
 
 /* What is sealed: the payload, or what compressing makes of it. */
@@ -109,7 +110,8 @@ seal_stored(PawsKeyHome home, uint8_t suite, const PawsDataKey *key, const PawsE
 		sealing.outer = &outer;
 	}
 	SET_VARSIZE(envelope, size);
-	sealed = paws_envelope_seal((uint8_t *) VARDATA(envelope), &sealing, context, stored->bytes, stored->length);
+	sealed =
+		paws_envelope_seal((uint8_t *) VARDATA(envelope), &sealing, context, stored->bytes, stored->length);
 	sodium_memzero(&outer, sizeof(outer));
 	if (!sealed)
 		ereport(ERROR, (errcode(PAWS_ERRCODE_ENVELOPE), errmsg("payload could not be sealed")));
@@ -238,7 +240,8 @@ paws_vault_reseal(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext 
 		return NULL;
 	stored = (Stored){.codec = codec, .bytes = (const uint8_t *) VARDATA(opened), .length = length};
 	paws_data_key_to_seal(home, subject_no, &key);
-	sealed = seal_stored(home, home == PAWS_KEYS_CRISIS ? crisis_suite() : name.suite, &key, context, &stored);
+	sealed =
+		seal_stored(home, home == PAWS_KEYS_CRISIS ? crisis_suite() : name.suite, &key, context, &stored);
 	sodium_memzero(&key, sizeof(key));
 	sodium_memzero(VARDATA(opened), length);
 	pfree(opened);

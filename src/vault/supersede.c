@@ -15,12 +15,17 @@
 #define NEWEST(table)                                                                                        \
 	{                                                                                                        \
 		.sql = "SELECT key_id, version FROM " table OF_SUBJECT " ORDER BY version DESC LIMIT 1", .nargs = 1, \
-		.types = {INT8OID}                                                                                   \
+		.types = {                                                                                           \
+			INT8OID                                                                                          \
+		}                                                                                                    \
 	}
 #define OLDER(table)                                                                                         \
 	{                                                                                                        \
 		.sql = "SELECT key_id FROM " table OF_SUBJECT " ORDER BY version DESC OFFSET 1 LIMIT $2",            \
-		.nargs = 2, .types = {INT8OID, INT8OID}                                                              \
+		.nargs = 2, .types = {                                                                               \
+			INT8OID,                                                                                         \
+			INT8OID                                                                                          \
+		}                                                                                                    \
 	}
 #define DELETE_ONE(table)                                                                                    \
 	{                                                                                                        \
@@ -30,7 +35,7 @@
 	}
 #define DELETE_ALL(table)                                                                                    \
 	{                                                                                                        \
-		.sql = "DELETE FROM " table OF_SUBJECT, .nargs = 1, .types = {INT8OID}                               \
+		.sql = "DELETE FROM " table OF_SUBJECT, .nargs = 1, .types = { INT8OID }                             \
 	}
 
 static PawsStatement newest[] = {NEWEST(CARE_TABLE), NEWEST(CRISIS_TABLE)};

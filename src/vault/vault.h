@@ -1,10 +1,10 @@
 /*
  * vault/vault.h - keys and sealing inside the server.
  *
- * The root key is read from a file by the postmaster at start (paws_sync.root_key_file); processes inherit it
- * and lock their copy again, since a memory lock does not survive fork. Purpose keys are derived from the
- * root by labelled keyed BLAKE2b and never stored. A data key is random, one per subject and lane, stored
- * wrapped.
+ * The postmaster reads the root keys (roots.h) and the keyring (keyring.h) at start; processes inherit them
+ * and lock their copy again, since a memory lock does not survive fork. The roots wrap what is in the
+ * keyring. Purpose keys are derived from the first base secret of a root by labelled keyed BLAKE2b and never
+ * stored, so that they outlive the roots. A data key is random, one per subject and lane, stored wrapped.
  */
 #ifndef PAWS_VAULT_H
 #define PAWS_VAULT_H
@@ -12,6 +12,7 @@
 #include "postgres.h"
 #include "base/spi.h"
 #include "vault/envelope.h"
+#include "vault/roots.h"
 
 #define PAWS_SEAL_BYTES 16
 
@@ -22,37 +23,50 @@ typedef enum PawsKeyHome
 	PAWS_KEYS_CRISIS = 1 /* paws_crisis.subject_key: key pairs */
 } PawsKeyHome;
 
-/* Called from _PG_init while preloading: loads the root key. Never errors: a failed load is a LOG line and a
- * problem word. */
+/* The root that keeps the data keys of a home. */
+static inline PawsRoot
+paws_vault_home_root(PawsKeyHome home)
+{
+	return home == PAWS_KEYS_CRISIS ? PAWS_ROOT_CRISIS : PAWS_ROOT_CARE;
+}
+
+/* Called from _PG_init while preloading: loads root keys and keyring. Never errors: a failed load is a LOG
+ * line and a problem word. */
 extern void paws_vault_init(void);
 
-/* True if a root key is loaded. paws_vault_problem: one closed word why not ("unset", "missing", "owner",
- * "mode", "link", "place", "length"), or NULL. */
-extern bool paws_vault_ready(void);
-extern const char *paws_vault_problem(void);
+/*
+ * True if the keys of a root are there: the root, and its base secret in the keyring. paws_vault_problem: one
+ * closed word why not (root_problem.c if it is the root, else keyring.h), or NULL; paws_vault_explain: a
+ * sentence, or NULL.
+ */
+extern bool paws_vault_ready(PawsRoot root);
+extern const char *paws_vault_problem(PawsRoot root);
+extern const char *paws_vault_explain(PawsRoot root);
 
-/* Errors 55000 with a hint naming paws_sync.root_key_file and the problem, unless keys are loaded. */
-extern void paws_vault_require(void);
+/* Errors 55000 with a hint naming the setting and the problem, unless the keys of the root are there. */
+extern void paws_vault_require(PawsRoot root);
 
-/* Whether the loaded root key is the one that this database was sealed under. Needs keys loaded and SPI
+/* Whether the keys of a root are those that this database was sealed under. Needs them ready, and SPI
  * connected. */
 typedef enum PawsRootMatch
 {
 	PAWS_ROOT_MATCHES,
-	PAWS_ROOT_NEW, /* no device was registered here yet */
+	PAWS_ROOT_NEW, /* no device was registered here yet, or not since this root is there */
 	PAWS_ROOT_DIFFERS
 } PawsRootMatch;
 
-extern PawsRootMatch paws_vault_match_root(void);
+extern PawsRootMatch paws_vault_match_root(PawsRoot root);
 
-/* Binds a new database to the loaded root key; errors 55000 with a hint if it is bound to another. */
-extern void paws_vault_require_root(void);
+/* Binds a new database to the keys of a root; errors 55000 with a hint if it is bound to others. Needs what
+ * paws_vault_match_root needs. */
+extern void paws_vault_require_root(PawsRoot root);
 
 /*
- * A 32-byte key for one purpose, derived from the root by keyed BLAKE2b over the length-prefixed label; each
- * purpose has a label of its own. Errors 55000 without a root. The caller wipes its copy.
+ * A 32-byte key for one purpose, derived from the first base secret of a root by keyed BLAKE2b over the
+ * length-prefixed label; each purpose has a label of its own. Errors 55000 without that root's keys. The
+ * caller wipes its copy.
  */
-extern void paws_vault_purpose_key(const char *label, uint8_t key[32]);
+extern void paws_vault_purpose_key(PawsRoot root, const char *label, uint8_t key[32]);
 
 /* True if this process's copy of the secrets is locked in memory. */
 extern bool paws_vault_memory_locked(void);
@@ -63,7 +77,8 @@ extern bool paws_vault_memory_locked(void);
  */
 extern void paws_vault_subject_id(const char *reference, size_t length, uint8_t id[16]);
 
-/* Makes and stores the key of a subject if it has none. Needs SPI connected. Errors 55000 without the root. */
+/* Makes and stores the key of a subject if it has none. Needs SPI connected. Errors 55000 without the root.
+ */
 extern void paws_vault_ensure_data_key(PawsKeyHome home, int64 subject_no);
 
 /* How a payload of the ordinary lane is sealed; compressed first, where that makes it smaller. */

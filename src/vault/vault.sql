@@ -40,10 +40,10 @@ CREATE TABLE paws_vault.root_check (
 	established_at timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
 REVOKE ALL ON TABLE paws_vault.root_check FROM PUBLIC;
-COMMENT ON TABLE paws_vault.root_check IS 'What the root key of this database gives under its check purpose, so that another key is noticed before it seals anything.';
-COMMENT ON COLUMN paws_vault.root_check.root IS 'Number of the root key; 1 is the only one.';
+COMMENT ON TABLE paws_vault.root_check IS 'What the keys of this database give under their check purpose, so that other keys are noticed before they seal anything.';
+COMMENT ON COLUMN paws_vault.root_check.root IS 'Number of the root: 1 care, 2 crisis.';
 COMMENT ON COLUMN paws_vault.root_check.value IS 'A keyed hash; tells nothing of the key.';
-COMMENT ON COLUMN paws_vault.root_check.established_at IS 'When the first device was registered.';
+COMMENT ON COLUMN paws_vault.root_check.established_at IS 'When the first device was registered under this root.';
 
 SELECT pg_catalog.pg_extension_config_dump('paws_vault.root_check', '');
 

@@ -22,13 +22,13 @@
 #include "workers/eraser.h"
 #include "workers/keeper.h"
 
-#define REWRAP_SLICE    200 /* keys */
-#define SUBJECT_SLICE   20
-#define DOCUMENT_SLICE  20
-#define RESEAL_BYTES    (1024 * 1024) /* of one slice */
-#define SUPERSEDED_MAX  16
-#define SETTLE_MS       200
-#define RETRY_MS        1000
+#define REWRAP_SLICE   200 /* keys */
+#define SUBJECT_SLICE  20
+#define DOCUMENT_SLICE 20
+#define RESEAL_BYTES   (1024 * 1024) /* of one slice */
+#define SUPERSEDED_MAX 16
+#define SETTLE_MS      200
+#define RETRY_MS       1000
 
 static PawsStore *
 store_of(PawsKeyHome home)
@@ -88,7 +88,8 @@ destroy_epochs(PawsKeyJob *job)
 	{
 		ereport_domain(WARNING, PAWS_LOG_SAFE,
 					   (errcode(ERRCODE_DATA_CORRUPTED), errmsg("old key epochs are kept"),
-						errdetail("Stored data keys under them do not open, so they could not be wrapped anew."),
+						errdetail(
+							"Stored data keys under them do not open, so they could not be wrapped anew."),
 						errhint("See paws_sync.key_status(), and compare the keys with a backup.")));
 		paws_key_job_enter(job, PAWS_KEY_PHASE_FINISHED);
 		return;
@@ -144,7 +145,9 @@ make_keys_slice(PawsKeyJob *job)
 static bool
 reseal_lane(PawsKeyJob *job, const PawsSubject *subject, int64 *bytes)
 {
-	PawsReseal reseal = {.subject_no = subject->subject_no, .subject = subject->subject.id, .walk = job->walk_key};
+	PawsReseal reseal = {.subject_no = subject->subject_no,
+						 .subject = subject->subject.id,
+						 .walk = job->walk_key};
 
 	if (!paws_vault_newest_key(job->home, subject->subject_no, &reseal.key))
 		return true;
@@ -182,7 +185,8 @@ reseal_slice(PawsKeyJob *job)
 	return false;
 }
 
-/* A key that something is still sealed under stays: an operation that waits for long, or what did not open. */
+/* A key that something is still sealed under stays: an operation that waits for long, or what did not open.
+ */
 static void
 delete_superseded(PawsKeyJob *job, PawsKeyHome home, int64 subject_no)
 {
@@ -316,8 +320,8 @@ turn_job(void)
 	work_on(&job);
 	paws_key_job_save(&job);
 	PAWS_FAULT();
-	return job.phase == before && (before == PAWS_KEY_PHASE_SETTLING_WRITERS ||
-								   before == PAWS_KEY_PHASE_SETTLING_READERS)
+	return job.phase == before &&
+				   (before == PAWS_KEY_PHASE_SETTLING_WRITERS || before == PAWS_KEY_PHASE_SETTLING_READERS)
 			   ? SETTLE_MS
 			   : 0;
 }

@@ -1,5 +1,6 @@
 /*
- * workers/keeper.h - rotation and erasure: the jobs of the vault, carried out over all rooms by the scheduler.
+ * workers/keeper.h - rotation and erasure: the jobs of the vault, carried out over all rooms by the
+ * scheduler.
  */
 #ifndef PAWS_WORKERS_KEEPER_H
 #define PAWS_WORKERS_KEEPER_H
