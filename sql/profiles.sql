@@ -117,6 +117,7 @@ CREATE TEMP TABLE call AS
 		('paws_sync.stat_workers()', 'stat_workers()'),
 		('paws_sync.stat_reset()', 'stat_reset()'),
 		('paws_sync.status()', 'status()'),
+		('paws_sync.keyring()', 'keyring()'),
 		('paws_sync.log_probe()', 'log_probe()'),
 		('paws_sync.log_posture()', 'log_posture()'),
 		('paws_sync.vocabulary()', 'vocabulary()'),

@@ -222,7 +222,7 @@ paws_pull(PG_FUNCTION_ARGS)
 	const PawsToken *token = paws_token_argument(fcinfo, 0, PAWS_TOKEN_DEVICE);
 	Pull pull;
 
-	paws_vault_require();
+	paws_vault_require(PAWS_ROOT_CARE);
 	begin_pull(&pull, fcinfo, token, 2);
 	(void) read_page(&pull);
 	return (Datum) 0;
@@ -299,7 +299,7 @@ paws_pull_wait(PG_FUNCTION_ARGS)
 			 errmsg("pull_wait needs transaction isolation level read committed"),
 			 errhint(
 				 "In a transaction with one snapshot nothing new can appear; use READ COMMITTED, or pull.")));
-	paws_vault_require();
+	paws_vault_require(PAWS_ROOT_CARE);
 	begin_pull(&pull, fcinfo, token, 3);
 	paws_wake_key_watch(paws_database_slot(), pull.device.subject_no);
 	PG_TRY();

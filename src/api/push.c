@@ -44,6 +44,8 @@ resolve_collections(PawsPush *push)
 		item->collection = collection->no;
 		item->klass = collection->klass;
 		item->on_conflict = collection->on_conflict;
+		item->sealing = collection->sealing;
+		item->compressible = collection->compressible;
 	}
 }
 
@@ -86,7 +88,7 @@ to_change(const PawsPush *push, const PawsItem *item, PawsChange *change)
 	change->on_conflict = item->on_conflict;
 	change->base_revision = item->base_revision;
 	change->deleted = item->deleted;
-	change->envelope = paws_push_seal(push, item);
+	change->envelope = paws_push_seal(push, item, NULL);
 	/* taken from a revoked device all the same, and marked for whoever reads it */
 	change->mark = push->device.revoked ? PAWS_REASON_DEVICE_REVOKED : PAWS_REASON_NONE;
 }
@@ -152,22 +154,22 @@ has_crisis_items(const PawsPush *push)
 static void
 carry_out(PawsPush *push, const PawsToken *device)
 {
-	bool crisis;
+	bool mixed;
 
 	paws_spi_begin();
 	paws_registry_device(device, &push->device);
 	resolve_collections(push);
 	reject_repeats_in_call(push);
-	if (!has_crisis_items(push))
-		paws_vault_require();
+	mixed = has_crisis_items(push);
+	if (!mixed)
+		paws_vault_require(PAWS_ROOT_CARE);
 	if (push->device.revoked)
 		refuse_ordinary(push, PAWS_REASON_DEVICE_REVOKED);
 	else if (push->device.crisis_only)
 		refuse_ordinary(push, PAWS_REASON_CRISIS_ONLY);
-	crisis = paws_push_crisis_items(push) > 0;
-	if (!paws_vault_ready())
-		paws_push_ordinary_items_unsealed(push);
-	else if (crisis)
+	if (mixed)
+		paws_push_limit_unsealable(push);
+	if (paws_push_crisis_items(push) > 0)
 		paws_push_ordinary_items_guarded(push);
 	else
 		paws_push_ordinary_items(push);
