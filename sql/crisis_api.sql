@@ -278,6 +278,13 @@ BEGIN;
 ALTER TABLE paws_crisis.document RENAME TO gone;
 SELECT kind, contact, code FROM paws_sync.crisis_bundle(:'browser', 'us') WHERE kind = 'document' OR contact = '988';
 ROLLBACK;
+-- a key of the subject that does not open costs its documents
+\c -
+BEGIN;
+UPDATE paws_crisis.subject_key SET wrapped = set_byte(wrapped, 40, get_byte(wrapped, 40) # 1)
+WHERE subject_no = (SELECT subject_no FROM paws_registry.subject WHERE subject::text = :'subject');
+SELECT kind, contact, code FROM paws_sync.crisis_bundle(:'browser', 'us') WHERE kind = 'document' OR contact = '988';
+ROLLBACK;
 -- with every limit of the tier at 0
 SELECT paws_sync.set_tier_policy('trial', 0, 0, 0, 0, 0, 0, 1);
 SELECT paws_sync.register_device(:'subject', 'server') AS extra \gset

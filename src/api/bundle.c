@@ -107,6 +107,7 @@ paws_crisis_bundle(PG_FUNCTION_ARGS)
 	char buffer[PAWS_REGION_MAX + 1];
 	const char *region = region_argument(fcinfo, 1, buffer);
 	PawsDevice device;
+	const char *code;
 	PawsRows rows;
 
 	(void) paws_database_slot();
@@ -114,10 +115,10 @@ paws_crisis_bundle(PG_FUNCTION_ARGS)
 	paws_spi_begin();
 	paws_registry_device(token, &device);
 	put_resources(&rows, region);
-	if (device.revoked)
-		put_no_documents(&rows, paws_reason_name(PAWS_REASON_DEVICE_REVOKED));
-	else if (!paws_crisis_documents(&device, put_document, &rows))
-		put_no_documents(&rows, paws_reason_name(PAWS_REASON_BUSY));
+	code = device.revoked ? paws_reason_name(PAWS_REASON_DEVICE_REVOKED)
+						  : paws_crisis_documents(&device, put_document, &rows);
+	if (code)
+		put_no_documents(&rows, code);
 	paws_spi_end();
 	return (Datum) 0;
 }

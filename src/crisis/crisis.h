@@ -26,10 +26,11 @@ typedef void (*PawsDocumentEmit)(void *context, const PawsFeedEntry *entry, byte
 
 /*
  * Hands out the documents of a device's subject as they are now: safety before emergency, the newest first,
- * at most 100 and about 16 MB. Writes nothing. False if they could not all be read, for a lock that lasted or
- * another failure; the transaction goes on then.
+ * at most 100 and about 16 MB. Writes nothing. NULL, or why they could not all be read: "busy" for a lock
+ * that lasted or a passing failure, "envelope_rejected" if the subject's key does not open. The transaction
+ * goes on then.
  */
-extern bool paws_crisis_documents(const PawsDevice *device, PawsDocumentEmit emit, void *context);
+extern const char *paws_crisis_documents(const PawsDevice *device, PawsDocumentEmit emit, void *context);
 
 /* One slice of the walk that drops tombstones; entries of the crisis feed never expire. Moves `walk`, the
  * last subject looked at, along. True at the end. */

@@ -3,6 +3,7 @@
  */
 #include "postgres.h"
 
+#include "base/errors.h"
 #include "base/guarded.h"
 #include "base/log_safe.h"
 #include "base/spi.h"
@@ -38,22 +39,6 @@ typedef struct Reading
 	bytea *envelopes[DOCUMENTS_MAX];
 } Reading;
 
-static void
-emit_document(Reading *reading, PawsFeedEntry *entry, bytea *envelope)
-{
-	bytea *payload;
-
-	entry->envelope = envelope;
-	if (!paws_store_can_open(&paws_crisis_store))
-	{
-		reading->emit(reading->context, entry, envelope, "sealed");
-		return;
-	}
-	payload =
-		paws_store_open(&paws_crisis_store, reading->device->subject_no, reading->device->subject.id, entry);
-	reading->emit(reading->context, entry, payload, payload ? NULL : "envelope_rejected");
-}
-
 /* Copied out of SPI's memory first, for opening an envelope may run a statement. */
 static void
 read_class(Reading *reading, PawsClass klass)
@@ -71,7 +56,14 @@ read_class(Reading *reading, PawsClass klass)
 	}
 	for (int i = 0; i < count; i++)
 	{
-		emit_document(reading, &reading->entries[i], reading->envelopes[i]);
+		PawsFeedEntry *entry = &reading->entries[i];
+		const char *code;
+		bytea *payload;
+
+		entry->envelope = reading->envelopes[i];
+		payload = paws_store_hand_out(&paws_crisis_store, reading->device->subject_no,
+									  reading->device->subject.id, entry, &code);
+		reading->emit(reading->context, entry, payload, code);
 		pfree(reading->envelopes[i]);
 	}
 	reading->left -= count;
@@ -85,13 +77,17 @@ read_documents(void *arg)
 	read_class(arg, PAWS_CLASS_EMERGENCY);
 }
 
+/* What the last failure was. */
+static int forgiven;
+
 static bool
 forgive_all(int sqlstate)
 {
+	forgiven = sqlstate;
 	return true;
 }
 
-bool
+const char *
 paws_crisis_documents(const PawsDevice *device, PawsDocumentEmit emit, void *context)
 {
 	Reading *reading = palloc(sizeof(Reading));
@@ -102,10 +98,10 @@ paws_crisis_documents(const PawsDevice *device, PawsDocumentEmit emit, void *con
 	reading->left = DOCUMENTS_MAX;
 	reading->bytes = BYTES_MAX;
 	if (paws_run_guarded(read_documents, reading, forgive_all))
-		return true;
+		return NULL;
 	ereport_domain(LOG, PAWS_LOG_SAFE,
-				   (errmsg("crisis documents could not be read"),
+				   (errcode(forgiven), errmsg("crisis documents could not be read"),
 					errdetail("A device was told its crisis resources without them."),
-					errhint("Look for locks on the tables of schema paws_crisis.")));
-	return false;
+					errhint("Look for locks on the tables of schema paws_crisis, and at status().")));
+	return forgiven == PAWS_ERRCODE_ENVELOPE ? "envelope_rejected" : "busy";
 }

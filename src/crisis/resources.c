@@ -124,9 +124,12 @@ read_rows(void *arg)
 }
 
 /* Nothing that ails the operator's table keeps anybody from the lines that ship. */
+static int forgiven;
+
 static bool
 forgive_all(int sqlstate)
 {
+	forgiven = sqlstate;
 	return true;
 }
 
@@ -138,7 +141,7 @@ paws_resources_read(int *count)
 	memcpy(reading.resources, shipped, sizeof(shipped));
 	if (!paws_run_guarded(read_rows, &reading, forgive_all))
 		ereport_domain(LOG, PAWS_LOG_SAFE,
-					   (errmsg("table paws_crisis.resource could not be read"),
+					   (errcode(forgiven), errmsg("table paws_crisis.resource could not be read"),
 						errdetail("Devices were told the crisis resources that ship, and no others."),
 						errhint("Look for locks on the table.")));
 	*count = reading.count;

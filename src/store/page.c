@@ -3,8 +3,6 @@
  */
 #include "postgres.h"
 
-#include "base/errors.h"
-#include "base/log_safe.h"
 #include "base/spi.h"
 #include "store/page.h"
 #include "utils/memutils.h"
@@ -39,36 +37,15 @@ carries_payload(const Reader *reader, const PawsFeedEntry *entry)
 		   entry->device_no != reader->device->device_no;
 }
 
-static void
-mark_unreadable(PawsPageRow *row, const char *code)
-{
-	row->kind = PAWS_PAGE_UNREADABLE;
-	row->code = code;
-}
-
-/*
- * One bad row costs itself: the page goes on, and the log knows. Without the keys nothing can be opened; then
- * the envelope is handed out as it is, so that whoever has them elsewhere can.
- */
+/* One bad row costs itself: the page goes on. */
 static void
 open_payload(Reader *reader, PawsPageRow *row, bytea *envelope)
 {
 	row->entry.envelope = envelope;
-	if (!paws_store_can_open(reader->store))
-	{
-		mark_unreadable(row, "sealed");
-		row->payload = envelope;
-		return;
-	}
-	row->payload =
-		paws_store_open(reader->store, reader->device->subject_no, reader->device->subject.id, &row->entry);
-	if (row->payload != NULL)
-		return;
-	mark_unreadable(row, "envelope_rejected");
-	ereport_domain(
-		LOG, PAWS_LOG_SAFE,
-		(errcode(PAWS_ERRCODE_ENVELOPE), errmsg("a stored envelope does not open"),
-		 errhint("Compare the document with a backup; its subject's devices are told it is unreadable.")));
+	row->payload = paws_store_hand_out(reader->store, reader->device->subject_no, reader->device->subject.id,
+									   &row->entry, &row->code);
+	if (row->code)
+		row->kind = PAWS_PAGE_UNREADABLE;
 }
 
 static void

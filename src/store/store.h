@@ -129,13 +129,18 @@ extern int paws_store_read_documents(PawsStore *store, int64 subject_no, const p
 extern void paws_store_feed_entry(int row, PawsFeedEntry *entry);
 extern void paws_store_document_entry(int row, PawsFeedEntry *entry);
 
-/* True if the keys are loaded that open the payloads of this store. */
-extern bool paws_store_can_open(const PawsStore *store);
-
 /* Opens the payload of an entry for a subject (16 id bytes); NULL if envelope, context or revision seal do
  * not fit. */
 extern bytea *
 paws_store_open(PawsStore *store, int64 subject_no, const uint8 *subject_id, const PawsFeedEntry *entry);
+
+/*
+ * What a device is handed of an entry: the payload, palloc'd, with *code NULL. Without the keys of the store,
+ * the envelope itself with "sealed", so that whoever has them elsewhere can open it. NULL with
+ * "envelope_rejected" if it does not open; the log is told.
+ */
+extern bytea *paws_store_hand_out(PawsStore *store, int64 subject_no, const uint8 *subject_id,
+								  const PawsFeedEntry *entry, const char **code);
 
 /*
  * Housekeeping for some subjects: drops feed entries that finished before the subject's cutoff, oldest first,

@@ -11,13 +11,10 @@ use Test::More;
 use PawsNode;
 use PawsProbe;
 
-# SWITCH ON once crisis payloads are sealed to a subject's public key, which needs no secret.
-my $SEALS_WITHOUT_KEYS = 0;
-
-my $HINT = qr/"paws_sync.root_key_file"/;
+my $HINT = qr/"paws_sync.care_root"/;
 
 my $node = PawsNode->new_node('without');
-my $key = $node->basedir . '/root.key';
+my $keys = $node->basedir . '/keys';
 my $subject = new_subject($node, 'one');
 my $phone = new_device($node, 'one');
 my $tablet = new_device($node, 'one', 'web');
@@ -35,14 +32,28 @@ my (undef, $start) = paws_pull($node, $tablet);
 my $second = op_json('safety', doc_id => $plan, base_revision => 1, payload => 'call Kim');
 paws_push($node, $phone, [$second]);
 
+# Starts anew with these of the roots, and no others.
 sub restart_with
 {
-	my ($file) = @_;
+	my (@roots) = @_;
+	my %given = map { $_ => 1 } @roots;
 
 	$node->stop;
-	$node->adjust_conf('postgresql.conf', 'paws_sync.root_key_file', "'$file'");
+	$node->adjust_conf('postgresql.conf', "paws_sync.${_}_root", $given{$_} ? "'file:$keys/$_.root'" : "''") foreach qw(care crisis billing);
 	$node->start;
 	return;
+}
+
+sub key_states
+{
+	return rows("SELECT string_agg(component || ' ' || state, ', ' ORDER BY component) FROM paws_sync.status() WHERE component IN ('keys care', 'keys crisis')");
+}
+
+# The suites of documents of these ids.
+sub suites
+{
+	my (@docs) = @_;
+	return rows("SELECT string_agg(to_hex(get_byte(envelope, 3)), ' ' ORDER BY changed_at) FROM paws_crisis.document WHERE doc_id IN ('" . join("', '", @docs) . "')");
 }
 
 sub rows
@@ -81,8 +92,8 @@ is(scalar @forged, 25, 'forged tokens');
 is(rows("SELECT count(DISTINCT f) FROM unnest('{" . join(',', @forged, $tablet) . "}'::paws_sync.device[]) f(f)"), 26, 'they are well-formed');
 error_like($node, "SELECT * FROM " . sprintf($crisis{$_}, $forged[20]), 'PW001', undef, "$_ refuses one by its MAC") foreach sort keys %crisis;
 
-restart_with('');
-is(rows("SELECT state FROM paws_sync.status() WHERE component = 'keys'"), 'none', 'status() says that there are no keys');
+restart_with();
+is(key_states(), 'keys care none, keys crisis none', 'status() says that there are no keys');
 ok(has_workers($node, 'postgres', 2), 'workers are there');
 
 # Without, by the registry, which looks at all of it.
@@ -140,49 +151,99 @@ error_like($node, "SELECT * FROM $refused{$_}", '55000', $HINT, "$_ is refused, 
 is(rows("SELECT outcome, code FROM paws_sync.push_crisis('$phone', '[$ordinary]')"), 'rejected|not_crisis', 'push_crisis takes nothing ordinary');
 is(rows('SELECT count(*) FROM paws_queue.operation'), 0, 'nothing of it was taken');
 
-SKIP:
-{
-	skip 'crisis payloads cannot be sealed without secrets yet', 16 unless $SEALS_WITHOUT_KEYS;
+# Writing.
+my $third = op_json('safety', doc_id => $plan, base_revision => 2, payload => 'call Pat');
+is(rows("SELECT outcome, revision, receipt FROM paws_sync.push_crisis('$phone', '[$third]')"), 'accepted|3|applied', 'push_crisis goes on');
+is(suites($plan), '3', 'sealed to the public key');
+is(rows("SELECT outcome, receipt FROM paws_sync.push_crisis('$phone', '[$third]')"), 'duplicate|applied', 'it knows what it was sent');
+my ($mixed, $large) = (op_json('emergency', payload => 'help me'), op_json('emergency', payload => 'x' x 1_048_577));
+is(rows("SELECT outcome, code, receipt, retry_after > '1 second' FROM paws_sync.push('$phone', '[$ordinary, $mixed]') ORDER BY item"),
+	"limited|keys_unavailable||t\naccepted||applied|", 'push takes the crisis operation and asks for the other one later');
+is(rows("SELECT outcome, code FROM paws_sync.push('$phone', '[$ordinary, $large, 1]') ORDER BY item"),
+	"limited|keys_unavailable\nrejected|too_large\nrejected|malformed", 'a refused crisis operation has its answer too');
+my $deletion = op_json('standard', deleted => 1);
+is(rows("SELECT outcome, code FROM paws_sync.push('$phone', '[$deletion, $mixed]') ORDER BY item"), "limited|keys_unavailable\nduplicate|", 'so has a deletion');
+my $x = new_uuid();
+is(rows("SELECT outcome, code FROM paws_sync.push_many('$watch', ARRAY[gen_random_uuid(), gen_random_uuid()], '{safety,standard}',"
+		. " ARRAY['$x', gen_random_uuid()]::uuid[], '{0,0}', '{x,y}') ORDER BY item"),
+	"accepted|\nrejected|crisis_only", 'push_many as well');
+is(rows("SELECT outcome, code, receipt FROM paws_sync.push('$lost', '[" . op_json('emergency') . "]')"), 'accepted|device_revoked|applied', 'so is a revoked device');
+is(rows("SELECT count(*) FROM paws_sync.crisis_bundle('$tablet') WHERE kind = 'document' AND code = 'sealed'"), 5, 'all of it is in the bundle, sealed');
+is(rows("SELECT count(*) FROM paws_crisis.document WHERE encode(envelope, 'escape') ~ 'call|help'"), 0, 'nothing is stored in clear');
+is(rows('SELECT count(*) FROM paws_queue.operation'), 0, 'nothing ordinary was taken');
+my $session = session($node);
+my $undone = op_json('safety', payload => 'undone');
+$session->query_safe("BEGIN; SELECT FROM paws_sync.push_crisis('$phone', '[$undone]')");
+is($session->query_safe("SELECT string_agg(DISTINCT relnamespace::regnamespace::text, ' ') FROM pg_locks l JOIN pg_class c ON c.oid = l.relation"
+		. " WHERE pid = pg_backend_pid() AND relnamespace::regnamespace::text ~ '^paws_'"), 'paws_crisis paws_registry', 'and nothing else touched');
+$session->query_safe('ROLLBACK');
+is(rows("SELECT count(*) FROM paws_sync.crisis_bundle('$tablet') WHERE kind = 'document'"), 5, 'a rollback undoes it');
 
-	my $third = op_json('safety', doc_id => $plan, base_revision => 2, payload => 'call Pat');
-	is(rows("SELECT outcome, revision, receipt FROM paws_sync.push_crisis('$phone', '[$third]')"), 'accepted|3|applied', 'push_crisis goes on');
-	is(rows("SELECT outcome, receipt FROM paws_sync.push_crisis('$phone', '[$third]')"), 'duplicate|applied', 'it knows what it was sent');
-	my ($mixed, $large) = (op_json('emergency', payload => 'help me'), op_json('emergency', payload => 'x' x 1_048_577));
-	is(rows("SELECT outcome, code, receipt, retry_after > '1 second' FROM paws_sync.push('$phone', '[$ordinary, $mixed]') ORDER BY item"),
-		"limited|keys_unavailable||t\naccepted||applied|", 'push takes the crisis operation and asks for the other one later');
-	is(rows("SELECT outcome, code FROM paws_sync.push('$phone', '[$ordinary, $large, 1]') ORDER BY item"),
-		"limited|keys_unavailable\nrejected|too_large\nrejected|malformed", 'a refused crisis operation has its answer too');
-	is(rows("SELECT outcome, code FROM paws_sync.push_many('$watch', ARRAY[gen_random_uuid(), gen_random_uuid()], '{safety,standard}',"
-			. " ARRAY[gen_random_uuid(), gen_random_uuid()], '{0,0}', '{x,y}') ORDER BY item"),
-		"accepted|\nrejected|crisis_only", 'push_many as well');
-	is(rows("SELECT outcome, code, receipt FROM paws_sync.push('$lost', '[" . op_json('emergency') . "]')"), 'accepted|device_revoked|applied', 'so is a revoked device');
-	is(rows("SELECT count(*) FROM paws_sync.crisis_bundle('$tablet') WHERE kind = 'document' AND code = 'sealed'"), 5, 'all of it is in the bundle, sealed');
-	is(rows("SELECT count(*) FROM paws_crisis.document WHERE encode(envelope, 'escape') ~ 'call|help'"), 0, 'nothing is stored in clear');
-	my $waiter = session($node);
-	my $more = op_json('safety', payload => 'more');
-	$waiter->query_safe("BEGIN; SELECT FROM paws_sync.push_crisis('$phone', '[$more]'); ROLLBACK");
-	is(rows("SELECT count(*) FROM paws_sync.crisis_bundle('$tablet') WHERE kind = 'document'"), 5, 'a rollback undoes it');
-	$waiter->quit;
+# A waiter of another session sees it at its commit, as ever.
+$session->query_safe("SELECT FROM paws_sync.push_crisis('$phone', '[" . op_json('emergency', payload => 'help too') . "]')");
+is(rows("SELECT count(*) FROM paws_sync.pull_crisis('$tablet')"), 6, 'others have it at once');
+$session->quit;
 
-	# Keys again: what was written without them opens as the rest does.
-	restart_with($key);
-	ok(has_workers($node, 'postgres', 2), 'with keys again');
-	is(rows("SELECT string_agg(convert_from(payload, 'UTF8'), ', ' ORDER BY payload) FROM paws_sync.crisis_bundle('$tablet') WHERE kind = 'document'"),
-		'call Pat, hello, help, help me, x', 'the bundle is in clear');
-	is(rows("SELECT string_agg(kind || ' ' || convert_from(payload, 'UTF8'), ', ' ORDER BY payload) FROM paws_sync.pull_crisis('$tablet', '$start')"),
-		'change call Pat, change hello, change help me, change x', 'a device goes on from where it had stored its cursor');
-	my ($all) = paws_pull($node, $tablet, $start);
-	is(scalar(grep { $_->{kind} eq 'change' } @$all), 4, 'pull has it too');
-	my $fourth = op_json('safety', doc_id => $plan, base_revision => 3, payload => 'call Alex');
-	is(join(' ', map { "$_->{outcome} $_->{revision}" } paws_push($node, $phone, [$fourth])), 'accepted 4', 'the plan is written again');
-	is(join(' ', map { $_->{outcome} } paws_push($node, $phone, [$ordinary])), 'accepted', 'what was put off is taken');
-	wait_applied($node);
-	is(rows("SELECT convert_from(payload, 'UTF8') FROM paws_sync.crisis_bundle('$tablet') WHERE doc_id = '$plan'"), 'call Alex', 'and read');
-}
-restart_with($key) unless $SEALS_WITHOUT_KEYS;
-is(rows("SELECT count(*) FILTER (WHERE kind = 'unreadable') FROM paws_sync.pull_crisis('$tablet')"), 0, 'nothing is sealed any more');
-is(rows("SELECT count(*) > 0 FROM paws_sync.pull_crisis('$tablet', '$start') WHERE doc_id = '$plan' AND kind = 'change'"), 't', 'the change that came sealed comes in clear');
+# Only the care keys: tokens are verified, what care has alone is served, the crisis lane is as it was.
+restart_with('care', 'billing');
+is(key_states(), 'keys care ready, keys crisis none', 'without the crisis keys');
+error_like($node, "SELECT * FROM paws_sync.push_crisis('$forged[20]', '[]')", 'PW001', undef, 'tokens are verified');
+my ($layered, $simple) = (op_json('standard', payload => 'layered'), op_json('background', payload => 'simple'));
+my $fourth = op_json('safety', doc_id => $plan, base_revision => 3, payload => 'call Alex');
+is(rows("SELECT outcome, code FROM paws_sync.push('$phone', '[$layered, $fourth, $simple]') ORDER BY item"),
+	"limited|keys_unavailable\naccepted|\naccepted|", 'push puts off what needs both keys');
+error_like($node, "SELECT * FROM paws_sync.push('$phone', '[$layered]')", '55000', qr/"paws_sync.crisis_root"/, 'alone it is refused, with a hint');
+is(suites($plan), '3', 'crisis payloads are sealed to the public key');
+wait_applied($node);
+is(rows("SELECT string_agg(DISTINCT kind || ' ' || code, ', ') FROM paws_sync.pull_crisis('$tablet')"), 'unreadable sealed', 'pull_crisis hands out envelopes');
+is(rows("SELECT lane, kind, code FROM paws_sync.pull('$tablet', '$start') WHERE doc_id = '$plan'"), 'crisis|unreadable|sealed', 'so does pull');
+is(rows("SELECT string_agg(DISTINCT code, ', ') FROM paws_sync.crisis_bundle('$tablet') WHERE kind = 'document'"), 'sealed', 'and the bundle');
+
+# Only the crisis keys: the registry decides on tokens, the crisis lane is served whole.
+restart_with('crisis', 'billing');
+is(key_states(), 'keys care none, keys crisis ready', 'without the care keys');
+is(join(' ', map { error_of($node, "SELECT * FROM paws_sync.push_crisis('$_', '[]')")->{sqlstate} } @forged), join(' ', ('PW002') x 25), 'the registry knows the tokens');
+my ($y, $fifth) = (new_uuid());
+$fifth = op_json('emergency', doc_id => $y, payload => 'last');
+is(rows("SELECT outcome, code FROM paws_sync.push('$phone', '[$ordinary, $fifth]') ORDER BY item"), "limited|keys_unavailable\naccepted|", 'push takes the crisis operation');
+is(suites($y), '13', 'in two layers');
+is(rows("SELECT string_agg(convert_from(payload, 'UTF8'), ', ' ORDER BY payload) FROM paws_sync.crisis_bundle('$tablet') WHERE kind = 'document'"),
+	'call Alex, hello, help, help me, help too, last, x', 'the bundle is in clear');
+is(rows("SELECT count(*) FILTER (WHERE kind = 'change'), count(*) FROM paws_sync.pull_crisis('$tablet')"), '7|7', 'so is pull_crisis');
+error_like($node, "SELECT * FROM paws_sync.pull('$tablet')", '55000', $HINT, 'pull is refused');
+
+# All of them: what was written without them opens as the rest does.
+restart_with('care', 'crisis', 'billing');
+is(key_states(), 'keys care ready, keys crisis ready', 'with keys again');
+is(rows("SELECT string_agg(convert_from(payload, 'UTF8'), ', ' ORDER BY payload) FROM paws_sync.crisis_bundle('$tablet') WHERE kind = 'document'"),
+	'call Alex, hello, help, help me, help too, last, x', 'the bundle is in clear');
+is(rows("SELECT string_agg(kind || ' ' || convert_from(payload, 'UTF8'), ', ' ORDER BY payload) FROM paws_sync.pull_crisis('$tablet', '$start')"),
+	'change call Alex, change hello, change help me, change help too, change last, change x', 'a device goes on from where it had stored its cursor');
+my ($all) = paws_pull($node, $tablet, $start);
+is(join(', ', sort map { $_->{payload} } grep { $_->{kind} eq 'change' } @$all), 'call Alex, hello, help me, help too, last, simple, x', 'pull has it all');
+is(join(' ', map { $_->{outcome} } paws_push($node, $phone, [ $ordinary, $layered ])), 'accepted accepted', 'what was put off is taken');
+my $sixth = op_json('safety', doc_id => $plan, base_revision => 4, payload => 'call Robin');
+is(join(' ', map { "$_->{outcome} $_->{revision}" } paws_push($node, $phone, [$sixth])), 'accepted 5', 'the plan is written again');
+is(suites($plan), '13', 'in two layers');
+wait_applied($node);
+is(rows("SELECT convert_from(payload, 'UTF8') FROM paws_sync.crisis_bundle('$tablet') WHERE doc_id = '$plan'"), 'call Robin', 'and read');
+
 unlike(slurp_file($node->logfile), qr/a stored envelope does not open/, 'the log has no complaint of an envelope');
+
+# A document that was written without keys and moved to another place opens there no more than any other.
+is(rows("BEGIN; UPDATE paws_crisis.document d SET envelope = o.envelope, seal = NULL FROM paws_crisis.document o WHERE o.doc_id = '$x' AND d.doc_id = '$plan';"
+		. " SELECT code FROM paws_sync.crisis_bundle('$tablet') WHERE doc_id = '$plan'; ROLLBACK"), 'envelope_rejected', 'an envelope in a place not its own is rejected');
+like(slurp_file($node->logfile), qr/a stored envelope does not open/, 'and the log says so');
+
+# A keyring that cannot be read is as good as none.
+$node->stop;
+append_to_file("$keys/keyring", 'x');
+$node->start;
+is(key_states(), 'keys care none, keys crisis none', 'with a damaged keyring there are no keys');
+my $seventh = op_json('safety', doc_id => $plan, base_revision => 5, payload => 'call Jo');
+is(rows("SELECT outcome, receipt FROM paws_sync.push_crisis('$phone', '[$seventh]')"), 'accepted|applied', 'push_crisis goes on');
+is(rows("SELECT code FROM paws_sync.pull_crisis('$tablet', '$start') WHERE doc_id = '$plan'"), 'sealed', 'so does pull_crisis');
+is(rows("SELECT count(*) FROM paws_sync.crisis_bundle('$tablet') WHERE contact = '988'"), 4, 'and the bundle');
 crash_free($node);
 $node->stop;
 done_testing();
