@@ -8,6 +8,7 @@
 #   make test                       everything below, with clusters of its own
 #   make unit lint regress isolation tap      each alone
 #   make bench                      throughput beside bare statements
+#   make bench-vault                what sealing costs, beside a build that does not seal
 #   make bare                       proves demo and test in a bare Debian (root, debootstrap)
 #   make deps                       installs missing Debian packages; the targets above do it themselves
 #   make format                     clang-format 14 over the sources; format-check only looks
@@ -127,6 +128,11 @@ OBJS = \
 	src/api/push_ordinary.o \
 	src/api/push_seal.o \
 	src/api/receipts.o
+
+# For the benchmark alone, in a copy of the tree: the same library without sealing.
+ifneq ($(UNSEALED),)
+OBJS := $(filter-out src/vault/seal.o src/vault/revision_seal.o,$(OBJS)) test/bench/unsealed.o
+endif
 
 SQL_MODULES = \
 	src/base/base.sql \
@@ -255,7 +261,11 @@ bench:
 	@bash test/deps.sh
 	@bash test/bench/run.sh
 
+bench-vault:
+	@bash test/deps.sh
+	@bash test/bench/vault.sh
+
 bare:
 	@bash test/bare-debian.sh
 
-.PHONY: all deps up down test unit lint regress isolation tap format format-check demo bench bare installcheck-first
+.PHONY: all deps up down test unit lint regress isolation tap format format-check demo bench bench-vault bare installcheck-first
