@@ -7,6 +7,7 @@
 #   make demo [KEEP=1]              a compressed day of a clinic app, with a report
 #   make test                       everything below, with clusters of its own
 #   make unit lint regress isolation tap      each alone
+#   make fuzz [FUZZ_SECONDS=60]     libFuzzer over the parsers, so long for each
 #   make bench                      throughput beside bare statements
 #   make bare                       proves demo and test in a bare Debian (root, debootstrap)
 #   make deps                       installs missing Debian packages; the targets above do it themselves
@@ -39,6 +40,7 @@ OBJS = \
 	src/vault/context.o \
 	src/vault/data_key.o \
 	src/vault/envelope.o \
+	src/vault/kdf.o \
 	src/vault/key_cache.o \
 	src/vault/key_wrap.o \
 	src/vault/layer.o \
@@ -118,6 +120,7 @@ UNIT_SOURCES = \
 	src/vault/compress.c \
 	src/vault/context.c \
 	src/vault/envelope.c \
+	src/vault/kdf.c \
 	src/vault/layer.c \
 	src/vault/padding.c \
 	src/vault/suite_aes256gcm.c \
@@ -211,6 +214,10 @@ demo:
 	@bash test/deps.sh demo
 	@DIR="$${DIR:-$${TMPDIR:-/tmp}/paws_demo.$$(id -un)}" bash test/demo/run.sh
 
+fuzz:
+	@bash test/deps.sh fuzz
+	@FUZZ_SECONDS='$(FUZZ_SECONDS)' bash test/fuzz/run.sh
+
 bench:
 	@bash test/deps.sh
 	@bash test/bench/run.sh
@@ -218,4 +225,4 @@ bench:
 bare:
 	@bash test/bare-debian.sh
 
-.PHONY: all deps up down test unit lint regress isolation tap format format-check demo bench bare installcheck-first
+.PHONY: all deps up down test unit lint regress isolation tap format format-check demo fuzz bench bare installcheck-first
