@@ -328,6 +328,25 @@ test_sealed_compressed(PawsCodec codec)
 	free(out);
 }
 
+/* Between any two calls. */
+static void
+test_forgetting(void)
+{
+	uint8_t *payload = document(3000);
+	size_t stored;
+	uint8_t *out;
+
+	paws_compress_forget();
+	paws_compress_forget();
+	out = compressed(PAWS_CODEC_ZSTD, 3, payload, 3000, 3000, &stored);
+	paws_compress_forget();
+	tap_ok(stored > 0 && restores_to(PAWS_CODEC_ZSTD, out, stored, payload, 3000),
+		   "zstd: what was forgotten in between is made anew");
+	paws_compress_forget();
+	free(payload);
+	free(out);
+}
+
 void
 test_compression(void)
 {
@@ -340,6 +359,7 @@ test_compression(void)
 		test_damage(codecs[i]);
 		test_sealed_compressed(codecs[i]);
 	}
+	test_forgetting();
 	test_claims();
 	test_foreign_frames();
 }
