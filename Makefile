@@ -7,6 +7,7 @@
 #   make demo [KEEP=1]              a compressed day of a clinic app, with a report
 #   make test                       everything below, with clusters of its own
 #   make unit lint regress isolation tap      each alone
+#   make fuzz [FUZZ_SECONDS=60]     libFuzzer over the parsers, so long for each
 #   make bench                      throughput beside bare statements
 #   make bench-vault                what sealing costs, beside a build that does not seal
 #   make bare                       proves demo and test in a bare Debian (root, debootstrap)
@@ -43,6 +44,7 @@ OBJS = \
 	src/vault/data_key.o \
 	src/vault/envelope.o \
 	src/vault/erasure.o \
+	src/vault/kdf.o \
 	src/vault/key_cache.o \
 	src/vault/key_job.o \
 	src/vault/key_wrap.o \
@@ -162,6 +164,7 @@ UNIT_SOURCES = \
 	src/vault/envelope.c \
 	src/vault/keyring_format.c \
 	src/vault/keyring_wrap.c \
+	src/vault/kdf.c \
 	src/vault/layer.c \
 	src/vault/padding.c \
 	src/vault/purpose.c \
@@ -257,6 +260,10 @@ demo:
 	@bash test/deps.sh demo
 	@DIR="$${DIR:-$${TMPDIR:-/tmp}/paws_demo.$$(id -un)}" bash test/demo/run.sh
 
+fuzz:
+	@bash test/deps.sh fuzz
+	@FUZZ_SECONDS='$(FUZZ_SECONDS)' bash test/fuzz/run.sh
+
 bench:
 	@bash test/deps.sh
 	@bash test/bench/run.sh
@@ -269,3 +276,4 @@ bare:
 	@bash test/bare-debian.sh
 
 .PHONY: all deps up down test unit lint regress isolation tap format format-check demo bench bench-vault bare installcheck-first
+.PHONY: all deps up down test unit lint regress isolation tap format format-check demo fuzz bench bare installcheck-first

@@ -18,7 +18,11 @@ main(void)
 	}
 	test_tokens();
 	test_padding();
+	test_compression();
 	test_envelopes();
+	test_attacks();
+	test_collisions();
+	test_published_vectors();
 	printf("1..%d\n", tap_count);
 	return tap_failures == 0 ? 0 : 1;
 }
