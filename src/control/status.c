@@ -44,6 +44,9 @@ put_keys(PawsRows *rows)
 {
 	if (!paws_vault_ready())
 		put(rows, "keys", "none", paws_root_explain(PAWS_ROOT_CARE));
+	else if (paws_require_locked_memory && !paws_vault_memory_locked())
+		put(rows, "keys", "unlocked",
+			"memory cannot be locked, so by paws_sync.require_locked_memory no key may be used");
 	else if (root_differs())
 		put(rows, "keys", "wrong", "the root key is not the one that this database was used with");
 	else

@@ -23,5 +23,7 @@ tap_ok(bool passed, const char *name)
 extern void test_tokens(void);
 extern void test_padding(void);
 extern void test_envelopes(void);
+extern void test_purposes(void);
+extern void test_root_grammar(void);
 
 #endif

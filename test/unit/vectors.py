@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Prints the known answers in token_test.c and envelope_test.c.
+"""Prints the known answers in token_test.c, envelope_test.c and purpose_test.c.
 
-An implementation of the formats of its own, from their description in src/guard/token.h and src/vault/envelope.h:
+An implementation of the formats of its own, from their description in src/guard/token.h, src/vault/envelope.h and src/vault/purpose.h:
 BLAKE2b is Python's hashlib, XChaCha20-Poly1305 is written out below after RFC 8439 and the XChaCha draft. It shares
 no code with the engine, so agreement pins the formats.
 """
@@ -107,6 +107,10 @@ def envelope(secret, key_id, epoch, version, nonce, context, payload, bucket):
     return associated + xchacha20poly1305(both[:32], nonce, padded, associated)
 
 
+def purpose_key(parent, label):
+    return blake2b(b"".join(struct.pack(">I", len(f)) + f for f in (b"paws_sync purpose v1", label)), 32, parent)
+
+
 def show(name, data):
     print(name)
     text = data.hex()
@@ -119,6 +123,9 @@ if __name__ == "__main__":
     token_id = bytes(range(0x40, 0x50))
     for kind, prefix in ((b"s", "sub_"), (b"d", "dev_"), (b"c", "ctx_"), (b"e", "ses_")):
         print(token(kind, prefix, 1, token_id, mint_key))
+
+    for label in (b"revision seal", b""):
+        show("purpose", purpose_key(mint_key, label))
 
     context = [b"\x01", struct.pack(">I", 7), bytes([0x11]) * 16, bytes([0x22]) * 16, bytes([0x33]) * 16,
                struct.pack(">Q", 41), b"\x00"]
