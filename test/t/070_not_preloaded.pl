@@ -81,6 +81,7 @@ my %call = (
 	check_preload => 'paws_sync.check_preload()',
 	resources => 'paws_sync.resources',
 	pg_stat_paws_sync_latency => 'paws_sync.pg_stat_paws_sync_latency',
+	pg_stat_paws_sync_memory => 'paws_sync.pg_stat_paws_sync_memory',
 	pg_stat_paws_sync_lanes => 'paws_sync.pg_stat_paws_sync_lanes',
 	pg_stat_paws_sync_workers => 'paws_sync.pg_stat_paws_sync_workers');
 foreach my $name (sort keys %call)
