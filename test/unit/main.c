@@ -19,6 +19,7 @@ main(void)
 	test_tokens();
 	test_padding();
 	test_envelopes();
+	test_keyrings();
 	printf("1..%d\n", tap_count);
 	return tap_failures == 0 ? 0 : 1;
 }

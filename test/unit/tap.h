@@ -23,5 +23,6 @@ tap_ok(bool passed, const char *name)
 extern void test_tokens(void);
 extern void test_padding(void);
 extern void test_envelopes(void);
+extern void test_keyrings(void);
 
 #endif

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Prints the known answers in token_test.c and envelope_test.c.
+"""Prints the known answers in token_test.c, envelope_test.c and keyring_test.c.
 
-An implementation of the formats of its own, from their description in src/guard/token.h and src/vault/envelope.h:
+An implementation of the formats of its own, from their description in src/guard/token.h, src/vault/envelope.h, src/vault/keyring_format.h and _wrap.h:
 BLAKE2b is Python's hashlib, XChaCha20-Poly1305 is written out below after RFC 8439 and the XChaCha draft. It shares
 no code with the engine, so agreement pins the formats.
 """
@@ -107,6 +107,23 @@ def envelope(secret, key_id, epoch, version, nonce, context, payload, bucket):
     return associated + xchacha20poly1305(both[:32], nonce, padded, associated)
 
 
+def keyring_line(words, kind, root, number, root_id, system, database, time, wrap_key, nonce, key):
+    bound = b"paws_sync keyring v1".ljust(24, b"\0") + struct.pack(
+        ">HHIIIQQ", kind, root, number, root_id, database, system, time)
+    return f"{words} {(nonce + xchacha20poly1305(wrap_key, nonce, key, bound)).hex()}\n"
+
+
+def keyring():
+    wrap_key = bytes(range(0x80, 0xA0))
+    lines = "paws_sync keyring 1\ngeneration 7\nhighest 2 0 0\n"
+    lines += keyring_line("base care 1 3 1000000", 1, 1, 1, 3, 0, 0, 1000000, wrap_key,
+                          bytes(range(0x10, 0x28)), bytes(range(32)))
+    lines += keyring_line("epoch care 2 3 18446744073709551615 16384 2000000", 2, 1, 2, 3, 2 ** 64 - 1, 16384, 2000000,
+                          wrap_key, bytes(range(0x30, 0x48)), bytes(range(32, 64)))
+    lines += "destroyed care 1 77 5 3000000\n"
+    return lines + f"checksum {blake2b(lines.encode(), 32).hex()}\n"
+
+
 def show(name, data):
     print(name)
     text = data.hex()
@@ -119,6 +136,8 @@ if __name__ == "__main__":
     token_id = bytes(range(0x40, 0x50))
     for kind, prefix in ((b"s", "sub_"), (b"d", "dev_"), (b"c", "ctx_"), (b"e", "ses_")):
         print(token(kind, prefix, 1, token_id, mint_key))
+
+    print(keyring())
 
     context = [b"\x01", struct.pack(">I", 7), bytes([0x11]) * 16, bytes([0x22]) * 16, bytes([0x33]) * 16,
                struct.pack(">Q", 41), b"\x00"]
