@@ -24,6 +24,7 @@ OBJS = \
 	src/paws_sync.o \
 	src/base/commit.o \
 	src/base/database.o \
+	src/base/fault.o \
 	src/base/guarded.o \
 	src/base/histogram.o \
 	src/base/install.o \
@@ -34,9 +35,15 @@ OBJS = \
 	src/base/withdraw.o \
 	src/base/worker.o \
 	src/base/worker_run.o \
+	src/vault/aead.o \
+	src/vault/certificate.o \
+	src/vault/compress.o \
+	src/vault/context.o \
 	src/vault/data_key.o \
 	src/vault/envelope.o \
+	src/vault/erasure.o \
 	src/vault/key_cache.o \
+	src/vault/key_job.o \
 	src/vault/key_wrap.o \
 	src/vault/keyring.o \
 	src/vault/keyring_change.o \
@@ -46,9 +53,12 @@ OBJS = \
 	src/vault/keyring_problem.o \
 	src/vault/keyring_share.o \
 	src/vault/keyring_wrap.o \
+	src/vault/layer.o \
 	src/vault/memory_state.o \
 	src/vault/padding.o \
 	src/vault/purpose.o \
+	src/vault/revision_seal.o \
+	src/vault/rewrap.o \
 	src/vault/root_check.o \
 	src/vault/root_command.o \
 	src/vault/root_file.o \
@@ -58,6 +68,10 @@ OBJS = \
 	src/vault/roots.o \
 	src/vault/seal.o \
 	src/vault/secret.o \
+	src/vault/suite_aes256gcm.o \
+	src/vault/suite_sealed.o \
+	src/vault/suite_xchacha20.o \
+	src/vault/supersede.o \
 	src/vault/vault.o \
 	src/guard/codes.o \
 	src/guard/enum_map.o \
@@ -70,9 +84,11 @@ OBJS = \
 	src/guard/token_type.o \
 	src/registry/collections.o \
 	src/registry/devices.o \
+	src/registry/subjects.o \
 	src/store/expire.o \
 	src/store/page.o \
 	src/store/read.o \
+	src/store/reseal.o \
 	src/store/statements.o \
 	src/store/store.o \
 	src/store/write.o \
@@ -83,6 +99,7 @@ OBJS = \
 	src/queue/mark.o \
 	src/queue/policy.o \
 	src/queue/put.o \
+	src/queue/subject.o \
 	src/queue/unblock.o \
 	src/care/care.o \
 	src/crisis/crisis.o \
@@ -91,16 +108,21 @@ OBJS = \
 	src/control/rows.o \
 	src/control/stats.o \
 	src/control/status.o \
+	src/workers/eraser.o \
+	src/workers/keeper.o \
 	src/workers/launcher.o \
 	src/workers/pool.o \
 	src/workers/scheduler.o \
 	src/api/cursor_type.o \
+	src/api/define.o \
 	src/api/identity.o \
+	src/api/keys.o \
 	src/api/items_columns.o \
 	src/api/items_json.o \
 	src/api/pull.o \
 	src/api/push.o \
 	src/api/push_ordinary.o \
+	src/api/push_seal.o \
 	src/api/receipts.o
 
 SQL_MODULES = \
@@ -116,6 +138,7 @@ SQL_MODULES = \
 	src/store/tables.sql@paws_crisis@crisis \
 	src/control/control.sql \
 	src/api/api.sql \
+	src/api/keys.sql \
 	src/api/profiles.sql
 
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql
@@ -123,12 +146,19 @@ DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 # Free of the server's headers: linked into the unit tests.
 UNIT_SOURCES = \
 	src/guard/token.c \
+	src/vault/aead.c \
+	src/vault/compress.c \
+	src/vault/context.c \
 	src/vault/envelope.c \
 	src/vault/keyring_format.c \
 	src/vault/keyring_wrap.c \
+	src/vault/layer.c \
 	src/vault/padding.c \
 	src/vault/purpose.c \
-	src/vault/root_grammar.c
+	src/vault/root_grammar.c \
+	src/vault/suite_aes256gcm.c \
+	src/vault/suite_sealed.c \
+	src/vault/suite_xchacha20.c
 
 # preflight comes first and alone: without preload or keys nothing behind it can tell anything.
 REGRESS_FIRST = preflight
@@ -141,7 +171,7 @@ REGRESS_OPTS = --use-existing
 PG_CPPFLAGS = -Isrc -MMD -MP -DPAWS_SYNC_VERSION='"$(EXTVERSION)"'
 PG_CFLAGS = -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Wswitch-enum -Werror=switch-enum \
 	-ffile-prefix-map=$(CURDIR)=.
-SHLIB_LINK = -lsodium
+SHLIB_LINK = -lsodium -llz4 -lzstd
 EXTRA_CLEAN = $(OBJS:.o=.d) test/output
 
 # A new compiler at a user's must not break the build; ours may.

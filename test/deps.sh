@@ -13,8 +13,8 @@ saved=$conf.paws_sync-saved
 # Older minor releases lack fixes that the extension counts on.
 declare -A oldest=([15]=15.20)
 
-packages=(make gcc libc6-dev libsodium-dev libkrb5-dev "postgresql-$PG_MAJOR" "postgresql-server-dev-$PG_MAJOR"
-          libipc-run-perl)
+packages=(make gcc libc6-dev libsodium-dev liblz4-dev libzstd-dev libkrb5-dev
+          "postgresql-$PG_MAJOR" "postgresql-server-dev-$PG_MAJOR" libipc-run-perl)
 if [ "${1:-}" = demo ]; then
     packages+=(python3 python3-psycopg)
 fi

@@ -14,7 +14,7 @@ flags=(-std=gnu11 -g -O1 -Isrc -Itest/unit -Wall -Wextra -Wswitch-enum -Werror=s
 [ -z "${CI:-}" ] || flags+=(-Werror)
 
 compgen -G 'test/unit/*.c' >/dev/null || exit 0
-if ! "${CC:-gcc}" "${flags[@]}" -o "$build/unit" "${sources[@]}" test/unit/*.c -lsodium -lm; then
+if ! "${CC:-gcc}" "${flags[@]}" -o "$build/unit" "${sources[@]}" test/unit/*.c -lsodium -llz4 -lzstd -lm; then
     echo "not ok - the unit tests compile"
     exit 1
 fi

@@ -1,5 +1,5 @@
 /*
- * api/identity.c - subjects, devices, collections, entitlements.
+ * api/identity.c - subjects, devices, entitlements.
  */
 #include "postgres.h"
 
@@ -22,7 +22,6 @@
 PG_FUNCTION_INFO_V1(paws_subject_for);
 PG_FUNCTION_INFO_V1(paws_register_device);
 PG_FUNCTION_INFO_V1(paws_revoke_device);
-PG_FUNCTION_INFO_V1(paws_define_collection);
 PG_FUNCTION_INFO_V1(paws_set_entitlement);
 PG_FUNCTION_INFO_V1(paws_check_subject);
 
@@ -110,27 +109,6 @@ paws_revoke_device(PG_FUNCTION_ARGS)
 	paws_registry_promote(device.subject_no, device_limit(device.subject_no));
 	paws_spi_end();
 	PG_RETURN_BOOL(revoked);
-}
-
-Datum
-paws_define_collection(PG_FUNCTION_ARGS)
-{
-	text *name = text_argument(fcinfo, 0, "name");
-	text *on_conflict = text_argument(fcinfo, 2, "on_conflict");
-	int policy;
-
-	if (PG_ARGISNULL(1))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("class must not be null")));
-	policy =
-		VARSIZE_ANY_EXHDR(on_conflict) < NAMEDATALEN ? paws_conflict_code(text_to_cstring(on_conflict)) : 0;
-	if (policy == 0)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown conflict policy"),
-						errhint("Use server_order, branch or append.")));
-	paws_spi_begin();
-	paws_registry_define(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name),
-						 paws_class_from_datum(PG_GETARG_DATUM(1)), (PawsConflictPolicy) policy);
-	paws_spi_end();
-	PG_RETURN_VOID();
 }
 
 Datum

@@ -43,6 +43,8 @@ resolve_collections(PawsPush *push)
 		item->collection = collection->no;
 		item->klass = collection->klass;
 		item->on_conflict = collection->on_conflict;
+		item->sealing = collection->sealing;
+		item->compressible = collection->compressible;
 	}
 }
 
@@ -85,7 +87,7 @@ to_change(const PawsPush *push, const PawsItem *item, PawsChange *change)
 	change->on_conflict = item->on_conflict;
 	change->base_revision = item->base_revision;
 	change->deleted = item->deleted;
-	change->envelope = paws_push_seal(push, item);
+	change->envelope = paws_push_seal(push, item, NULL);
 	/* taken from a revoked device all the same, and marked for whoever reads it */
 	change->mark = push->device.revoked ? PAWS_REASON_DEVICE_REVOKED : PAWS_REASON_NONE;
 }

@@ -15,26 +15,6 @@
 
 #define RETRY_WHEN_BUSY_US 1000000
 
-bytea *
-paws_push_seal(const PawsPush *push, const PawsItem *item)
-{
-	PawsEnvelopeContext context = {
-		.purpose = PAWS_PURPOSE_PAYLOAD,
-		.collection = item->collection,
-		.subject = push->device.subject.id,
-		.doc_id = item->doc_id.data,
-		.op_id = item->op_id.data,
-		.base_revision = (uint64_t) item->base_revision,
-		.operation = item->deleted ? 1 : 0,
-	};
-	bool crisis = paws_class_lane(item->klass) == PAWS_LANE_CRISIS;
-
-	if (item->deleted)
-		return NULL;
-	return paws_vault_seal(crisis ? PAWS_KEYS_CRISIS : PAWS_KEYS_CARE, push->device.subject_no, &context,
-						   item->payload, item->payload_length);
-}
-
 /* The ordinary items that are still open, in order. */
 typedef struct OpenItems
 {
@@ -156,7 +136,8 @@ ask_admission(PawsPush *push, OpenItems *open, const PawsTierPolicy *limits)
 }
 
 static void
-to_operation(const PawsPush *push, PawsItem *item, PawsTier tier, PawsOperation *operation)
+to_operation(const PawsPush *push, PawsItem *item, PawsTier tier, const PawsTierPolicy *limits,
+			 PawsOperation *operation)
 {
 	const PawsPolicy *policy = paws_policy(item->klass, tier);
 
@@ -173,16 +154,16 @@ to_operation(const PawsPush *push, PawsItem *item, PawsTier tier, PawsOperation 
 	operation->base_revision = item->base_revision;
 	operation->deleted = item->deleted;
 	operation->enqueued_at = push->started_at;
-	operation->envelope = paws_push_seal(push, item);
+	operation->envelope = paws_push_seal(push, item, limits);
 }
 
 static void
-enqueue(PawsPush *push, OpenItems *open, PawsTier tier)
+enqueue(PawsPush *push, OpenItems *open, PawsTier tier, const PawsTierPolicy *limits)
 {
 	PawsOperation *operations = palloc(Max(open->count, 1) * sizeof(PawsOperation));
 
 	for (int i = 0; i < open->count; i++)
-		to_operation(push, open->items[i], tier, &operations[i]);
+		to_operation(push, open->items[i], tier, limits, &operations[i]);
 	paws_queue_put(push->slot, operations, open->count);
 	for (int i = 0; i < open->count; i++)
 		open->items[i]->outcome = operations[i].id ? PAWS_OUTCOME_ACCEPTED : PAWS_OUTCOME_DUPLICATE;
@@ -202,7 +183,7 @@ paws_push_ordinary_items(PawsPush *push)
 	limits = paws_tier_policy(tier);
 	reject_too_large(&open, limits);
 	ask_admission(push, &open, limits);
-	enqueue(push, &open, tier);
+	enqueue(push, &open, tier, limits);
 }
 
 /* What could not be asked in time, or failed, is answered as busy; the device tries it again. */

@@ -67,6 +67,19 @@ static const char *const conflict_names[] = {
 	[PAWS_CONFLICT_APPEND] = "append",
 };
 
+static const char *const sealing_names[] = {
+	[PAWS_SEALING_STANDARD] = "standard",
+	[PAWS_SEALING_AES] = "aes",
+	[PAWS_SEALING_LAYERED] = "layered",
+	[PAWS_SEALING_CLIENT] = "client",
+};
+
+/* By the codec byte inside an envelope; code 0, none, has no entry in the vocabulary. */
+static const char *const compression_names[] = {
+	[1] = "lz4",
+	[2] = "zstd",
+};
+
 static const char *const platform_names[] = {
 	[PAWS_PLATFORM_IOS] = "ios",           [PAWS_PLATFORM_ANDROID] = "android",
 	[PAWS_PLATFORM_WEB] = "web",           [PAWS_PLATFORM_DESKTOP] = "desktop",
@@ -104,6 +117,8 @@ static const Vocabulary lanes = VOCABULARY("lane", lane_names);
 static const Vocabulary outcomes = VOCABULARY("outcome", outcome_names);
 static const Vocabulary reasons = VOCABULARY("reason", reason_names);
 static const Vocabulary conflicts = VOCABULARY("conflict_policy", conflict_names);
+static const Vocabulary sealings = VOCABULARY("sealing", sealing_names);
+static const Vocabulary compressions = VOCABULARY("compression", compression_names);
 static const Vocabulary platforms = VOCABULARY("platform", platform_names);
 static const Vocabulary sources = VOCABULARY("source", source_names);
 static const Vocabulary levels = VOCABULARY("level", level_names);
@@ -188,6 +203,12 @@ paws_conflict_name(PawsConflictPolicy policy)
 }
 
 const char *
+paws_sealing_name(PawsSealingPolicy policy)
+{
+	return find_name(&sealings, policy);
+}
+
+const char *
 paws_platform_name(PawsPlatform platform)
 {
 	return find_name(&platforms, platform);
@@ -218,6 +239,12 @@ paws_conflict_code(const char *name)
 }
 
 int
+paws_sealing_code(const char *name)
+{
+	return find_code(&sealings, name);
+}
+
+int
 paws_platform_code(const char *name)
 {
 	return find_code(&platforms, name);
@@ -238,8 +265,8 @@ PG_FUNCTION_INFO_V1(paws_vocabulary);
 Datum
 paws_vocabulary(PG_FUNCTION_ARGS)
 {
-	static const Vocabulary *const shown[] = {&platforms, &classes,   &tiers,   &outcomes,
-											  &reasons,   &conflicts, &sources, &levels};
+	static const Vocabulary *const shown[] = {&platforms, &classes, &tiers,  &outcomes, &reasons,
+											  &conflicts, &sources, &levels, &sealings, &compressions};
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 
 	InitMaterializedSRF(fcinfo, 0);

@@ -87,6 +87,15 @@ typedef enum PawsConflictPolicy
 	PAWS_CONFLICT_APPEND = 3
 } PawsConflictPolicy;
 
+/* How payloads of a collection are sealed. */
+typedef enum PawsSealingPolicy
+{
+	PAWS_SEALING_STANDARD = 1, /* XChaCha20-Poly1305 */
+	PAWS_SEALING_AES = 2,      /* AES-256-GCM */
+	PAWS_SEALING_LAYERED = 3,  /* both, under keys of two custodians */
+	PAWS_SEALING_CLIENT = 4    /* sealed by the client already: opaque bytes, under one layer of ours */
+} PawsSealingPolicy;
+
 typedef enum PawsPlatform
 {
 	PAWS_PLATFORM_IOS = 1,
@@ -116,6 +125,7 @@ extern const char *paws_lane_name(PawsLane lane);
 extern const char *paws_outcome_name(PawsOutcome outcome);
 extern const char *paws_reason_name(PawsReason reason); /* NULL for PAWS_REASON_NONE */
 extern const char *paws_conflict_name(PawsConflictPolicy policy);
+extern const char *paws_sealing_name(PawsSealingPolicy policy);
 extern const char *paws_platform_name(PawsPlatform platform);
 extern const char *paws_level_name(int level);
 
@@ -123,6 +133,7 @@ extern const char *paws_level_name(int level);
 extern int paws_tier_code(const char *name);
 extern int paws_class_code(const char *name);
 extern int paws_conflict_code(const char *name);
+extern int paws_sealing_code(const char *name);
 extern int paws_platform_code(const char *name);
 extern int paws_level_code(const char *name); /* takes a name or a number from 1 to 10 */
 

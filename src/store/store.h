@@ -18,7 +18,7 @@
 #include "utils/uuid.h"
 #include "vault/vault.h"
 
-#define PAWS_STORE_STATEMENTS 20
+#define PAWS_STORE_STATEMENTS 30
 
 typedef struct PawsStore
 {
@@ -91,6 +91,7 @@ typedef struct PawsFeedEntry
 	pg_uuid_t document_op_id;
 	int64 base_revision;
 	bytea *envelope; /* still toasted; NULL for a deletion; in SPI's memory until the next run */
+	bool sealed;     /* false: written in the crisis lane without keys */
 	uint8 seal[PAWS_SEAL_BYTES];
 } PawsFeedEntry;
 

@@ -16,17 +16,22 @@
 
 #define CHECK_BYTES 32
 
-static PawsStatement read_check = {
-	.sql = "SELECT value FROM paws_vault.root_check WHERE root OPERATOR(pg_catalog.=) $1",
-	.nargs = 1,
-	.types = {INT2OID},
-};
+/* The crisis lane keeps its own, since it reads no other schema. */
+#define READ(place)                                                                                          \
+	{                                                                                                        \
+		.sql = "SELECT value FROM @schema@.root_check WHERE root OPERATOR(pg_catalog.=) $1", .nargs = 1,     \
+		.types = {INT2OID}, .schema = place                                                                  \
+	}
+#define ESTABLISH(place)                                                                                     \
+	{                                                                                                        \
+		.sql =                                                                                               \
+			"INSERT INTO @schema@.root_check (root, value) VALUES ($1, $2) ON CONFLICT (root) DO NOTHING",   \
+		.nargs = 2, .types = {INT2OID, BYTEAOID}, .schema = place                                            \
+	}
 
-static PawsStatement establish_check = {
-	.sql = "INSERT INTO paws_vault.root_check (root, value) VALUES ($1, $2) ON CONFLICT (root) DO NOTHING",
-	.nargs = 2,
-	.types = {INT2OID, BYTEAOID},
-};
+/* By whether it is the crisis root. */
+static PawsStatement read_check[] = {READ("paws_vault"), READ("paws_crisis")};
+static PawsStatement establish_check[] = {ESTABLISH("paws_vault"), ESTABLISH("paws_crisis")};
 
 /* By root - 1: the installation whose check value this process has seen to fit. */
 static Oid checked_identity[PAWS_ROOTS];
@@ -63,7 +68,7 @@ paws_vault_match_root(PawsRoot root)
 
 	if (OidIsValid(identity) && identity == checked_identity[root - 1])
 		return PAWS_ROOT_MATCHES;
-	if (paws_spi_run(&read_check, args, NULL, 1) == 0)
+	if (paws_spi_run(&read_check[root == PAWS_ROOT_CRISIS], args, NULL, 1) == 0)
 		return PAWS_ROOT_NEW;
 	stored = DatumGetByteaPP(paws_spi_column(0, 1, &isnull));
 	compute(root, value);
@@ -84,7 +89,7 @@ establish(PawsRoot root)
 
 	SET_VARSIZE(value, VARHDRSZ + CHECK_BYTES);
 	compute(root, (uint8_t *) VARDATA(value));
-	paws_spi_run(&establish_check, args, NULL, 0);
+	paws_spi_run(&establish_check[root == PAWS_ROOT_CRISIS], args, NULL, 0);
 	established_in = GetTopFullTransactionId();
 }
 

@@ -19,8 +19,8 @@
 /* Which table holds the wrapped data keys: the crisis lane keeps its own. */
 typedef enum PawsKeyHome
 {
-	PAWS_KEYS_CARE = 0,  /* paws_vault.data_key */
-	PAWS_KEYS_CRISIS = 1 /* paws_crisis.data_key */
+	PAWS_KEYS_CARE = 0,  /* paws_vault.data_key: symmetric keys */
+	PAWS_KEYS_CRISIS = 1 /* paws_crisis.subject_key: key pairs */
 } PawsKeyHome;
 
 /* The root that keeps the data keys of a home. */
@@ -77,34 +77,51 @@ extern bool paws_vault_memory_locked(void);
  */
 extern void paws_vault_subject_id(const char *reference, size_t length, uint8_t id[16]);
 
-/* Makes and stores the data key of a subject if it has none. Needs SPI connected. */
+/* Makes and stores the key of a subject if it has none. Needs SPI connected. Errors 55000 without the root.
+ */
 extern void paws_vault_ensure_data_key(PawsKeyHome home, int64 subject_no);
 
+/* How a payload of the ordinary lane is sealed; compressed first, where that makes it smaller. */
+typedef struct PawsSealForm
+{
+	uint8_t suite;
+	PawsCodec codec;
+	int level;
+} PawsSealForm;
+
 /*
- * The subject's current data key (to seal), or the one of this id (to open). Cached per process; the pointer
- * is good until the next call. NULL if there is none. Errors PW003 if the wrapped key does not open. Needs
- * SPI connected.
+ * Seals a payload into a palloc'd bytea. The crisis lane takes no form: it seals to the subject's public key,
+ * inside an outer layer whenever the crisis root is there, and needs no secret. Needs SPI connected. Errors
+ * 55000 without keys, 0A000 on a machine that lacks the cipher, PW003 if the subject has no key.
  */
-extern const PawsDataKey *paws_vault_current_key(PawsKeyHome home, int64 subject_no);
-extern const PawsDataKey *
-paws_vault_key_by_id(PawsKeyHome home, int64 subject_no, const uint8_t id[PAWS_DATA_KEY_ID_BYTES]);
-
-/* Seals a payload into a palloc'd bytea. Errors 55000 without keys, PW003 if the subject has no data key. */
 extern bytea *paws_vault_seal(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *context,
-							  const uint8_t *payload, size_t length);
+							  const PawsSealForm *form, const uint8_t *payload, size_t length);
 
-/* Opens an envelope into a palloc'd bytea; NULL on any defect. Errors PW003 if the data key itself does not
- * open. */
+/*
+ * Opens an envelope into a palloc'd bytea, as it was before compression; NULL on any defect. Needs SPI
+ * connected. Errors 55000 without keys, PW003 if the data key itself does not open.
+ */
 extern bytea *paws_vault_open(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *context,
 							  const bytea *envelope);
 
 /*
- * The MAC over an envelope's commitment and the revision that the store assigned, so that an old envelope
- * cannot be put back under a newer revision. Writes PAWS_SEAL_BYTES; check compares in constant time.
+ * Seals anew, under the subject's current key, what an envelope holds: palloc'd, of the same suite; in the
+ * crisis lane of the one that is best now. NULL if it does not open. Errors like paws_vault_seal.
  */
-extern void paws_vault_revision_seal(const bytea *envelope, int64 subject_no, const uint8_t doc_id[16],
-									 int64 revision, uint8_t seal[PAWS_SEAL_BYTES]);
-extern bool paws_vault_revision_check(const bytea *envelope, int64 subject_no, const uint8_t doc_id[16],
-									  int64 revision, const uint8_t seal[PAWS_SEAL_BYTES]);
+extern bytea *paws_vault_reseal(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *context,
+								const bytea *envelope);
+
+/*
+ * The MAC over an envelope's commitment and the revision that the store assigned, so that an old envelope
+ * cannot be put back under a newer revision. Writes PAWS_SEAL_BYTES; false, and nothing written, in the
+ * crisis lane without its root, which writes all the same. Errors 55000 without keys, PW003 if it is no
+ * envelope.
+ */
+extern bool paws_vault_revision_seal(PawsKeyHome home, const bytea *envelope, int64 subject_no,
+									 const uint8_t doc_id[16], int64 revision, uint8_t seal[PAWS_SEAL_BYTES]);
+
+/* Compares in constant time. Without a seal (NULL) only the crisis lane's documents are taken. */
+extern bool paws_vault_revision_check(PawsKeyHome home, const bytea *envelope, int64 subject_no,
+									  const uint8_t doc_id[16], int64 revision, const uint8_t *seal);
 
 #endif
