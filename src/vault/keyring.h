@@ -37,8 +37,8 @@ extern void paws_keyring_load(void);
 /*
  * One closed word why no keyring is loaded, NULL if it is; and a sentence. Static strings. The words:
  * "unset", "missing" (or it cannot be read or made), "link", "owner", "mode", "place" (in the data
- * directory), "folder" (others may write in it), "busy" (somebody keeps it locked), "garbage", "full" (longer than a
- * keyring may be), "memory" (none for secrets).
+ * directory), "folder" (others may write in it), "busy" (somebody keeps it locked), "garbage", "full" (longer
+ * than a keyring may be), "memory" (none for secrets).
  */
 extern const char *paws_keyring_problem(void);
 extern const char *paws_keyring_explain(void);
