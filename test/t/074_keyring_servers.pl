@@ -17,7 +17,7 @@ my $keys = $primary->basedir . '/keys';
 my $keyring = "$keys/keyring";
 
 create_calls($primary);
-my $subject = new_subject($primary, 'one');
+my $subject = new_subject($primary, 'one'); # writes nothing, and needs no epoch
 is($primary->safe_psql('postgres', 'SELECT make_epoch(1), make_epoch(2)'), '1|1', 'the primary makes epochs');
 $primary->backup('base');
 my $standby = PostgreSQL::Test::Cluster->new('standby');
