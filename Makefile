@@ -63,6 +63,7 @@ OBJS = \
 	src/vault/root_command.o \
 	src/vault/root_file.o \
 	src/vault/root_grammar.o \
+	src/vault/root_minder.o \
 	src/vault/root_problem.o \
 	src/vault/root_provider.o \
 	src/vault/roots.o \
@@ -105,6 +106,7 @@ OBJS = \
 	src/crisis/crisis.o \
 	src/control/keyring.o \
 	src/control/latency.o \
+	src/control/memory.o \
 	src/control/rows.o \
 	src/control/stats.o \
 	src/control/status.o \

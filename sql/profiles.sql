@@ -108,6 +108,7 @@ CREATE TEMP TABLE call AS
 			'set_tier_policy(''basic'', max_devices => 6)'),
 		('paws_sync.stat_latency()', 'stat_latency()'),
 		('paws_sync.stat_lanes()', 'stat_lanes()'),
+		('paws_sync.stat_memory()', 'stat_memory()'),
 		('paws_sync.stat_workers()', 'stat_workers()'),
 		('paws_sync.stat_reset()', 'stat_reset()'),
 		('paws_sync.status()', 'status()'),

@@ -47,6 +47,7 @@ UNION ALL
 		('paws_sync.stat_lanes()', '{operator}'),
 		('paws_sync.stat_workers()', '{operator}'),
 		('paws_sync.stat_latency()', '{operator,auditor}'),
+		('paws_sync.stat_memory()', '{operator,auditor}'),
 		('paws_sync.status()', '{operator,auditor}'),
 		('paws_sync.rotate_keys(text)', '{operator}'),
 		('paws_sync.forget(paws_sync.subject)', '{app}'),
@@ -65,6 +66,7 @@ UNION ALL
 		('paws_sync.pg_stat_progress_paws_sync_keys', '{operator,auditor}'),
 		('paws_sync.pg_stat_paws_sync_workers', '{operator}'),
 		('paws_sync.pg_stat_paws_sync_latency', '{operator,auditor}'),
+		('paws_sync.pg_stat_paws_sync_memory', '{operator,auditor}'),
 		('paws_sync.collections', '{operator,auditor}'),
 		('paws_sync.policy', '{operator,auditor}'),
 		('paws_sync.tier_policy', '{operator,auditor}')

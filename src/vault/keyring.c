@@ -257,7 +257,7 @@ paws_keyring_watch(void)
 {
 	PawsKeyringStamp now;
 
-	if (load_problem != NULL || MyProc == NULL)
+	if (load_problem != NULL || MyProc == NULL || !paws_keyring_may_hold())
 		return;
 	paws_keyring_refresh();
 	paws_keyring_look(paws_keyring_file, &now);
@@ -272,7 +272,8 @@ paws_keyring_file_problem(void)
 {
 	if (load_problem != NULL || MyProc == NULL)
 		return load_problem;
-	read_under_lock();
+	if (paws_keyring_may_hold())
+		read_under_lock();
 	return noted;
 }
 

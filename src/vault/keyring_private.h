@@ -12,6 +12,9 @@
 /* Takes the memory for the keys, once; false if there is none. For the postmaster. */
 extern bool paws_keyring_prepare(void);
 
+/* False in a process that must not open keys, since its memory is not locked; see paws_secret_relock. */
+extern bool paws_keyring_may_hold(void);
+
 /*
  * Opens what it can of a keyring and makes it the one of this process. NULL, or "other" and nothing changed,
  * if it is not a successor of the one that the process has.

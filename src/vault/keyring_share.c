@@ -60,7 +60,7 @@ paws_keyring_refresh(void)
 	static PawsKeyringFile incoming;
 	const PawsKeyringFile *held = paws_keyring_held();
 
-	if (shared == NULL || MyProc == NULL || held->generation == 0 ||
+	if (shared == NULL || MyProc == NULL || held->generation == 0 || !paws_keyring_may_hold() ||
 		pg_atomic_read_u64(&shared->generation) <= held->generation)
 		return;
 	LWLockAcquire(paws_lock(PAWS_LOCK_KEYRING_COPY), LW_SHARED);

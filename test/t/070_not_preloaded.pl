@@ -74,6 +74,7 @@ my %call = (
 	check_subject => "paws_sync.check_subject('$subject')",
 	check_preload => 'paws_sync.check_preload()',
 	pg_stat_paws_sync_latency => 'paws_sync.pg_stat_paws_sync_latency',
+	pg_stat_paws_sync_memory => 'paws_sync.pg_stat_paws_sync_memory',
 	pg_stat_paws_sync_lanes => 'paws_sync.pg_stat_paws_sync_lanes',
 	pg_stat_paws_sync_workers => 'paws_sync.pg_stat_paws_sync_workers');
 foreach my $name (sort keys %call)

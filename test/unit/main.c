@@ -20,6 +20,8 @@ main(void)
 	test_padding();
 	test_envelopes();
 	test_keyrings();
+	test_purposes();
+	test_root_grammar();
 	printf("1..%d\n", tap_count);
 	return tap_failures == 0 ? 0 : 1;
 }

@@ -24,5 +24,7 @@ extern void test_tokens(void);
 extern void test_padding(void);
 extern void test_envelopes(void);
 extern void test_keyrings(void);
+extern void test_purposes(void);
+extern void test_root_grammar(void);
 
 #endif

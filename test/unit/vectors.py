@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Prints the known answers in token_test.c, envelope_test.c and keyring_test.c.
+"""Prints the known answers in token_test.c, envelope_test.c, purpose_test.c and keyring_test.c.
 
-An implementation of the formats of its own, from their description in src/guard/token.h, src/vault/envelope.h, src/vault/keyring_format.h and _wrap.h:
+An implementation of the formats of its own, from their description in src/guard/token.h, src/vault/envelope.h,
+src/vault/purpose.h, src/vault/keyring_format.h and src/vault/keyring_wrap.h:
 BLAKE2b is Python's hashlib, XChaCha20-Poly1305 is written out below after RFC 8439 and the XChaCha draft. It shares
 no code with the engine, so agreement pins the formats.
 """
@@ -124,6 +125,10 @@ def keyring():
     return lines + f"checksum {blake2b(lines.encode(), 32).hex()}\n"
 
 
+def purpose_key(parent, label):
+    return blake2b(b"".join(struct.pack(">I", len(f)) + f for f in (b"paws_sync purpose v1", label)), 32, parent)
+
+
 def show(name, data):
     print(name)
     text = data.hex()
@@ -136,6 +141,9 @@ if __name__ == "__main__":
     token_id = bytes(range(0x40, 0x50))
     for kind, prefix in ((b"s", "sub_"), (b"d", "dev_"), (b"c", "ctx_"), (b"e", "ses_")):
         print(token(kind, prefix, 1, token_id, mint_key))
+
+    for label in (b"revision seal", b""):
+        show("purpose", purpose_key(mint_key, label))
 
     print(keyring())
 
