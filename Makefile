@@ -50,6 +50,7 @@ OBJS = \
 	src/guard/log_constant.o \
 	src/guard/log_posture.o \
 	src/guard/log_scrub.o \
+	src/guard/manifest.o \
 	src/guard/mint.o \
 	src/guard/token.o \
 	src/guard/token_type.o \
@@ -72,6 +73,7 @@ OBJS = \
 	src/care/care.o \
 	src/crisis/crisis.o \
 	src/control/latency.o \
+	src/control/manifest.o \
 	src/control/rows.o \
 	src/control/stats.o \
 	src/control/status.o \
@@ -99,6 +101,7 @@ SQL_MODULES = \
 	src/crisis/crisis.sql \
 	src/store/tables.sql@paws_crisis@crisis \
 	src/control/control.sql \
+	src/control/manifest.sql \
 	src/api/api.sql \
 	src/api/profiles.sql
 
@@ -114,7 +117,7 @@ UNIT_SOURCES = \
 REGRESS_FIRST = preflight
 REGRESS = install setup members security profiles vocabulary level token identity collection push push_many conflict \
 	pull pull_wait receipts ack_status housekeeping policy admission crisis two_phase \
-	resilience bad_input stats readme uninstall
+	resilience bad_input stats readme manifest uninstall
 
 REGRESS_OPTS = --use-existing
 

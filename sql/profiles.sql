@@ -113,6 +113,7 @@ CREATE TEMP TABLE call AS
 		('paws_sync.status()', 'status()'),
 		('paws_sync.log_probe()', 'log_probe()'),
 		('paws_sync.log_posture()', 'log_posture()'),
+		('paws_sync.manifest()', 'manifest()'),
 		('paws_sync.vocabulary()', 'vocabulary()'),
 		('paws_sync.check_preload()', 'check_preload()'),
 		('paws_sync.check_profile(name,text)', 'check_profile(''regress_paws_none'', ''app'')'),

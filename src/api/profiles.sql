@@ -7,7 +7,7 @@
 
 -- Otherwise everybody could define tables and functions over them; types come open to PUBLIC.
 REVOKE ALL ON TYPE paws_sync.subject, paws_sync.device, paws_sync.context, paws_sync.cursor, paws_sync.level, paws_sync.tier,
-	paws_sync.class, paws_sync.outcome, paws_registry.code_name FROM PUBLIC;
+	paws_sync.class, paws_sync.outcome, paws_registry.code_name, paws_registry.envelope, paws_registry.seal FROM PUBLIC;
 
 CREATE VIEW paws_sync.profiles WITH (security_invoker) AS
 	SELECT unnest(profiles) AS profile, 'USAGE' AS privilege, 'schema' AS kind, object::text AS object
@@ -49,6 +49,7 @@ UNION ALL
 		('paws_sync.stat_latency()', '{operator,auditor}'),
 		('paws_sync.status()', '{operator,auditor}'),
 		('paws_sync.log_posture()', '{operator,auditor}'),
+		('paws_sync.manifest()', '{operator,auditor}'),
 		('paws_sync.vocabulary()', '{operator,auditor}')
 	) AS f (object, profiles)
 UNION ALL

@@ -7,9 +7,11 @@
 #include "base/errors.h"
 #include "base/spi.h"
 #include "catalog/pg_type.h"
+#include "guard/manifest.h"
 #include "registry/registry.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 static PawsCollection *collections = NULL;
 static int ncollections = 0;
@@ -22,10 +24,11 @@ static PawsStatement load_all = {
 };
 
 static PawsStatement define = {
-	.sql = "INSERT INTO paws_registry.collection (name, class, on_conflict) VALUES ($1, $2, $3) "
-		   "ON CONFLICT (name) DO UPDATE SET class = EXCLUDED.class, on_conflict = EXCLUDED.on_conflict",
-	.nargs = 3,
-	.types = {TEXTOID, INT2OID, INT2OID},
+	.sql =
+		"INSERT INTO paws_registry.collection (name, class, on_conflict, defined_at) VALUES ($1, $2, $3, $4) "
+		"ON CONFLICT (name) DO UPDATE SET class = EXCLUDED.class, on_conflict = EXCLUDED.on_conflict",
+	.nargs = 4,
+	.types = {TEXTOID, INT2OID, INT2OID, TIMESTAMPTZOID},
 };
 
 static PawsStatement redefine = {
@@ -108,7 +111,7 @@ void
 paws_registry_define(const char *name, Size length, PawsClass klass, PawsConflictPolicy on_conflict)
 {
 	const PawsCollection *known;
-	Datum args[3];
+	Datum args[4];
 
 	if (!good_name(name, length))
 		ereport(ERROR,
@@ -123,6 +126,7 @@ paws_registry_define(const char *name, Size length, PawsClass klass, PawsConflic
 	args[0] = PointerGetDatum(cstring_to_text_with_len(name, length));
 	args[1] = Int16GetDatum(klass);
 	args[2] = Int16GetDatum(on_conflict);
+	args[3] = TimestampTzGetDatum(paws_manifest_time(PAWS_CLOCK_SLOW, PAWS_TIER_NONE, GetCurrentTimestamp()));
 	/* an insert that meets a conflict uses up a number, and numbers are few */
 	if (paws_spi_run(&redefine, args, NULL, 0) == 0)
 		paws_spi_run(&define, args, NULL, 0);
