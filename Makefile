@@ -72,6 +72,7 @@ OBJS = \
 	src/queue/unblock.o \
 	src/care/care.o \
 	src/crisis/crisis.o \
+	src/control/doctor.o \
 	src/control/latency.o \
 	src/control/manifest.o \
 	src/control/rows.o \
@@ -102,6 +103,7 @@ SQL_MODULES = \
 	src/store/tables.sql@paws_crisis@crisis \
 	src/control/control.sql \
 	src/control/manifest.sql \
+	src/control/doctor.sql \
 	src/api/api.sql \
 	src/api/profiles.sql
 
@@ -117,7 +119,7 @@ UNIT_SOURCES = \
 REGRESS_FIRST = preflight
 REGRESS = install setup members security profiles vocabulary level token identity collection push push_many conflict \
 	pull pull_wait receipts ack_status housekeeping policy admission crisis two_phase \
-	resilience bad_input stats readme manifest uninstall
+	resilience bad_input stats readme manifest doctor uninstall
 
 REGRESS_OPTS = --use-existing
 

@@ -50,6 +50,7 @@ UNION ALL
 		('paws_sync.status()', '{operator,auditor}'),
 		('paws_sync.log_posture()', '{operator,auditor}'),
 		('paws_sync.manifest()', '{operator,auditor}'),
+		('paws_sync.doctor()', '{operator,auditor}'),
 		('paws_sync.vocabulary()', '{operator,auditor}')
 	) AS f (object, profiles)
 UNION ALL
