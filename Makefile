@@ -119,7 +119,7 @@ UNIT_SOURCES = \
 REGRESS_FIRST = preflight
 REGRESS = install setup members security profiles vocabulary level token identity collection push push_many conflict \
 	pull pull_wait receipts ack_status housekeeping policy admission crisis two_phase \
-	resilience bad_input stats readme manifest doctor uninstall
+	resilience bad_input stats readme manifest doctor construction uninstall
 
 REGRESS_OPTS = --use-existing
 
