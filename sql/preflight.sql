@@ -14,7 +14,7 @@ SET client_min_messages = warning;
 CREATE EXTENSION paws_sync CASCADE;
 RESET client_min_messages;
 SELECT 'paws_sync.care_root' AS missing_setting, detail AS what_to_do
-	FROM paws_sync.status() WHERE component = 'keys' AND state <> 'ready';
+	FROM paws_sync.status() WHERE component = 'keys care' AND state <> 'ready';
 SELECT rolsuper AS superuser FROM pg_roles WHERE rolname = current_user;
 DROP EXTENSION paws_sync;
 DROP EXTENSION pgcrypto;

@@ -30,6 +30,10 @@ int paws_device_expiry = 30 * 24 * 60;
 int paws_housekeeping_interval = 300;
 int paws_crisis_max_payload = 1024;
 int paws_max_subjects_limited = 20000;
+int paws_key_cache_ttl = 300;
+int paws_bulk_wal_rate = 32 * 1024;
+int paws_erasure_interval = 24 * 60 * 60;
+int paws_keyring_backup_retention = 30 * 24 * 60 * 60;
 int paws_log_scrub = PAWS_LOG_SCRUB_ALL;
 
 static const struct config_enum_entry log_scrub_options[] = {
@@ -97,6 +101,22 @@ define_start_settings(void)
 	define_key_settings();
 }
 
+/* How keys are kept, rotated and destroyed. */
+static void
+define_rotation_settings(void)
+{
+	define_int("paws_sync.key_cache_ttl", "Longest time that a process keeps opened data keys.",
+			   &paws_key_cache_ttl, 1, 86400, PGC_SIGHUP, GUC_UNIT_S);
+	define_int("paws_sync.bulk_wal_rate", "WAL that work in bulk may write in a second.", &paws_bulk_wal_rate,
+			   64, 1024 * 1024, PGC_SIGHUP, GUC_UNIT_KB);
+	define_int("paws_sync.erasure_interval",
+			   "Time for which erasures are collected before the epochs of their keys are destroyed.",
+			   &paws_erasure_interval, 0, 30 * 86400, PGC_SIGHUP, GUC_UNIT_S);
+	define_int("paws_sync.keyring_backup_retention",
+			   "Time for which backups of the keyring file are kept, as the certificates of erasures say it.",
+			   &paws_keyring_backup_retention, 0, 10 * 366 * 86400, PGC_SIGHUP, GUC_UNIT_S);
+}
+
 static void
 define_reloadable_settings(void)
 {
@@ -144,6 +164,7 @@ paws_settings_init(bool preloading)
 	if (preloading)
 		define_start_settings();
 	define_reloadable_settings();
+	define_rotation_settings();
 	/* without a preload the settings above are unknown here, and reserving would complain of them */
 	if (preloading)
 		MarkGUCPrefixReserved("paws_sync");

@@ -22,6 +22,9 @@ extern PawsTier paws_care_tier(int64 subject_no);
  * know. */
 extern PawsTier paws_care_look_up(int64 subject_no, int64 device_no, PawsReceipt *receipts, int count);
 
+/* Removes the entitlement of a subject that is forgotten. */
+extern void paws_care_forget(int64 subject_no);
+
 extern void paws_care_set_entitlement(int64 subject_no, PawsTier tier, TimestampTz until);
 
 /* What became of an operation. */

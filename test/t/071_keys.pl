@@ -52,7 +52,7 @@ sub start_with
 
 sub key_status
 {
-	return $node->safe_psql('postgres', "SELECT state || ': ' || detail FROM paws_sync.status() WHERE component = 'keys'");
+	return $node->safe_psql('postgres', "SELECT state || ': ' || detail FROM paws_sync.status() WHERE component = 'keys care'");
 }
 
 my $text = content_of($right);
