@@ -76,6 +76,7 @@ my %call = (
 	ack => "paws_sync.ack('$device', '$cursor')",
 	sync_status => "paws_sync.sync_status('$subject')",
 	status => 'paws_sync.status()',
+	keyring => 'paws_sync.keyring()',
 	stat_reset => 'paws_sync.stat_reset()',
 	check_subject => "paws_sync.check_subject('$subject')",
 	check_preload => 'paws_sync.check_preload()',

@@ -43,10 +43,11 @@ sub key_file
 
 sub start_with
 {
-	my ($root) = @_;
+	my ($root, $keyring) = @_;
 
 	$node->stop if $node->{_pid};
 	$node->adjust_conf('postgresql.conf', 'paws_sync.care_root', "'$root'");
+	$node->adjust_conf('postgresql.conf', 'paws_sync.keyring_file', "'" . ($keyring // $node->basedir . '/keys/keyring') . "'");
 	return $node->start(fail_ok => 1);
 }
 
@@ -105,9 +106,13 @@ is($node->safe_psql('postgres', "SET SESSION AUTHORIZATION pg_monitor; SELECT co
 $node->safe_psql('postgres', 'CREATE ROLE plain LOGIN');
 error_like($node, 'SHOW paws_sync.care_root', '42501', undef, 'others do not', user => 'plain');
 
-# Another key: well-formed, but not ours.
-ok(start_with(key_file('other', '1 ' . 'ab' x 32)), 'the server starts with another key');
-like(key_status(), qr/^wrong: .*not the one that this database was used with/, 'status() says that it is not the one of this database');
+# Another key, well-formed, but not ours: the keyring does not open with it, and a new keyring is not ours either.
+my $foreign = key_file('other', '1 ' . 'ab' x 32);
+ok(start_with($foreign), 'the server starts with another key');
+like(key_status(), qr/^none: The keyring does not open with this root key/, 'status() says that it does not open the keyring');
+error_like($node, "SELECT * FROM paws_sync.push('$device', '[]')", '55000', $HINT, 'push fails with a hint');
+ok(start_with($foreign, "$place/keyring"), 'the server starts with another key and without a keyring');
+like(key_status(), qr/^wrong: .*not those that this database was used with/, 'status() says that they are not those of this database');
 ok(has_workers($node, 'postgres', 2), 'there are workers');
 error_like($node, "SELECT * FROM paws_sync.push('$device', '[]')", 'PW001', $HINT, 'tokens of the first key are refused by push');
 error_like($node, "SELECT * FROM paws_sync.pull('$device')", 'PW001', $HINT, 'by pull');
