@@ -124,6 +124,7 @@ my $quiet = $source->basedir . '/quiet.dump';
 my $plain = $source->basedir . '/quiet.sql';
 dump_to($quiet, '-Fc');
 dump_to($plain, '-Fp');
+copy_keyring($source, $target);
 unlike(slurp_file($plain), qr/the plan|waiting [1-5]|newer/, 'no payload is readable in a dump');
 
 # Nothing is forgotten: every table and sequence of ours is marked for dump.
