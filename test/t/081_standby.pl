@@ -46,6 +46,9 @@ is($standby->safe_psql('postgres', 'SELECT count(*) FROM paws_sync.policy'), 32,
 is($standby->safe_psql('postgres', 'SELECT count(*) FROM paws_sync.collections'), 8, 'so are collections');
 like($standby->safe_psql('postgres', 'SELECT component, state FROM paws_sync.status()'), qr/keys\|ready/, 'status() answers');
 is($standby->safe_psql('postgres', 'SELECT count(*) FROM paws_sync.pg_stat_paws_sync_workers'), 0, 'no worker runs');
+is($standby->safe_psql('postgres', "SELECT string_agg(check_name, ', ') FROM paws_sync.doctor() "
+	  . "WHERE area IN ('status', 'keys', 'workers', 'objects', 'minimisation') AND NOT ok"), '', 'doctor() finds that in order');
+is($standby->safe_psql('postgres', 'SELECT count(*) > 100 FROM paws_sync.manifest()'), 't', 'the manifest is readable');
 $standby->safe_psql('postgres', 'SELECT * FROM paws_sync.pg_stat_paws_sync_lanes; SELECT * FROM paws_sync.pg_stat_paws_sync_latency');
 pass('statistics answer');
 
