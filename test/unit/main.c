@@ -18,7 +18,11 @@ main(void)
 	}
 	test_tokens();
 	test_padding();
+	test_compression();
 	test_envelopes();
+	test_attacks();
+	test_collisions();
+	test_published_vectors();
 	test_keyrings();
 	test_purposes();
 	test_root_grammar();
