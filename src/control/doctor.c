@@ -3,6 +3,7 @@
  */
 #include "postgres.h"
 
+#include "access/xlog.h"
 #include "base/settings.h"
 #include "base/shmem.h"
 #include "base/worker.h"
@@ -71,15 +72,19 @@ paws_doctor_probe(PG_FUNCTION_ARGS)
 	List *names = paws_settings_databases();
 	bool locked = (!paws_vault_ready(PAWS_ROOT_CARE) && !paws_vault_ready(PAWS_ROOT_CRISIS)) ||
 				  paws_vault_memory_locked();
-	int launchers = paws_worker_count(PAWS_WORKER_LAUNCHER, InvalidOid);
+	bool launcher = paws_worker_count(PAWS_WORKER_LAUNCHER, InvalidOid) > 0;
+	bool standby = RecoveryInProgress();
 	PawsRows rows;
 
 	paws_shmem_require();
 	paws_rows_begin(&rows, fcinfo);
 	put(&rows, "keys", "memory of this process", locked, locked ? "locked" : "not locked", "locked",
 		"Keys may be written to swap space: raise the limit on locked memory of the server's user.");
-	put(&rows, "workers", "launcher", launchers > 0, launchers > 0 ? "there" : "gone", "there",
-		"It comes back by itself within seconds; if not, look into the server's log.");
+	put(&rows, "workers", "launcher", launcher || standby,
+		launcher  ? "there"
+		: standby ? "not on a standby"
+				  : "gone",
+		"there", "It comes back by itself within seconds; if not, look into the server's log.");
 	put_processes(&rows, list_length(names));
 	put_databases(&rows, names);
 	return (Datum) 0;

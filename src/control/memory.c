@@ -45,7 +45,8 @@ paws_stat_memory(PG_FUNCTION_ARGS)
 	paws_shmem_require();
 	paws_rows_begin(&rows, fcinfo);
 	processes = pgstat_fetch_stat_numbackends();
-	put_process(&rows, PostmasterPid, "postmaster");
+	if (IsUnderPostmaster)
+		put_process(&rows, PostmasterPid, "postmaster");
 	for (int i = 1; i <= processes; i++)
 	{
 		const PgBackendStatus *process = &PAWS_LOCAL_BACKEND(i)->backendStatus;

@@ -64,6 +64,17 @@ made_in_this_transaction(void)
 		   FullTransactionIdEquals(made_in, GetTopFullTransactionIdIfAny());
 }
 
+/*
+ * A transaction that keeps one snapshot may find keys that are deleted or superseded by now. It may use them;
+ * they must not outlive it in the cache.
+ */
+static void
+keep(const PawsKeyOwner *owner, const PawsDataKey *key, PawsKeyKnown known)
+{
+	if (!IsolationUsesXactSnapshot())
+		paws_key_cache_keep(owner, key, known);
+}
+
 static void
 reject_key(void)
 {
@@ -128,7 +139,7 @@ find_current(PawsKeyHome home, int64 subject_no, PawsDataKey *key)
 {
 	PawsKeyOwner owner = owner_of(home, subject_no);
 	bool unsettled = made_in_this_transaction();
-	bool secret = home == PAWS_KEYS_CARE || paws_vault_ready(PAWS_ROOT_CRISIS);
+	bool secret = home == PAWS_KEYS_CARE || paws_vault_usable(PAWS_ROOT_CRISIS);
 	Datum args[1] = {Int64GetDatum(subject_no)};
 
 	paws_key_cache_follow(paws_database_version(paws_database_slot(), PAWS_CACHED_KEYS));
@@ -138,7 +149,7 @@ find_current(PawsKeyHome home, int64 subject_no, PawsDataKey *key)
 		return FOUND_NONE;
 	if (!read_row(home, subject_no, secret, key))
 		return FOUND_BROKEN;
-	paws_key_cache_keep(&owner, key, (PawsKeyKnown){.secret = secret, .current = !unsettled});
+	keep(&owner, key, (PawsKeyKnown){.secret = secret, .current = !unsettled});
 	return FOUND_KEY;
 }
 
@@ -168,7 +179,7 @@ paws_data_key_to_seal(PawsKeyHome home, int64 subject_no, PawsDataKey *key)
 
 	if (found == FOUND_KEY)
 		return;
-	if (home == PAWS_KEYS_CRISIS && paws_vault_ready(PAWS_ROOT_CRISIS))
+	if (home == PAWS_KEYS_CRISIS && paws_vault_usable(PAWS_ROOT_CRISIS))
 		replace_crisis_key(subject_no, found, key);
 	else if (found == FOUND_BROKEN)
 		reject_key();
@@ -193,7 +204,7 @@ paws_data_key_to_open(PawsKeyHome home, int64 subject_no, const uint8_t id[PAWS_
 		return false;
 	if (!read_row(home, subject_no, true, key))
 		reject_key();
-	paws_key_cache_keep(&owner, key, (PawsKeyKnown){.secret = true});
+	keep(&owner, key, (PawsKeyKnown){.secret = true});
 	return true;
 }
 

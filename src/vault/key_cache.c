@@ -9,8 +9,10 @@
 #include <signal.h>
 #include <sodium.h>
 
+#include "access/xact.h"
 #include "base/settings.h"
 #include "utils/timeout.h"
+#include "utils/timestamp.h"
 #include "vault/key_cache.h"
 #include "vault/secret.h"
 
@@ -27,6 +29,7 @@ static CachedKey *cache = NULL;
 static uint64 uses = 0;
 static uint64 followed = 0;
 static TimeoutId timer = MAX_TIMEOUTS;
+static TimestampTz deadline = 0; /* of what is in the cache */
 static volatile sig_atomic_t at_work = 0;
 static volatile sig_atomic_t expired = 0;
 
@@ -50,11 +53,13 @@ static void
 begin_work(void)
 {
 	at_work = 1;
+	pg_compiler_barrier();
 }
 
 static void
 end_work(void)
 {
+	pg_compiler_barrier();
 	if (expired)
 		wipe();
 	at_work = 0;
@@ -62,14 +67,38 @@ end_work(void)
 		wipe();
 }
 
-/* An error in a session stops its timers, so it is looked at with every key that is put in. */
+/* An error in a session stops its timers; what is in the cache has its deadline all the same. */
+static void
+keep_deadline(void)
+{
+	if (cache == NULL || get_timeout_active(timer) || paws_key_cache_count() == 0)
+		return;
+	if (GetCurrentTimestamp() >= deadline)
+		paws_key_cache_wipe();
+	else
+		enable_timeout_at(timer, deadline);
+}
+
+static void
+at_transaction_event(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_ABORT)
+		keep_deadline();
+}
+
 static void
 start_timer(void)
 {
 	if (timer == MAX_TIMEOUTS)
+	{
 		timer = RegisterTimeout(USER_TIMEOUT, handle_timer);
-	if (!get_timeout_active(timer))
-		enable_timeout_after(timer, paws_key_cache_ttl * 1000);
+		RegisterXactCallback(at_transaction_event, NULL);
+	}
+	keep_deadline();
+	if (get_timeout_active(timer))
+		return;
+	deadline = GetCurrentTimestamp() + (int64) paws_key_cache_ttl * USECS_PER_SEC;
+	enable_timeout_at(timer, deadline);
 }
 
 static bool
@@ -109,6 +138,7 @@ paws_key_cache_find(const PawsKeyOwner *owner, const uint8_t *id, bool with_secr
 
 	if (cache == NULL)
 		return false;
+	keep_deadline();
 	paws_secret_relock();
 	begin_work();
 	entry = find_entry(owner, id);

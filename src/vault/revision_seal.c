@@ -40,6 +40,20 @@ find_commitment(const bytea *envelope)
 	return paws_envelope_commitment((const uint8_t *) VARDATA_ANY(envelope), VARSIZE_ANY_EXHDR(envelope));
 }
 
+/*
+ * What was written without keys has no seal, and no outer layer either. All else was written with keys: if
+ * its seal is gone, somebody took it away to put an old envelope back.
+ */
+static bool
+may_lack_seal(PawsKeyHome home, const bytea *envelope)
+{
+	PawsEnvelopeName name;
+
+	return home == PAWS_KEYS_CRISIS &&
+		   paws_envelope_name((const uint8_t *) VARDATA_ANY(envelope), VARSIZE_ANY_EXHDR(envelope), &name) &&
+		   name.suite == PAWS_SUITE_SEALED;
+}
+
 bool
 paws_vault_revision_seal(PawsKeyHome home, const bytea *envelope, int64 subject_no, const uint8_t doc_id[16],
 						 int64 revision, uint8_t seal[PAWS_SEAL_BYTES])
@@ -48,7 +62,7 @@ paws_vault_revision_seal(PawsKeyHome home, const bytea *envelope, int64 subject_
 
 	if (commitment == NULL)
 		ereport(ERROR, (errcode(PAWS_ERRCODE_ENVELOPE), errmsg("envelope rejected")));
-	if (home == PAWS_KEYS_CRISIS && !paws_vault_ready(PAWS_ROOT_CRISIS))
+	if (home == PAWS_KEYS_CRISIS && !paws_vault_usable(PAWS_ROOT_CRISIS))
 		return false;
 	compute_seal(home, commitment, subject_no, doc_id, revision, seal);
 	return true;
@@ -65,7 +79,8 @@ paws_vault_revision_check(PawsKeyHome home, const bytea *envelope, int64 subject
 	if (commitment == NULL)
 		return false;
 	if (seal == NULL)
-		return home == PAWS_KEYS_CRISIS;
+		return may_lack_seal(home, envelope);
+	paws_vault_require_usable(paws_vault_home_root(home));
 	compute_seal(home, commitment, subject_no, doc_id, revision, expected);
 	same = sodium_memcmp(expected, seal, sizeof(expected)) == 0;
 	sodium_memzero(expected, sizeof(expected));

@@ -80,6 +80,36 @@ paws_vault_match_root(PawsRoot root)
 	return PAWS_ROOT_MATCHES;
 }
 
+/* Keys that were seen to fit stay: base secrets are never taken out of memory. */
+bool
+paws_vault_usable(PawsRoot root)
+{
+	Oid identity = paws_extension_identity();
+
+	if (OidIsValid(identity) && identity == checked_identity[root - 1])
+		return true;
+	return paws_vault_ready(root) && paws_vault_match_root(root) != PAWS_ROOT_DIFFERS;
+}
+
+static void
+refuse_other_keys(PawsRoot root)
+{
+	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					errmsg("%s keys are not those of this database", paws_root_name(root)),
+					errhint("Let \"paws_sync.%s_root\" give the root key and \"paws_sync.keyring_file\" "
+							"name the keyring that this database was used with, and restart the server.",
+							paws_root_name(root))));
+}
+
+void
+paws_vault_require_usable(PawsRoot root)
+{
+	if (paws_vault_usable(root))
+		return;
+	paws_vault_require(root);
+	refuse_other_keys(root);
+}
+
 /* What is established here may be rolled back, so it is looked at anew until another transaction finds it. */
 static void
 establish(PawsRoot root)
@@ -104,9 +134,5 @@ paws_vault_require_root(PawsRoot root)
 		match = paws_vault_match_root(root);
 	}
 	if (match == PAWS_ROOT_DIFFERS)
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("%s keys are not those of this database", paws_root_name(root)),
-						errhint("Let \"paws_sync.%s_root\" give the root key and \"paws_sync.keyring_file\" "
-								"name the keyring that this database was used with, and restart the server.",
-								paws_root_name(root))));
+		refuse_other_keys(root);
 }

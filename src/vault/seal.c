@@ -7,14 +7,11 @@
 
 #include <sodium.h>
 
-#include "utils/memutils.h"
-
 #include "base/errors.h"
 #include "vault/compress.h"
 #include "vault/data_key.h"
+#include "vault/key_wrap.h"
 #include "vault/vault.h"
-
-#define PAYLOAD_MAX (MaxAllocSize / 2) /* leaves room for padding and for copies in text form */
 
 /* The outer layers belong to the crisis root, so that one of care's documents takes two custodians to read.
  */
@@ -36,27 +33,26 @@ has_outer_layer(uint8_t suite)
 	return suite == PAWS_SUITE_LAYERED || suite == PAWS_SUITE_SEALED_LAYERED;
 }
 
-/*
- * A crisis write needs no secret. It gets the outer layer whenever its key is at hand, and is the one of this
- * database.
- */
+/* A crisis write needs no secret. It gets the outer layer whenever its key is at hand. */
 static uint8_t
 crisis_suite(void)
 {
-	if (paws_vault_ready(PAWS_ROOT_CRISIS) && paws_suite_available(PAWS_SUITE_SEALED_LAYERED) &&
-		paws_vault_match_root(PAWS_ROOT_CRISIS) == PAWS_ROOT_MATCHES)
+	if (paws_suite_available(PAWS_SUITE_SEALED_LAYERED) && paws_vault_usable(PAWS_ROOT_CRISIS))
 		return PAWS_SUITE_SEALED_LAYERED;
 	return PAWS_SUITE_SEALED;
 }
 
+/* Whatever needs a key is asked for before any is in this process's hands. */
 static void
-require_suite(uint8_t suite)
+require_to_seal(PawsKeyHome home, uint8_t suite)
 {
 	if (!paws_suite_available(suite))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("this machine has no AES instructions"),
 				 errdetail("AES-256-GCM is not used without them."),
 				 errhint("Define the collection with sealing \"standard\".")));
+	if (home == PAWS_KEYS_CARE && has_outer_layer(suite))
+		paws_vault_require_usable(PAWS_ROOT_CRISIS);
 }
 
 /* What is sealed: the payload, or what compressing makes of it. */
@@ -127,10 +123,10 @@ paws_vault_seal(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *c
 	Stored stored;
 	bytea *envelope;
 
-	if (length > PAYLOAD_MAX)
+	if (length > PAWS_PAYLOAD_MAX)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("payload is too large to be sealed")));
-	require_suite(suite);
+	require_to_seal(home, suite);
 	compress_payload(&stored, home == PAWS_KEYS_CRISIS ? NULL : form, payload, length);
 	paws_data_key_to_seal(home, subject_no, &key);
 	envelope = seal_stored(home, suite, &key, context, &stored);
@@ -139,10 +135,13 @@ paws_vault_seal(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *c
 	return envelope;
 }
 
-/* Turns what was sealed into the payload; NULL if it is not what its codec makes. `stored` is wiped and freed
- * if it is not the answer itself. */
+/*
+ * Turns what was sealed into the payload; NULL if it is not what its codec makes. `stored` is wiped and freed
+ * if it is not the answer itself. The crisis lane never compresses, and anybody may seal to a public key:
+ * what claims to be compressed there is not restored.
+ */
 static bytea *
-finish_opening(bytea *stored, PawsCodec codec, size_t length)
+finish_opening(PawsKeyHome home, bytea *stored, PawsCodec codec, size_t length)
 {
 	const uint8_t *bytes = (const uint8_t *) VARDATA(stored);
 	bytea *payload = NULL;
@@ -153,7 +152,8 @@ finish_opening(bytea *stored, PawsCodec codec, size_t length)
 		SET_VARSIZE(stored, VARHDRSZ + length);
 		return stored;
 	}
-	if (paws_compressed_raw_length(codec, bytes, length, &raw) && raw <= PAYLOAD_MAX)
+	if (home == PAWS_KEYS_CARE && paws_compressed_raw_length(codec, bytes, length, &raw) &&
+		raw <= PAWS_PAYLOAD_MAX)
 	{
 		payload = palloc(VARHDRSZ + raw);
 		SET_VARSIZE(payload, VARHDRSZ + raw);
@@ -176,16 +176,52 @@ typedef struct Opening
 	PawsOuterKey outer;
 } Opening;
 
+/* True if it is an envelope of this home. */
 static bool
-find_keys(PawsKeyHome home, int64 subject_no, const uint8_t *bytes, size_t length, Opening *opening)
+read_name(PawsKeyHome home, const bytea *envelope, PawsEnvelopeName *name)
+{
+	return paws_envelope_name((const uint8_t *) VARDATA_ANY(envelope), VARSIZE_ANY_EXHDR(envelope), name) &&
+		   name->purpose == paws_key_purpose(home) &&
+		   (!has_outer_layer(name->suite) || name->outer_id == OUTER_KEY_ID);
+}
+
+bool
+paws_vault_can_open(PawsKeyHome home, const bytea *envelope)
+{
+	PawsEnvelopeName name;
+
+	if (!read_name(home, envelope, &name))
+		return true;
+	return paws_suite_available(name.suite) && paws_vault_usable(paws_vault_home_root(home)) &&
+		   (!has_outer_layer(name.suite) || paws_vault_usable(PAWS_ROOT_CRISIS));
+}
+
+/* Errors where paws_vault_can_open is false. */
+static void
+require_to_open(PawsKeyHome home, uint8_t suite)
+{
+	if (!paws_suite_available(suite))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("this machine has no AES instructions"),
+				 errdetail("AES-256-GCM is not used without them, and what was sealed with it stays sealed."),
+				 errhint("Move the database to a machine whose processor has them.")));
+	paws_vault_require_usable(paws_vault_home_root(home));
+	if (has_outer_layer(suite))
+		paws_vault_require_usable(PAWS_ROOT_CRISIS);
+}
+
+static bool
+find_keys(PawsKeyHome home, int64 subject_no, const bytea *envelope, Opening *opening)
 {
 	memset(opening, 0, sizeof(*opening));
-	if (!paws_envelope_name(bytes, length, &opening->name) || !paws_suite_available(opening->name.suite) ||
-		(has_outer_layer(opening->name.suite) && opening->name.outer_id != OUTER_KEY_ID))
+	if (!read_name(home, envelope, &opening->name))
+		return false;
+	require_to_open(home, opening->name.suite);
+	if (!paws_data_key_to_open(home, subject_no, opening->name.key_id, &opening->key))
 		return false;
 	if (has_outer_layer(opening->name.suite))
 		get_outer_key(home, &opening->outer);
-	return paws_data_key_to_open(home, subject_no, opening->name.key_id, &opening->key);
+	return true;
 }
 
 /* Opens into a palloc'd bytea that has room for more than it holds; NULL on any defect. */
@@ -198,7 +234,7 @@ open_stored(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *conte
 	Opening opening;
 	bytea *stored = NULL;
 
-	if (find_keys(home, subject_no, bytes, length, &opening))
+	if (find_keys(home, subject_no, envelope, &opening))
 	{
 		stored = palloc(VARHDRSZ + length);
 		if (!paws_envelope_open(bytes, length, &opening.key, &opening.outer, context,
@@ -221,7 +257,7 @@ paws_vault_open(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *c
 	size_t length;
 	bytea *stored = open_stored(home, subject_no, context, envelope, &name, &codec, &length);
 
-	return stored != NULL ? finish_opening(stored, codec, length) : NULL;
+	return stored != NULL ? finish_opening(home, stored, codec, length) : NULL;
 }
 
 bytea *

@@ -57,6 +57,14 @@ typedef enum PawsRootMatch
 
 extern PawsRootMatch paws_vault_match_root(PawsRoot root);
 
+/*
+ * True if the keys of a root are there and are not those of another database. Without them being usable the
+ * crisis lane writes as it does without keys, so that the right ones can read it later. Needs SPI connected.
+ * paws_vault_require_usable errors 55000 with a hint instead.
+ */
+extern bool paws_vault_usable(PawsRoot root);
+extern void paws_vault_require_usable(PawsRoot root);
+
 /* Binds a new database to the keys of a root; errors 55000 with a hint if it is bound to others. Needs what
  * paws_vault_match_root needs. */
 extern void paws_vault_require_root(PawsRoot root);
@@ -81,6 +89,9 @@ extern void paws_vault_subject_id(const char *reference, size_t length, uint8_t 
  */
 extern void paws_vault_ensure_data_key(PawsKeyHome home, int64 subject_no);
 
+/* The longest payload, in bytes; tiers and paws_sync.crisis_max_payload allow no more. */
+#define PAWS_PAYLOAD_MAX (64 * 1024 * 1024)
+
 /* How a payload of the ordinary lane is sealed; compressed first, where that makes it smaller. */
 typedef struct PawsSealForm
 {
@@ -91,15 +102,23 @@ typedef struct PawsSealForm
 
 /*
  * Seals a payload into a palloc'd bytea. The crisis lane takes no form: it seals to the subject's public key,
- * inside an outer layer whenever the crisis root is there, and needs no secret. Needs SPI connected. Errors
- * 55000 without keys, 0A000 on a machine that lacks the cipher, PW003 if the subject has no key.
+ * inside an outer layer whenever the crisis root is usable and the machine has the cipher, and needs no
+ * secret. Needs SPI connected. Errors 55000 without keys, 0A000 on a machine that lacks the cipher, 54000
+ * above PAWS_PAYLOAD_MAX, PW003 if the subject has no key.
  */
 extern bytea *paws_vault_seal(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *context,
 							  const PawsSealForm *form, const uint8_t *payload, size_t length);
 
 /*
+ * False if an envelope is whole as far as one can see, but what opens it is not here: the keys of a root that
+ * has a part in it, or a cipher that this machine lacks. It is sealed then, not broken. Needs SPI connected.
+ */
+extern bool paws_vault_can_open(PawsKeyHome home, const bytea *envelope);
+
+/*
  * Opens an envelope into a palloc'd bytea, as it was before compression; NULL on any defect. Needs SPI
- * connected. Errors 55000 without keys, PW003 if the data key itself does not open.
+ * connected. Where paws_vault_can_open is false it errors: 55000 for keys, 0A000 for a cipher. Errors PW003
+ * if the data key itself does not open.
  */
 extern bytea *paws_vault_open(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *context,
 							  const bytea *envelope);
@@ -114,13 +133,16 @@ extern bytea *paws_vault_reseal(PawsKeyHome home, int64 subject_no, const PawsEn
 /*
  * The MAC over an envelope's commitment and the revision that the store assigned, so that an old envelope
  * cannot be put back under a newer revision. Writes PAWS_SEAL_BYTES; false, and nothing written, in the
- * crisis lane without its root, which writes all the same. Errors 55000 without keys, PW003 if it is no
- * envelope.
+ * crisis lane without a usable root, which writes all the same. Needs SPI connected. Errors 55000 without
+ * keys, PW003 if it is no envelope.
  */
 extern bool paws_vault_revision_seal(PawsKeyHome home, const bytea *envelope, int64 subject_no,
 									 const uint8_t doc_id[16], int64 revision, uint8_t seal[PAWS_SEAL_BYTES]);
 
-/* Compares in constant time. Without a seal (NULL) only the crisis lane's documents are taken. */
+/*
+ * Compares in constant time. Without a seal (NULL) only that is taken which the crisis lane writes without
+ * keys: suite 0x03. Needs SPI connected. Errors 55000 without keys.
+ */
 extern bool paws_vault_revision_check(PawsKeyHome home, const bytea *envelope, int64 subject_no,
 									  const uint8_t doc_id[16], int64 revision, const uint8_t *seal);
 

@@ -55,6 +55,9 @@ is($standby->safe_psql('postgres', $bundle), $primary->safe_psql('postgres', $bu
 is($standby->safe_psql('postgres', "SELECT count(*) FILTER (WHERE contact = '988') >= 2, max(convert_from(payload, 'UTF8')) FROM paws_sync.crisis_bundle('$tablet')"), 't|plan',
 	'988 and the plan are in it');
 $standby->safe_psql('postgres', 'SELECT * FROM paws_sync.resources; SELECT * FROM paws_sync.pg_stat_paws_sync_lanes; SELECT * FROM paws_sync.pg_stat_paws_sync_latency');
+is($standby->safe_psql('postgres', "SELECT string_agg(check_name, ', ') FROM paws_sync.doctor() "
+	  . "WHERE area IN ('status', 'keys', 'workers', 'objects', 'minimisation') AND NOT ok"), '', 'doctor() finds that in order');
+is($standby->safe_psql('postgres', 'SELECT count(*) > 100 FROM paws_sync.manifest()'), 't', 'the manifest is readable');
 pass('statistics answer');
 
 # Writing.
