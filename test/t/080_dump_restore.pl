@@ -13,7 +13,8 @@ use PawsProbe;
 
 my $source = PawsNode->new_node('source');
 my $target = PawsNode->new_node('target', -no_extension => 1,
-	-keys_of => $source, 'paws_sync.databases' => '', 'paws_sync.max_databases' => 8);
+	-keys_of => $source, 'paws_sync.keyring_file' => $source->basedir . '/keys/keyring',
+	'paws_sync.databases' => '', 'paws_sync.max_databases' => 8);
 
 sub dump_to
 {
