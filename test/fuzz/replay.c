@@ -41,7 +41,8 @@ main(int argc, char **argv)
 		fprintf(stderr, "usage: replay FOLDER\n");
 		return 2;
 	}
-	LLVMFuzzerInitialize(&argc, &argv);
+	if (LLVMFuzzerInitialize != NULL)
+		LLVMFuzzerInitialize(&argc, &argv);
 	while ((entry = readdir(folder)) != NULL)
 	{
 		if (entry->d_name[0] == '.')

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""vectors.py [tokens]: prints known_envelopes.inc, or the known answers in token_test.c.
+"""vectors.py [tokens]: prints known_envelopes.inc, or the known answers in token_test.c and
+purpose_test.c.
 
-An implementation of the formats of its own, from their description in src/guard/token.h and src/vault/envelope.h:
+An implementation of the formats of its own, from their description in src/guard/token.h, src/vault/purpose.h and
+src/vault/envelope.h:
 BLAKE2b is Python's hashlib; XChaCha20-Poly1305 and XSalsa20-Poly1305 are written out below after RFC 8439, the
 XChaCha draft and the papers on Salsa20; AES-GCM, the KDF in counter mode and X25519 are OpenSSL's. It shares no
 code with the engine, so agreement pins the formats.
@@ -237,6 +239,15 @@ def show_tokens():
         print(token(kind, prefix, 1, token_id, mint_key))
 
 
+def purpose_key(parent, label):
+    return blake2b(b"".join(struct.pack(">I", len(f)) + f for f in (b"paws_sync purpose v1", label)), 32, parent)
+
+
+def show_purposes():
+    for label in (b"revision seal", b""):
+        print(label.decode(), purpose_key(bytes(range(32)), label).hex())
+
+
 def show_hex(data):
     text = data.hex()
     for i in range(0, len(text), 96):
@@ -255,5 +266,6 @@ def show_envelopes():
 if __name__ == "__main__":
     if sys.argv[1:] == ["tokens"]:
         show_tokens()
+        show_purposes()
     else:
         show_envelopes()
