@@ -66,6 +66,8 @@ emit(Reader *reader, PawsPageRow *row, bytea *envelope)
 		else
 			mark_unreadable(row);
 	}
+	else if (row->kind == PAWS_PAGE_CHANGE && !row->entry.deleted)
+		mark_unreadable(row); /* somebody took the envelope away */
 	reader->budget->changes--;
 	reader->budget->any = true;
 	reader->emit(reader->context, row);
