@@ -128,18 +128,41 @@ FROM (SELECT 3 AS at, unnest('{0,1,2,3,4,17,18,19,20,255}'::integer[]) AS value 
 WHERE NOT (at = 3 AND value = CASE doc WHEN 12 THEN 18 WHEN 22 THEN 1 WHEN 32 THEN 2 ELSE 19 END OR at = 4 AND value = CASE doc WHEN 52 THEN 2 ELSE 1 END)
 GROUP BY doc, answer ORDER BY doc, answer;
 
--- one bit of each byte, of each suite; and each length that is shorter
-CREATE FUNCTION pg_temp.count_opened(doc integer, edit text, first integer, step integer) RETURNS TABLE (tried bigint, answers text) LANGUAGE plpgsql AS
+-- one bit of each byte, of each suite; and lengths that are shorter
+SELECT paws_sync.subject_for('swap three') AS three \gset
+SELECT paws_sync.register_device(:'three', 'ios') AS three_phone \gset
+SELECT paws_sync.register_device(:'three', 'web') AS three_web \gset
+SELECT count(*) FROM paws_sync.push(:'three_phone', (SELECT jsonb_agg(t.op(doc, name, doc, 0, 'first ' || doc)) FROM made WHERE doc IN (12, 22, 32, 52)));
+CALL t.wait_applied();
+CREATE FUNCTION pg_temp.count_opened(who paws_sync.device, no bigint, doc integer, edit text, every integer, OUT tried bigint, OUT answers text) LANGUAGE plpgsql AS
 $$
 DECLARE
-	size integer := (SELECT octet_length(envelope) FROM (SELECT * FROM paws_care.document UNION ALL SELECT * FROM paws_crisis.document) d
-		WHERE subject_no = (SELECT min(subject_no) FROM old) AND doc_id = t.id(doc));
+	place text := CASE WHEN doc > 50 THEN 'paws_crisis.document' ELSE 'paws_care.document' END;
+	size integer;
+	answer text;
+	at integer := 0;
 BEGIN
-	RETURN QUERY SELECT count(*), string_agg(DISTINCT pg_temp.edited(doc, format(edit, at, at % 8)), ' / ') FROM generate_series(first, size - 1, step) at;
+	EXECUTE format('SELECT octet_length(envelope) FROM %s WHERE subject_no = $1 AND doc_id = $2', place) INTO size USING no, t.id(doc);
+	tried := 0;
+	answers := '';
+	WHILE at < size LOOP
+		BEGIN
+			EXECUTE format('UPDATE %s SET envelope = %s WHERE subject_no = $1 AND doc_id = $2', place, format(edit, at, at % 8)) USING no, t.id(doc);
+			SELECT string_agg(concat_ws(' ', kind, code, t.text(payload)), ', ' ORDER BY kind, doc_id) INTO answer FROM paws_sync.pull(who);
+			RAISE EXCEPTION SQLSTATE 'ZZ001';
+		EXCEPTION WHEN SQLSTATE 'ZZ001' THEN
+			answers := CASE WHEN answers IN ('', answer) THEN answer ELSE left(answers || ' / ' || answer, 1000) END;
+		END;
+		tried := tried + 1;
+		at := at + every;
+	END LOOP;
 END
 $$;
-SELECT doc, f.* FROM unnest('{12,22,32,52}'::integer[]) doc, pg_temp.count_opened(doc, 'envelope = set_byte(envelope, %1$s, get_byte(envelope, %1$s) # (1 << %2$s))', 0, 1) f ORDER BY doc;
-SELECT doc, f.* FROM unnest('{12,22,32,52}'::integer[]) doc, pg_temp.count_opened(doc, 'envelope = substring(envelope, 1, %1$s)', 0, 3) f ORDER BY doc;
+SELECT subject_no AS n3 FROM paws_registry.subject WHERE subject::text = :'three' \gset
+SELECT doc, f.* FROM unnest('{12,22,32,52}'::integer[]) doc,
+	pg_temp.count_opened(:'three_web', :n3, doc, 'set_byte(envelope, %1$s, get_byte(envelope, %1$s) # (1 << %2$s))', 1) f ORDER BY doc;
+SELECT doc, f.* FROM unnest('{12,22,32,52}'::integer[]) doc, pg_temp.count_opened(:'three_web', :n3, doc, 'substring(envelope, 1, %1$s)', 5) f ORDER BY doc;
+SELECT kind, t.text(payload) AS payload FROM paws_sync.pull(:'three_web') ORDER BY doc_id;
 SELECT pg_temp.pulled();
 
 -- one text, whatever it was: none of it tells what was wrong

@@ -143,8 +143,9 @@ CREATE FUNCTION t.overhead(envelope bytea) RETURNS integer LANGUAGE sql IMMUTABL
 $$ SELECT CASE t.suite(envelope) WHEN '0x01' THEN 104 WHEN '0x02' THEN 112 WHEN '0x03' THEN 160 WHEN '0x12' THEN 188 WHEN '0x13' THEN 244 END $$;
 SELECT paws_sync.register_device(:'subject', 'desktop') AS desktop \gset
 CREATE TEMP TABLE sent AS
-SELECT row_number() OVER () + 1000 AS n, name, size, t.noise(size) AS payload
-FROM unnest('{s_standard,s_aes,s_layered,s_client,s_packed,s_packed_aes,s_packed_layered,s_safety,s_emergency}'::text[]) AS name,
+WITH noise AS MATERIALIZED (SELECT t.noise(1048576) AS payload)
+SELECT row_number() OVER () + 1000 AS n, name, size, substring(payload, 1, size) AS payload
+FROM noise, unnest('{s_standard,s_aes,s_layered,s_client,s_packed,s_packed_aes,s_packed_layered,s_safety,s_emergency}'::text[]) AS name,
 	unnest('{0,1,249,250,251,252,253,254,255,256,257,511,512,513,65535,65536,65537,1048575,1048576}'::integer[]) AS size;
 SELECT outcome, count(*) FROM paws_sync.push_many(:'phone', (SELECT array_agg(t.id(n::integer) ORDER BY n) FROM sent),
 	(SELECT array_agg(name ORDER BY n) FROM sent), (SELECT array_agg(t.id(n::integer) ORDER BY n) FROM sent),
