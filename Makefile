@@ -7,7 +7,9 @@
 #   make demo [KEEP=1]              a compressed day of a clinic app, with a report
 #   make test                       everything below, with clusters of its own
 #   make unit lint regress isolation tap      each alone
+#   make fuzz [FUZZ_SECONDS=60]     libFuzzer over the parsers, so long for each
 #   make bench                      throughput beside bare statements
+#   make bench-vault                what sealing costs, beside a build that does not seal
 #   make bare                       proves demo and test in a bare Debian (root, debootstrap)
 #   make deps                       installs missing Debian packages; the targets above do it themselves
 #   make format                     clang-format 14 over the sources; format-check only looks
@@ -42,6 +44,7 @@ OBJS = \
 	src/vault/data_key.o \
 	src/vault/envelope.o \
 	src/vault/erasure.o \
+	src/vault/kdf.o \
 	src/vault/key_cache.o \
 	src/vault/key_job.o \
 	src/vault/key_wrap.o \
@@ -63,6 +66,7 @@ OBJS = \
 	src/vault/root_command.o \
 	src/vault/root_file.o \
 	src/vault/root_grammar.o \
+	src/vault/root_minder.o \
 	src/vault/root_problem.o \
 	src/vault/root_provider.o \
 	src/vault/roots.o \
@@ -79,6 +83,7 @@ OBJS = \
 	src/guard/log_constant.o \
 	src/guard/log_posture.o \
 	src/guard/log_scrub.o \
+	src/guard/manifest.o \
 	src/guard/mint.o \
 	src/guard/token.o \
 	src/guard/token_type.o \
@@ -103,8 +108,13 @@ OBJS = \
 	src/queue/unblock.o \
 	src/care/care.o \
 	src/crisis/crisis.o \
+	src/crisis/documents.o \
+	src/crisis/resources.o \
+	src/control/doctor.o \
 	src/control/keyring.o \
 	src/control/latency.o \
+	src/control/manifest.o \
+	src/control/memory.o \
 	src/control/rows.o \
 	src/control/stats.o \
 	src/control/status.o \
@@ -113,17 +123,23 @@ OBJS = \
 	src/workers/launcher.o \
 	src/workers/pool.o \
 	src/workers/scheduler.o \
+	src/api/bundle.o \
 	src/api/cursor_type.o \
 	src/api/define.o \
 	src/api/identity.o \
-	src/api/keys.o \
 	src/api/items_columns.o \
 	src/api/items_json.o \
+	src/api/keys.o \
 	src/api/pull.o \
 	src/api/push.o \
 	src/api/push_ordinary.o \
 	src/api/push_seal.o \
 	src/api/receipts.o
+
+# For the benchmark alone, in a copy of the tree: the same library without sealing.
+ifneq ($(UNSEALED),)
+OBJS := $(filter-out src/vault/seal.o src/vault/revision_seal.o,$(OBJS)) test/bench/unsealed.o
+endif
 
 SQL_MODULES = \
 	src/base/base.sql \
@@ -137,7 +153,10 @@ SQL_MODULES = \
 	src/crisis/crisis.sql \
 	src/store/tables.sql@paws_crisis@crisis \
 	src/control/control.sql \
+	src/control/manifest.sql \
+	src/control/doctor.sql \
 	src/api/api.sql \
+	src/api/crisis.sql \
 	src/api/keys.sql \
 	src/api/profiles.sql
 
@@ -152,6 +171,7 @@ UNIT_SOURCES = \
 	src/vault/envelope.c \
 	src/vault/keyring_format.c \
 	src/vault/keyring_wrap.c \
+	src/vault/kdf.c \
 	src/vault/layer.c \
 	src/vault/padding.c \
 	src/vault/purpose.c \
@@ -163,8 +183,8 @@ UNIT_SOURCES = \
 # preflight comes first and alone: without preload or keys nothing behind it can tell anything.
 REGRESS_FIRST = preflight
 REGRESS = install setup members security profiles vocabulary level token identity collection push push_many conflict \
-	pull pull_wait receipts ack_status housekeeping policy admission crisis two_phase \
-	resilience bad_input stats readme sealing envelope_swap uninstall
+	pull pull_wait receipts ack_status housekeeping policy admission crisis crisis_api two_phase \
+	resilience bad_input stats readme manifest doctor construction sealing envelope_swap uninstall
 
 REGRESS_OPTS = --use-existing
 
@@ -247,11 +267,20 @@ demo:
 	@bash test/deps.sh demo
 	@DIR="$${DIR:-$${TMPDIR:-/tmp}/paws_demo.$$(id -un)}" bash test/demo/run.sh
 
+fuzz:
+	@bash test/deps.sh fuzz
+	@FUZZ_SECONDS='$(FUZZ_SECONDS)' bash test/fuzz/run.sh
+
 bench:
 	@bash test/deps.sh
 	@bash test/bench/run.sh
 
+bench-vault:
+	@bash test/deps.sh
+	@bash test/bench/vault.sh
+
 bare:
 	@bash test/bare-debian.sh
 
-.PHONY: all deps up down test unit lint regress isolation tap format format-check demo bench bare installcheck-first
+.PHONY: all deps up down test unit lint regress isolation tap format format-check demo bench bench-vault bare installcheck-first
+.PHONY: all deps up down test unit lint regress isolation tap format format-check demo fuzz bench bare installcheck-first

@@ -28,6 +28,12 @@ extern void paws_push_ordinary_items(PawsPush *push);
  * crisis items before it. */
 extern void paws_push_ordinary_items_guarded(PawsPush *push);
 
+/* Answers limited (keys_unavailable) to what the ordinary lane cannot seal with the keys that are there. */
+extern void paws_push_limit_unsealable(PawsPush *push);
+
+/* True if the keys are there that seal an item of the ordinary lane. */
+extern bool paws_push_can_seal(const PawsItem *item);
+
 /* Seals an item for its lane; palloc'd. NULL for a deletion. Limits are those of the tier; the crisis lane
  * has none (NULL). */
 extern bytea *paws_push_seal(const PawsPush *push, const PawsItem *item, const PawsTierPolicy *limits);

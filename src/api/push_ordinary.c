@@ -13,7 +13,8 @@
 #include "queue/queue.h"
 #include "vault/vault.h"
 
-#define RETRY_WHEN_BUSY_US 1000000
+#define RETRY_WHEN_BUSY_US    1000000
+#define RETRY_WITHOUT_KEYS_US 60000000 /* somebody has to restart the server */
 
 /* The ordinary items that are still open, in order. */
 typedef struct OpenItems
@@ -186,17 +187,17 @@ paws_push_ordinary_items(PawsPush *push)
 	enqueue(push, &open, tier, limits);
 }
 
-/* What could not be asked in time, or failed, is answered as busy; the device tries it again. */
+/* Not taken, and nothing is known of it; the device tries it again. */
 static void
-answer_busy(OpenItems *open)
+answer_limited(OpenItems *open, PawsReason reason, int64 retry_after)
 {
 	for (int i = 0; i < open->count; i++)
 	{
 		PawsItem *item = open->items[i];
 
 		item->outcome = PAWS_OUTCOME_LIMITED;
-		item->reason = PAWS_REASON_BUSY;
-		item->retry_after = RETRY_WHEN_BUSY_US;
+		item->reason = reason;
+		item->retry_after = retry_after;
 		item->revision = 0;
 		item->level = 0;
 		item->receipt = 0;
@@ -225,5 +226,20 @@ paws_push_ordinary_items_guarded(PawsPush *push)
 
 	collect_open(push, &open);
 	if (open.count > 0 && !paws_run_guarded(run_ordinary, push, forgive_all))
-		answer_busy(&open);
+		answer_limited(&open, PAWS_REASON_BUSY, RETRY_WHEN_BUSY_US);
+}
+
+/* Deletions too, though they are not sealed: else one would overtake a change of the same document. */
+void
+paws_push_limit_unsealable(PawsPush *push)
+{
+	OpenItems open;
+	int n = 0;
+
+	collect_open(push, &open);
+	for (int i = 0; i < open.count; i++)
+		if (!paws_push_can_seal(open.items[i]))
+			open.items[n++] = open.items[i];
+	open.count = n;
+	answer_limited(&open, PAWS_REASON_KEYS_UNAVAILABLE, RETRY_WITHOUT_KEYS_US);
 }

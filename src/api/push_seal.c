@@ -23,6 +23,13 @@ suite_of(PawsSealingPolicy sealing)
 	return PAWS_SUITE_LAYERED;
 }
 
+bool
+paws_push_can_seal(const PawsItem *item)
+{
+	return paws_vault_ready(PAWS_ROOT_CARE) &&
+		   (item->sealing != PAWS_SEALING_LAYERED || paws_vault_ready(PAWS_ROOT_CRISIS));
+}
+
 bytea *
 paws_push_seal(const PawsPush *push, const PawsItem *item, const PawsTierPolicy *limits)
 {

@@ -31,6 +31,15 @@ REVOKE ALL ON FUNCTION paws_sync.stat_workers() FROM PUBLIC;
 COMMENT ON FUNCTION paws_sync.stat_workers() IS
 	'Behind the view pg_stat_paws_sync_workers.';
 
+CREATE FUNCTION paws_sync.stat_memory()
+	RETURNS TABLE (pid integer, kind text, memory text, bytes bigint)
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 30
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'paws_stat_memory';
+REVOKE ALL ON FUNCTION paws_sync.stat_memory() FROM PUBLIC;
+COMMENT ON FUNCTION paws_sync.stat_memory() IS
+	'Behind the view pg_stat_paws_sync_memory.';
+
 CREATE FUNCTION paws_sync.stat_reset()
 	RETURNS void
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
@@ -211,3 +220,13 @@ $$;
 REVOKE ALL ON FUNCTION paws_sync.set_tier_policy(paws_sync.tier, integer, integer, bigint, bigint, integer, integer, integer, text, integer) FROM PUBLIC;
 COMMENT ON FUNCTION paws_sync.set_tier_policy(paws_sync.tier, integer, integer, bigint, bigint, integer, integer, integer, text, integer) IS
 	'Sets limits of a tier; what is not given stays as it is. Crisis classes have none of these limits.';
+
+CREATE VIEW paws_sync.pg_stat_paws_sync_memory WITH (security_invoker) AS
+	SELECT pid, kind, memory, bytes
+	FROM paws_sync.stat_memory();
+REVOKE ALL ON TABLE paws_sync.pg_stat_paws_sync_memory FROM PUBLIC;
+COMMENT ON VIEW paws_sync.pg_stat_paws_sync_memory IS 'Which processes of the server hold keys, and whether in locked memory.';
+COMMENT ON COLUMN paws_sync.pg_stat_paws_sync_memory.pid IS 'Process.';
+COMMENT ON COLUMN paws_sync.pg_stat_paws_sync_memory.kind IS 'Its type, as in pg_stat_activity; postmaster for the server''s first process.';
+COMMENT ON COLUMN paws_sync.pg_stat_paws_sync_memory.memory IS 'locked; unlocked, so that keys may be written to swap space; none if it used no key so far.';
+COMMENT ON COLUMN paws_sync.pg_stat_paws_sync_memory.bytes IS 'Memory for keys in use; 0 with none.';

@@ -1,7 +1,7 @@
--- crisis: the crisis lane's own documents and keys. No foreign key leads out of this schema or into it.
+-- crisis: the crisis lane's own documents, keys and resources. No foreign key leads out of this schema or into it.
 
 CREATE SCHEMA paws_crisis;
-COMMENT ON SCHEMA paws_crisis IS 'Documents, feeds and keys of the crisis lane of paws_sync; shares no table with any other.';
+COMMENT ON SCHEMA paws_crisis IS 'Documents, feeds, keys and resources of the crisis lane of paws_sync; shares no table with any other.';
 REVOKE ALL ON SCHEMA paws_crisis FROM PUBLIC;
 
 CREATE TABLE paws_crisis.subject_key (
@@ -36,5 +36,34 @@ COMMENT ON COLUMN paws_crisis.root_check.root IS 'Number of the root.';
 COMMENT ON COLUMN paws_crisis.root_check.value IS 'A keyed hash; tells nothing of the key.';
 COMMENT ON COLUMN paws_crisis.root_check.established_at IS 'When the first device was registered.';
 
+CREATE DOMAIN paws_crisis.region AS text
+	CONSTRAINT region_form CHECK (VALUE OPERATOR(pg_catalog.~) '^[a-z]{2}(_[a-z0-9]{1,3})?$');
+COMMENT ON DOMAIN paws_crisis.region IS 'A country (ISO 3166, or eu), or a part of one: us, us_ny.';
+
+CREATE DOMAIN paws_crisis.contact AS text
+	CONSTRAINT contact_form CHECK (VALUE OPERATOR(pg_catalog.~) '^[+]?[0-9]{3,20}$'
+		OR pg_catalog.length(VALUE) OPERATOR(pg_catalog.<=) 200 AND VALUE OPERATOR(pg_catalog.~)
+			'^https://([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?[.]){1,8}[a-z]{2,24}(/[a-z0-9._-]+)*/?$');
+COMMENT ON DOMAIN paws_crisis.contact IS 'How a crisis resource is reached: digits to dial, or an address that begins with https://.';
+
+-- Public lines, nothing of anybody. What ships is in the library; a row here wins over it.
+CREATE TABLE paws_crisis.resource (
+	region paws_crisis.region NOT NULL,
+	name paws_registry.code_name NOT NULL,
+	channel smallint NOT NULL,
+	contact paws_crisis.contact,
+	set_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	PRIMARY KEY (region, name, channel),
+	CONSTRAINT channel_fits_contact CHECK (
+		channel OPERATOR(pg_catalog.>=) 1 AND channel OPERATOR(pg_catalog.<=) 4
+		AND (contact IS NULL
+			OR (channel OPERATOR(pg_catalog.>=) 3) OPERATOR(pg_catalog.=) (contact::text OPERATOR(pg_catalog.~) '^https:')))
+);
+REVOKE ALL ON TABLE paws_crisis.resource FROM PUBLIC;
+COMMENT ON TABLE paws_crisis.resource IS 'Crisis resources that an operator set: hotlines, emergency numbers, their web sites.';
+COMMENT ON COLUMN paws_crisis.resource.channel IS 'Code of the closed vocabulary of channels.';
+COMMENT ON COLUMN paws_crisis.resource.contact IS 'NULL: a line that ships is not shown.';
+
 SELECT pg_catalog.pg_extension_config_dump('paws_crisis.subject_key', '');
 SELECT pg_catalog.pg_extension_config_dump('paws_crisis.root_check', '');
+SELECT pg_catalog.pg_extension_config_dump('paws_crisis.resource', '');

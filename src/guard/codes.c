@@ -59,6 +59,8 @@ static const char *const reason_names[] = {
 	[PAWS_REASON_DUPLICATE_IN_CALL] = "duplicate_in_call",
 	[PAWS_REASON_FAILED] = "failed",
 	[PAWS_REASON_WRONG_COLLECTION] = "wrong_collection",
+	[PAWS_REASON_NOT_CRISIS] = "not_crisis",
+	[PAWS_REASON_KEYS_UNAVAILABLE] = "keys_unavailable",
 };
 
 static const char *const conflict_names[] = {
@@ -93,6 +95,13 @@ static const char *const source_names[] = {
 	[PAWS_SOURCE_HOTLINE_CONTACT] = "hotline_contact",
 };
 
+static const char *const channel_names[] = {
+	[PAWS_CHANNEL_CALL] = "call",
+	[PAWS_CHANNEL_TEXT] = "text",
+	[PAWS_CHANNEL_CHAT] = "chat",
+	[PAWS_CHANNEL_WEB] = "web",
+};
+
 static const char *const level_names[] = {
 	[1] = "background",
 	[2] = "bulk",
@@ -121,6 +130,7 @@ static const Vocabulary sealings = VOCABULARY("sealing", sealing_names);
 static const Vocabulary compressions = VOCABULARY("compression", compression_names);
 static const Vocabulary platforms = VOCABULARY("platform", platform_names);
 static const Vocabulary sources = VOCABULARY("source", source_names);
+static const Vocabulary channels = VOCABULARY("channel", channel_names);
 static const Vocabulary levels = VOCABULARY("level", level_names);
 
 StaticAssertDecl(lengthof(tier_names) == PAWS_TIER_LAST + 1, "every tier has a name");
@@ -215,6 +225,12 @@ paws_platform_name(PawsPlatform platform)
 }
 
 const char *
+paws_channel_name(PawsChannel channel)
+{
+	return find_name(&channels, channel);
+}
+
+const char *
 paws_level_name(int level)
 {
 	return find_name(&levels, level);
@@ -265,8 +281,9 @@ PG_FUNCTION_INFO_V1(paws_vocabulary);
 Datum
 paws_vocabulary(PG_FUNCTION_ARGS)
 {
-	static const Vocabulary *const shown[] = {&platforms, &classes, &tiers,  &outcomes, &reasons,
-											  &conflicts, &sources, &levels, &sealings, &compressions};
+	static const Vocabulary *const shown[] = {&platforms, &classes,   &tiers,       &outcomes,
+											  &reasons,   &conflicts, &sources,     &channels,
+											  &levels,    &sealings,  &compressions};
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 
 	InitMaterializedSRF(fcinfo, 0);

@@ -5,7 +5,8 @@
 
 #include <sodium.h>
 
-
+#include "base/errors.h"
+#include "base/log_safe.h"
 #include "base/spi.h"
 #include "catalog/pg_type.h"
 #include "port/pg_bswap.h"
@@ -213,4 +214,28 @@ paws_store_open(PawsStore *store, int64 subject_no, const uint8 *subject_id, con
 								   entry->sealed ? entry->seal : NULL))
 		return NULL;
 	return paws_vault_open(store->keys, subject_no, &context, envelope);
+}
+
+bytea *
+paws_store_hand_out(PawsStore *store, int64 subject_no, const uint8 *subject_id, const PawsFeedEntry *entry,
+					const char **code)
+{
+	bytea *payload = NULL;
+
+	if (entry->envelope != NULL &&
+		!paws_vault_can_open(store->keys, PG_DETOAST_DATUM_PACKED(PointerGetDatum(entry->envelope))))
+	{
+		*code = "sealed";
+		return entry->envelope;
+	}
+	if (entry->envelope != NULL)
+		payload = paws_store_open(store, subject_no, subject_id, entry);
+	*code = payload ? NULL : "envelope_rejected";
+	if (payload == NULL)
+		ereport_domain(
+			LOG, PAWS_LOG_SAFE,
+			(errcode(PAWS_ERRCODE_ENVELOPE), errmsg("a stored envelope does not open"),
+			 errhint(
+				 "Compare the document with a backup; its subject's devices are told it is unreadable.")));
+	return payload;
 }

@@ -68,7 +68,6 @@ typedef struct PawsBatch
 	int ncounters;
 	PawsHead *heads;
 	int nheads;
-	TimestampTz finished_at;
 } PawsBatch;
 
 /* Runs one of the store's statements against its schema. */

@@ -4,7 +4,7 @@
  * Stored form of a codec other than none: length of the payload (4 bytes, big-endian), then one LZ4 block or
  * one Zstandard frame of it, exactly. The buckets of envelopes hide most of a length, but not all: what an
  * attacker can mix into a payload and then see compressed tells of the rest, so what is most sensitive is not
- * compressed at all. Pure C over liblz4 and libzstd; their memory is wiped before it is given back.
+ * compressed at all. Pure C over liblz4 and libzstd, in memory that is wiped before it is given back.
  */
 #ifndef PAWS_VAULT_COMPRESS_H
 #define PAWS_VAULT_COMPRESS_H
@@ -42,5 +42,11 @@ paws_compressed_raw_length(PawsCodec codec, const uint8_t *stored, size_t length
  */
 extern bool
 paws_decompress(PawsCodec codec, const uint8_t *stored, size_t length, uint8_t *out, size_t raw_length);
+
+/*
+ * Wipes and gives back what Zstandard keeps in this process between calls, parts of the last payloads among
+ * it. Cheap to call where there is nothing; for the end of a transaction.
+ */
+extern void paws_compress_forget(void);
 
 #endif

@@ -19,7 +19,7 @@
 static PawsStatement insert_erasure = {
 	.sql =
 		"INSERT INTO paws_vault.erasure (subject, subject_no, keys, care_epoch, crisis_epoch, logical_at, horizon) "
-		"VALUES ($1, $2, $3, $4, $5, pg_catalog.clock_timestamp(), $6)",
+		"VALUES ($1, $2, $3, $4, $5, pg_catalog.date_trunc('second', pg_catalog.clock_timestamp()), $6)",
 	.nargs = 6,
 	.types = {InvalidOid, INT8OID, INT4OID, INT4OID, INT4OID, INT8OID},
 	.type_names = {"subject"},
@@ -136,7 +136,7 @@ paws_erasure_swept(const PawsErasure *erasure)
 void
 paws_erasures_destroyed(uint32 care_epoch, uint32 crisis_epoch, int64 retention)
 {
-	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz now = GetCurrentTimestamp() / USECS_PER_SEC * USECS_PER_SEC;
 	Datum args[4] = {Int32GetDatum((int32) care_epoch), Int32GetDatum((int32) crisis_epoch),
 					 TimestampTzGetDatum(now), TimestampTzGetDatum(now + retention)};
 

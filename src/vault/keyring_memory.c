@@ -10,6 +10,7 @@
 #include "miscadmin.h"
 #include "utils/timestamp.h"
 
+#include "base/settings.h"
 #include "vault/keyring_private.h"
 #include "vault/secret.h"
 
@@ -30,6 +31,12 @@ paws_keyring_prepare(void)
 	if (keys == NULL)
 		keys = paws_secret_try_take(PAWS_KEYRING_ENTRIES_MAX * sizeof(Key));
 	return keys != NULL;
+}
+
+bool
+paws_keyring_may_hold(void)
+{
+	return !paws_require_locked_memory || paws_secret_locked();
 }
 
 const PawsKeyringFile *

@@ -10,32 +10,34 @@
 #include <sodium.h>
 
 #include "vault/bytes.h"
+#include "vault/kdf.h"
 #include "vault/layer.h"
 
 #define LABEL "paws_sync envelope v1 aes-256-gcm"
 
 static const uint8_t zero_nonce[PAWS_GCM_NONCE_BYTES];
 
-_Static_assert(sizeof(PawsLayerKeys) == crypto_auth_hmacsha512_BYTES, "one block of the derivation");
+/* The fixed input of the derivation: the label with its zero, head, context, length in bits. */
+#define FIXED_MAX                                                                                            \
+	(sizeof(LABEL) + PAWS_OUTER_HEADER_BYTES + PAWS_GCM_UNIQUE + PAWS_CONTEXT_BYTES + sizeof(uint32_t))
 
-/* NIST SP 800-108r1, section 4.1: counter ‖ label ‖ zero ‖ context ‖ length in bits, one block. */
+_Static_assert(sizeof(PawsLayerKeys) == PAWS_KDF_BYTES, "one block of the derivation");
+
 static void
 derive(PawsLayerKeys *keys, const uint8_t secret[32], const PawsLayerHead *head, const uint8_t *context)
 {
-	crypto_auth_hmacsha512_state state;
-	uint8_t counter[4];
-	uint8_t bits[4];
+	uint8_t fixed[FIXED_MAX];
+	uint8_t *at = fixed;
 
-	paws_put32(counter, 1);
-	paws_put32(bits, 8 * sizeof(*keys));
-	crypto_auth_hmacsha512_init(&state, secret, 32);
-	crypto_auth_hmacsha512_update(&state, counter, sizeof(counter));
-	crypto_auth_hmacsha512_update(&state, (const uint8_t *) LABEL, sizeof(LABEL)); /* with its zero */
-	crypto_auth_hmacsha512_update(&state, head->bytes, head->bound);
-	crypto_auth_hmacsha512_update(&state, context, PAWS_CONTEXT_BYTES);
-	crypto_auth_hmacsha512_update(&state, bits, sizeof(bits));
-	crypto_auth_hmacsha512_final(&state, (uint8_t *) keys);
-	sodium_memzero(&state, sizeof(state));
+	memcpy(at, LABEL, sizeof(LABEL));
+	at += sizeof(LABEL);
+	memcpy(at, head->bytes, head->bound);
+	at += head->bound;
+	memcpy(at, context, PAWS_CONTEXT_BYTES);
+	at += PAWS_CONTEXT_BYTES;
+	paws_put32(at, 8 * PAWS_KDF_BYTES);
+	at += sizeof(uint32_t);
+	paws_kdf_counter((uint8_t *) keys, secret, PAWS_DATA_KEY_BYTES, fixed, (size_t) (at - fixed));
 }
 
 bool

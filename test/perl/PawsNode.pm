@@ -335,10 +335,10 @@ sub restart_node
 # waited for.
 sub start_psql
 {
-	my ($node, $file, $out, $err) = @_;
+	my ($node, $file, $out, $err, $database) = @_;
 	my @command = (
 		$node->installed_command('psql'), '-XAtq', '-v', 'ON_ERROR_STOP=1',
-		'-d', $node->connstr('postgres'), '-f', $file);
+		'-d', $node->connstr($database // 'postgres'), '-f', $file);
 	my $pid = fork() // die "could not fork: $!";
 
 	return $pid if $pid;
