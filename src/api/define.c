@@ -106,7 +106,8 @@ compressible_argument(FunctionCallInfo fcinfo, int argument, const PawsCollectio
 	if (compressible && (!ordinary || definition->sealing == PAWS_SEALING_CLIENT))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("collection cannot be compressible"),
 						errdetail("Payloads that the client sealed do not compress, and those of the crisis "
-								  "lane must not tell anything by their size.")));
+								  "lane must not tell anything by their size."),
+						errhint("Leave out compressible.")));
 	return compressible;
 }
 
