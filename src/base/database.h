@@ -15,6 +15,7 @@ typedef enum PawsCached
 {
 	PAWS_CACHED_COLLECTIONS,
 	PAWS_CACHED_POLICY,
+	PAWS_CACHED_KEYS, /* opened data keys: one was deleted, superseded or wrapped anew */
 	PAWS_CACHED_KINDS
 } PawsCached;
 

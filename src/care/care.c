@@ -83,6 +83,19 @@ paws_care_look_up(int64 subject_no, int64 device_no, PawsReceipt *receipts, int 
 }
 
 void
+paws_care_forget(int64 subject_no)
+{
+	static PawsStatement forget = {
+		.sql = "DELETE FROM paws_care.entitlement WHERE subject_no OPERATOR(pg_catalog.=) $1",
+		.nargs = 1,
+		.types = {INT8OID},
+	};
+	Datum args[1] = {Int64GetDatum(subject_no)};
+
+	paws_spi_run(&forget, args, NULL, 0);
+}
+
+void
 paws_care_set_entitlement(int64 subject_no, PawsTier tier, TimestampTz until)
 {
 	TimestampTz now = GetCurrentTimestamp();

@@ -17,6 +17,7 @@ ALTER TABLE paws_vault.data_key ALTER COLUMN created_at
 ALTER TABLE paws_vault.root_check ALTER COLUMN established_at
 	SET DEFAULT pg_catalog.date_bin('1 hour', pg_catalog.now(), '2000-01-01 00:00:00+00');
 ALTER TABLE paws_vault.root_check ADD CONSTRAINT root_check_value_form CHECK (pg_catalog.octet_length(value) OPERATOR(pg_catalog.=) 32);
-ALTER TABLE paws_crisis.data_key ALTER COLUMN created_at
+ALTER TABLE paws_crisis.subject_key ALTER COLUMN created_at
 	SET DEFAULT pg_catalog.date_bin('1 hour', pg_catalog.now(), '2000-01-01 00:00:00+00');
-ALTER TABLE paws_crisis.data_key ADD CONSTRAINT data_key_wrapped_form CHECK (pg_catalog.octet_length(wrapped) OPERATOR(pg_catalog.=) 73);
+ALTER TABLE paws_crisis.root_check ALTER COLUMN established_at
+	SET DEFAULT pg_catalog.date_bin('1 hour', pg_catalog.now(), '2000-01-01 00:00:00+00');

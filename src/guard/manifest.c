@@ -21,7 +21,9 @@
 #define OPERATION  "paws_queue.operation"
 #define INFLIGHT   "paws_queue.inflight"
 #define ENTITLED   "paws_care.entitlement"
-#define ROOT_CHECK "paws_vault.root_check"
+#define KEY_JOB    "paws_vault.key_job"
+#define ERASURE    "paws_vault.erasure"
+#define RESOURCE   "paws_crisis.resource"
 
 /* clang-format off */
 /* The tables of a store, which each lane has: schema, clock of what is done, how long its feed is kept. */
@@ -65,14 +67,19 @@
 	{schema ".acknowledged", "position", PAWS_KIND_POSITION, 0, PAWS_KEPT_UNTIL_REPLACED, false, crisis}
 
 /* The wrapped keys of subjects, which each home of keys has. */
-#define DATA_KEY(schema, crisis)                                                                             \
-	{schema ".data_key", "key_id", PAWS_KIND_ID, 0, PAWS_KEPT_FOR_GOOD, false, crisis},                      \
-	{schema ".data_key", "subject_no", PAWS_KIND_NUMBER, 0, PAWS_KEPT_FOR_GOOD, false, crisis},              \
-	{schema ".data_key", "purpose", PAWS_KIND_CODE, 0, PAWS_KEPT_FOR_GOOD, false, crisis},                   \
-	{schema ".data_key", "version", PAWS_KIND_POSITION, 0, PAWS_KEPT_FOR_GOOD, false, crisis},               \
-	{schema ".data_key", "kek_epoch", PAWS_KIND_POSITION, 0, PAWS_KEPT_FOR_GOOD, false, crisis},             \
-	{schema ".data_key", "wrapped", PAWS_KIND_KEY, 0, PAWS_KEPT_FOR_GOOD, false, crisis},                    \
-	{schema ".data_key", "created_at", PAWS_KIND_TIME, PAWS_CLOCK_SLOW, PAWS_KEPT_FOR_GOOD, false, crisis}
+#define DATA_KEY(table, crisis)                                                                              \
+	{table, "key_id", PAWS_KIND_ID, 0, PAWS_KEPT_FOR_GOOD, false, crisis},                                   \
+	{table, "subject_no", PAWS_KIND_NUMBER, 0, PAWS_KEPT_FOR_GOOD, false, crisis},                           \
+	{table, "version", PAWS_KIND_POSITION, 0, PAWS_KEPT_FOR_GOOD, false, crisis},                            \
+	{table, "kek_epoch", PAWS_KIND_POSITION, 0, PAWS_KEPT_FOR_GOOD, false, crisis},                          \
+	{table, "wrapped", PAWS_KIND_KEY, 0, PAWS_KEPT_FOR_GOOD, false, crisis},                                 \
+	{table, "created_at", PAWS_KIND_TIME, PAWS_CLOCK_SLOW, PAWS_KEPT_FOR_GOOD, false, crisis}
+
+/* Which keys a database was used with, which each home of keys has. */
+#define ROOT_CHECK(schema, crisis)                                                                           \
+	{schema ".root_check", "root", PAWS_KIND_CODE, 0, PAWS_KEPT_FOR_GOOD, false, crisis},                    \
+	{schema ".root_check", "value", PAWS_KIND_DIGEST, 0, PAWS_KEPT_FOR_GOOD, false, crisis},                 \
+	{schema ".root_check", "established_at", PAWS_KIND_TIME, PAWS_CLOCK_SLOW, PAWS_KEPT_FOR_GOOD, false, crisis}
 
 static const PawsManifestEntry entries[] = {
 	{SUBJECT, "subject_no", PAWS_KIND_NUMBER, 0, PAWS_KEPT_FOR_GOOD, false, false},
@@ -91,6 +98,8 @@ static const PawsManifestEntry entries[] = {
 	{COLLECTION, "name", PAWS_KIND_NAME, 0, PAWS_KEPT_FOR_GOOD, EXPORTED, false},
 	{COLLECTION, "class", PAWS_KIND_CODE, 0, PAWS_KEPT_FOR_GOOD, false, false},
 	{COLLECTION, "on_conflict", PAWS_KIND_CODE, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{COLLECTION, "sealing", PAWS_KIND_CODE, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{COLLECTION, "compressible", PAWS_KIND_FLAG, 0, PAWS_KEPT_FOR_GOOD, false, false},
 	{COLLECTION, "defined_at", PAWS_KIND_TIME, PAWS_CLOCK_SLOW, PAWS_KEPT_FOR_GOOD, false, false},
 
 	{POLICY, "class", PAWS_KIND_CODE, 0, PAWS_KEPT_FOR_GOOD, false, false},
@@ -107,6 +116,8 @@ static const PawsManifestEntry entries[] = {
 	{TIERS, "max_payload", PAWS_KIND_LIMIT, 0, PAWS_KEPT_FOR_GOOD, false, false},
 	{TIERS, "max_devices", PAWS_KIND_LIMIT, 0, PAWS_KEPT_FOR_GOOD, false, false},
 	{TIERS, "offline_hours", PAWS_KIND_LIMIT, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{TIERS, "compression", PAWS_KIND_CODE, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{TIERS, "compression_level", PAWS_KIND_LIMIT, 0, PAWS_KEPT_FOR_GOOD, false, false},
 	{TIERS, "shipped", PAWS_KIND_FLAG, 0, PAWS_KEPT_FOR_GOOD, false, false},
 
 	{OPERATION, "id", PAWS_KIND_POSITION, 0, PAWS_KEPT_UNTIL_FINISHED, false, false},
@@ -145,11 +156,49 @@ static const PawsManifestEntry entries[] = {
 	{"paws_crisis.acknowledged", "acknowledged_at", PAWS_KIND_TIME, PAWS_CLOCK_SLOW,
 		PAWS_KEPT_UNTIL_REPLACED, EXPORTED, true},
 
-	DATA_KEY("paws_vault", false),
-	DATA_KEY("paws_crisis", true),
-	{ROOT_CHECK, "root", PAWS_KIND_CODE, 0, PAWS_KEPT_FOR_GOOD, false, false},
-	{ROOT_CHECK, "value", PAWS_KIND_DIGEST, 0, PAWS_KEPT_FOR_GOOD, false, false},
-	{ROOT_CHECK, "established_at", PAWS_KIND_TIME, PAWS_CLOCK_SLOW, PAWS_KEPT_FOR_GOOD, false, false},
+	DATA_KEY("paws_vault.data_key", false),
+	{"paws_vault.data_key", "purpose", PAWS_KIND_CODE, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	DATA_KEY("paws_crisis.subject_key", true),
+	{"paws_crisis.subject_key", "public_key", PAWS_KIND_KEY, 0, PAWS_KEPT_FOR_GOOD, false, true},
+	ROOT_CHECK("paws_vault", false),
+	ROOT_CHECK("paws_crisis", true),
+
+	{RESOURCE, "region", PAWS_KIND_NAME, 0, PAWS_KEPT_FOR_GOOD, false, true},
+	{RESOURCE, "name", PAWS_KIND_NAME, 0, PAWS_KEPT_FOR_GOOD, false, true},
+	{RESOURCE, "channel", PAWS_KIND_CODE, 0, PAWS_KEPT_FOR_GOOD, false, true},
+	{RESOURCE, "contact", PAWS_KIND_NAME, 0, PAWS_KEPT_FOR_GOOD, false, true},
+	{RESOURCE, "set_at", PAWS_KIND_TIME, PAWS_CLOCK_SLOW, PAWS_KEPT_FOR_GOOD, false, true},
+
+	/* nobody's times: of the engine's own work */
+	{KEY_JOB, "job_id", PAWS_KIND_NUMBER, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{KEY_JOB, "kind", PAWS_KIND_CODE, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{KEY_JOB, "phase", PAWS_KIND_CODE, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{KEY_JOB, "home", PAWS_KIND_CODE, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{KEY_JOB, "care_epoch", PAWS_KIND_POSITION, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{KEY_JOB, "crisis_epoch", PAWS_KIND_POSITION, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{KEY_JOB, "done", PAWS_KIND_NUMBER, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{KEY_JOB, "total", PAWS_KIND_NUMBER, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{KEY_JOB, "left_over", PAWS_KIND_NUMBER, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{KEY_JOB, "walk_subject", PAWS_KIND_POSITION, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{KEY_JOB, "horizon", PAWS_KIND_POSITION, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{KEY_JOB, "walk_key", PAWS_KIND_POSITION, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{KEY_JOB, "requested_at", PAWS_KIND_TIME, PAWS_CLOCK_EXACT, PAWS_KEPT_FOR_GOOD, false, false},
+	{KEY_JOB, "started_at", PAWS_KIND_TIME, PAWS_CLOCK_EXACT, PAWS_KEPT_FOR_GOOD, false, false},
+	{KEY_JOB, "finished_at", PAWS_KIND_TIME, PAWS_CLOCK_EXACT, PAWS_KEPT_FOR_GOOD, false, false},
+
+	/* a certificate tells its dates to the second */
+	{ERASURE, "erasure_id", PAWS_KIND_ID, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{ERASURE, "subject_no", PAWS_KIND_NUMBER, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{ERASURE, "horizon", PAWS_KIND_POSITION, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{ERASURE, "logical_at", PAWS_KIND_TIME, PAWS_CLOCK_CRISIS, PAWS_KEPT_FOR_GOOD, false, false},
+	{ERASURE, "destroyed_at", PAWS_KIND_TIME, PAWS_CLOCK_CRISIS, PAWS_KEPT_FOR_GOOD, false, false},
+	{ERASURE, "irrecoverable_at", PAWS_KIND_TIME, PAWS_CLOCK_CRISIS, PAWS_KEPT_FOR_GOOD, false, false},
+	{ERASURE, "care_epoch", PAWS_KIND_POSITION, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{ERASURE, "crisis_epoch", PAWS_KIND_POSITION, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{ERASURE, "keys", PAWS_KIND_NUMBER, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{ERASURE, "state", PAWS_KIND_CODE, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{ERASURE, "subject", PAWS_KIND_TOKEN, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{ERASURE, "signature", PAWS_KIND_DIGEST, 0, PAWS_KEPT_FOR_GOOD, false, false},
 };
 /* clang-format on */
 

@@ -93,6 +93,12 @@ extern void paws_queue_unblock(int slot, const PawsOperation *operations, int co
  * crash. */
 extern void paws_queue_recover(int worker);
 
+/* True if an operation of the subject waits that is sealed under this key. */
+extern bool paws_queue_uses_key(int64 subject_no, const pg_uuid_t *key);
+
+/* Drops up to `limit` waiting operations of a subject that is forgotten; true if there may be more. */
+extern bool paws_queue_drop_subject(int slot, int64 subject_no, int limit);
+
 /* Forgets what an earlier worker with this index had recorded; it ended without a crash. */
 extern void paws_queue_forget(int worker);
 

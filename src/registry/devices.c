@@ -120,7 +120,10 @@ paws_registry_count_devices(int64 subject_no)
 {
 	Datum args[1] = {Int64GetDatum(subject_no)};
 
-	paws_spi_run(&lock_subject, args, NULL, 0);
+	if (paws_spi_run(&lock_subject, args, NULL, 0) == 0)
+		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+						errmsg("subject was forgotten by another transaction"),
+						errhint("The transaction might succeed if retried.")));
 	paws_spi_run(&count_devices, args, NULL, 1);
 	return (int) paws_spi_int64(0, 1);
 }

@@ -50,10 +50,14 @@ CREATE TABLE paws_registry.collection (
 	name paws_registry.code_name NOT NULL UNIQUE,
 	class smallint NOT NULL CHECK (class OPERATOR(pg_catalog.>=) 1 AND class OPERATOR(pg_catalog.<=) 8),
 	on_conflict smallint NOT NULL CHECK (on_conflict OPERATOR(pg_catalog.>=) 1 AND on_conflict OPERATOR(pg_catalog.<=) 3),
+	sealing smallint NOT NULL CHECK (sealing OPERATOR(pg_catalog.>=) 1 AND sealing OPERATOR(pg_catalog.<=) 4),
+	compressible boolean NOT NULL,
 	defined_at timestamptz NOT NULL
 );
 REVOKE ALL ON TABLE paws_registry.collection FROM PUBLIC;
-COMMENT ON TABLE paws_registry.collection IS 'Kinds of documents, with their class and what happens on a conflict.';
+COMMENT ON TABLE paws_registry.collection IS 'Kinds of documents, with their class, what happens on a conflict, and how they are sealed.';
+COMMENT ON COLUMN paws_registry.collection.sealing IS 'Code of the closed vocabulary of sealings; crisis classes are sealed in a way of their own.';
+COMMENT ON COLUMN paws_registry.collection.compressible IS 'Payloads may be compressed before they are sealed: then their sizes tell something of what is in them.';
 
 SELECT pg_catalog.pg_extension_config_dump('paws_registry.subject', '');
 SELECT pg_catalog.pg_extension_config_dump('paws_registry.subject_subject_no_seq', '');

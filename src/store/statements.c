@@ -26,6 +26,17 @@ StaticAssertDecl(PAWS_STORE_LAST_STATEMENT < PAWS_STORE_STATEMENTS, "PAWS_STORE_
 	"f.position, f.device_no, f.op_id, f.doc_id, f.collection, f.revision, f.outcome, f.reason, "            \
 	"f.deleted, f.finished_at"
 
+#define KEY_OF(envelope) "pg_catalog.substring(" envelope ", 17, 16)"
+#define FORGET(table)                                                                                        \
+	{                                                                                                        \
+		.sql = "DELETE FROM @schema@." table " WHERE ctid" EQ "ANY (ARRAY(SELECT ctid FROM @schema@." table  \
+			   " WHERE subject_no" EQ "$1 LIMIT $2 FOR UPDATE SKIP LOCKED))",                                \
+		.nargs = 2, .types = {                                                                               \
+			INT8OID,                                                                                         \
+			INT8OID                                                                                          \
+		}                                                                                                    \
+	}
+
 static const PawsStatement templates[] = {
 	[PAWS_STORE_ENSURE_COUNTER] =
 		{
@@ -199,6 +210,62 @@ static const PawsStatement templates[] = {
 				"FROM @schema@.counter n WHERE n.subject_no OPERATOR(pg_catalog.>) $1 ORDER BY n.subject_no LIMIT $3",
 			.nargs = 3,
 			.types = {INT8OID, TIMESTAMPTZOID, INT8OID},
+		},
+	/* every suite's header has the key's id at this place */
+	[PAWS_STORE_FIND_OLD_DOCUMENTS] =
+		{
+			.sql =
+				"SELECT doc_id, 0::pg_catalog.int8, collection, op_id, base_revision, revision, envelope, seal "
+				"FROM @schema@.document WHERE subject_no" EQ "$1 AND envelope IS NOT NULL "
+				"AND " KEY_OF("envelope") " OPERATOR(pg_catalog.<>) $2 AND doc_id OPERATOR(pg_catalog.>) $4 "
+										  "ORDER BY doc_id LIMIT $3",
+			.nargs = 4,
+			.types = {INT8OID, BYTEAOID, INT8OID, UUIDOID},
+		},
+	[PAWS_STORE_FIND_OLD_BRANCHES] =
+		{
+			.sql = "SELECT b.doc_id, b.position, f.collection, b.op_id, b.base_revision, 0::pg_catalog.int8, "
+				   "b.envelope, NULL::pg_catalog.bytea FROM @schema@.branch b JOIN @schema@.document f "
+				   "ON f.subject_no" EQ "b.subject_no AND f.doc_id" EQ "b.doc_id "
+				   "WHERE b.subject_no" EQ "$1 AND b.envelope IS NOT NULL "
+				   "AND " KEY_OF("b.envelope") " OPERATOR(pg_catalog.<>) $2 AND $4 IS NOT NULL "
+											   "ORDER BY b.doc_id, b.position LIMIT $3",
+			.nargs = 4,
+			.types = {INT8OID, BYTEAOID, INT8OID, UUIDOID},
+		},
+	[PAWS_STORE_RESEAL_DOCUMENT] =
+		{
+			.sql = "UPDATE @schema@.document SET envelope = $3, seal = $5 WHERE subject_no" EQ "$1 "
+				   "AND doc_id" EQ "$2 AND $4 IS NOT NULL",
+			.nargs = 5,
+			.types = {INT8OID, UUIDOID, BYTEAOID, INT8OID, BYTEAOID},
+		},
+	[PAWS_STORE_RESEAL_BRANCH] =
+		{
+			.sql = "UPDATE @schema@.branch SET envelope = $3 WHERE subject_no" EQ "$1 AND doc_id" EQ "$2 "
+				   "AND position" EQ "$4 AND ($5 IS NULL OR $5 IS NOT NULL)",
+			.nargs = 5,
+			.types = {INT8OID, UUIDOID, BYTEAOID, INT8OID, BYTEAOID},
+		},
+	[PAWS_STORE_USES_KEY] =
+		{
+			.sql = "SELECT 1 FROM @schema@.document WHERE subject_no" EQ "$1 AND " KEY_OF("envelope") EQ
+			"$2 "
+			"UNION ALL SELECT 1 FROM @schema@.branch WHERE subject_no" EQ "$1 AND " KEY_OF("envelope") EQ
+			"$2 LIMIT 1",
+			.nargs = 2,
+			.types = {INT8OID, BYTEAOID},
+		},
+	[PAWS_STORE_FORGET_DOCUMENTS] = FORGET("document"),
+	[PAWS_STORE_FORGET_BRANCHES] = FORGET("branch"),
+	[PAWS_STORE_FORGET_FEED] = FORGET("feed"),
+	[PAWS_STORE_FORGET_COUNTER] = FORGET("counter"),
+	[PAWS_STORE_FORGET_ACKNOWLEDGED] =
+		{
+			.sql = "DELETE FROM @schema@.acknowledged WHERE device_no" EQ "ANY (ARRAY(SELECT device_no "
+				   "FROM paws_registry.device WHERE subject_no" EQ "$1))",
+			.nargs = 1,
+			.types = {INT8OID},
 		},
 };
 

@@ -19,7 +19,7 @@
 #include "utils/uuid.h"
 #include "vault/vault.h"
 
-#define PAWS_STORE_STATEMENTS 20
+#define PAWS_STORE_STATEMENTS 30
 
 typedef struct PawsStore
 {
@@ -96,6 +96,7 @@ typedef struct PawsFeedEntry
 	pg_uuid_t document_op_id;
 	int64 base_revision;
 	bytea *envelope; /* still toasted; NULL for a deletion; in SPI's memory until the next run */
+	bool sealed;     /* false: written in the crisis lane without keys */
 	uint8 seal[PAWS_SEAL_BYTES];
 } PawsFeedEntry;
 
@@ -136,6 +137,14 @@ extern void paws_store_document_entry(int row, PawsFeedEntry *entry);
  * not fit. */
 extern bytea *
 paws_store_open(PawsStore *store, int64 subject_no, const uint8 *subject_id, const PawsFeedEntry *entry);
+
+/*
+ * What a device is handed of an entry: the payload, palloc'd, with *code NULL. Without the keys of the store,
+ * the envelope itself with "sealed", so that whoever has them elsewhere can open it. NULL with
+ * "envelope_rejected" if it does not open; the log is told.
+ */
+extern bytea *paws_store_hand_out(PawsStore *store, int64 subject_no, const uint8 *subject_id,
+								  const PawsFeedEntry *entry, const char **code);
 
 /*
  * Housekeeping for some subjects: drops feed entries that finished before the subject's cutoff, oldest first,

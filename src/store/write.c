@@ -49,7 +49,7 @@ put_bytea(Columns *columns, int column, int row, bytea *value)
 }
 
 static bytea *
-seal_of(const PawsChange *change)
+seal_of(const PawsStore *store, const PawsChange *change)
 {
 	bytea *seal;
 
@@ -57,13 +57,14 @@ seal_of(const PawsChange *change)
 		return NULL;
 	seal = palloc(VARHDRSZ + PAWS_SEAL_BYTES);
 	SET_VARSIZE(seal, VARHDRSZ + PAWS_SEAL_BYTES);
-	paws_vault_revision_seal(change->envelope, change->subject_no, change->doc_id.data, change->revision,
-							 (uint8_t *) VARDATA(seal));
+	if (!paws_vault_revision_seal(store->keys, change->envelope, change->subject_no, change->doc_id.data,
+								  change->revision, (uint8_t *) VARDATA(seal)))
+		return NULL;
 	return seal;
 }
 
 static void
-put_head(Columns *c, PawsChange *change)
+put_head(const PawsStore *store, Columns *c, PawsChange *change)
 {
 	int row = c->count++;
 
@@ -76,7 +77,7 @@ put_head(Columns *c, PawsChange *change)
 	c->values[6][row] = UUIDPGetDatum(&change->op_id);
 	c->values[7][row] = Int64GetDatum(change->base_revision);
 	put_bytea(c, 8, row, change->envelope);
-	put_bytea(c, 9, row, seal_of(change));
+	put_bytea(c, 9, row, seal_of(store, change));
 	c->values[10][row] = TimestampTzGetDatum(change->finished_at);
 }
 
@@ -94,7 +95,7 @@ write_heads(PawsStore *store, PawsBatch *batch)
 	make_columns(&changed, lengthof(types), batch->nheads);
 	for (int i = 0; i < batch->nheads; i++)
 		if (batch->heads[i].change)
-			put_head(batch->heads[i].stored ? &changed : &made, batch->heads[i].change);
+			put_head(store, batch->heads[i].stored ? &changed : &made, batch->heads[i].change);
 	run_set(store, PAWS_STORE_INSERT_HEADS, &made, types, lengthof(types));
 	run_set(store, PAWS_STORE_UPDATE_HEADS, &changed, types, lengthof(types));
 }

@@ -16,6 +16,7 @@
 #include "queue/depth.h"
 #include "queue/queue.h"
 #include "utils/timestamp.h"
+#include "workers/keeper.h"
 #include "workers/workers.h"
 
 #define TURN_MS              1000
@@ -165,6 +166,7 @@ turn(void)
 {
 	PawsWorkerSlot *self = paws_worker_self();
 	long wait;
+	long kept;
 	int slot;
 
 	if (!paws_worker_begin("paws_sync: schedule"))
@@ -174,6 +176,9 @@ turn(void)
 	}
 	slot = paws_worker_database_slot();
 	wait = try_to_look_after(slot);
+	kept = paws_keeper_turn(slot);
+	if (kept != PAWS_KEEPER_IDLE)
+		wait = Min(wait, kept);
 	pg_atomic_fetch_add_u64(&self->batches, 1);
 	pg_atomic_write_u64(&self->active_at, (uint64) GetCurrentTimestamp());
 	if (paws_depth_counted(slot))

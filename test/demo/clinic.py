@@ -247,15 +247,16 @@ def statements(example):
         ("Push a mood. Paste it twice: the second time the answer is a duplicate, with the receipt.",
          f"SELECT op_id, outcome, level, receipt FROM paws_sync.push('{device}', '"
          + operation("mood", {"resourceType": "Observation", "status": "final", "valueInteger": 7}) + "');", False),
-        ("Push a safety plan: it goes through the crisis lane and is final in the same call.",
-         f"SELECT outcome, level, revision, receipt FROM paws_sync.push('{device}', '"
+        ("Push a safety plan through the crisis lane alone: it is final in the same call.",
+         f"SELECT outcome, level, revision, receipt FROM paws_sync.push_crisis('{device}', '"
          + operation("safety_plan", {"resourceType": "CarePlan", "status": "active"}) + "');", False),
         ("What became of an operation of this morning?",
          f"SELECT * FROM paws_sync.receipts('{device}', ARRAY['{example['mood']}']::uuid[]);", False),
         ("A payment fails: the grace period raises priority, it takes nothing away.",
          f"SELECT paws_sync.set_entitlement('{subject}', 'grace_period', now() + interval '7 days');", False),
-        ("Which level and target has which tier?",
-         "SELECT class, tier, level, target FROM paws_sync.policy WHERE class IN ('session', 'interactive');", False),
+        ("What does the app show in a crisis, wherever the person is?",
+         "SELECT kind, region, name, channel, contact, priority, collection, revision, octet_length(payload) AS bytes"
+         f" FROM paws_sync.crisis_bundle('{other}', 'us_ny');", False),
         ("A token with one letter changed is refused before any table is read.",
          f"SELECT * FROM paws_sync.devices('{forged}');", True),
     ]
@@ -317,7 +318,8 @@ def results(clinic, summaries, checked, seconds):
         "sent": clinic.total("sent"), "acknowledged": clinic.total("acknowledged"), "pulled": clinic.total("pulled"),
         "outcomes": merged(summaries, "outcomes"), "refused": refused, "limits": merged(summaries, "limits"),
         "resets": merged(summaries, "resets"),
-        "duplicates": sum(s["duplicates"] for s in summaries), "lost": lost, "unsent": unsent,
+        "duplicates": sum(s["duplicates"] for s in summaries),
+        "bundles": sum(s["bundles"] for s in summaries), "lost": lost, "unsent": unsent,
         "reconnects": sum(s["reconnects"] for s in summaries),
         "worst_lag": max(s["worst_lag"] for s in summaries),
         "peak": max(sum(counts[b] for counts in classes.values()) for b in range(load.BUCKETS - 1))

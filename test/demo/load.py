@@ -15,7 +15,7 @@ import traceback
 from datetime import datetime, timedelta, timezone
 
 import traffic
-from client import Device, Observer, Server
+from client import Device, Observer, Server, digest
 
 FIELDS = ("sent", "acknowledged", "final", "pulled", "limited", "lag_ms")
 BUCKETS = 144                           # ten simulated minutes each
@@ -115,6 +115,7 @@ class Shard:
         self.limits = collections.Counter()
         self.resets = collections.Counter()
         self.duplicates = 0
+        self.bundles = 0
         self.merges = []
         self.later = []                 # heap of (moment, tie-breaker, device, person)
         self.planned = set()
@@ -137,7 +138,7 @@ class Shard:
             owners = [(person, platform) for person in people for platform in person.platforms]
             devices = self.server.register_devices([p.token for p, _ in owners], [f for _, f in owners])
             for (person, _), token in zip(owners, devices, strict=True):
-                person.devices.append(Device(token, self.ledgers[person.index]))
+                person.devices.append(Device(token, self.ledgers[person.index], traffic.CRISIS))
 
     # -- the day ----------------------------------------------------------------------------------
 
@@ -182,7 +183,11 @@ class Shard:
         device = person.devices[number]
         if kind == "open":              # what others did comes first, so that edits build on it
             self.pulled(device)
-        for edit in traffic.documents(self.rng, person, device, at, actions, self.date):
+        edits = list(traffic.documents(self.rng, person, device, at, actions, self.date))
+        if any(collection in traffic.CRISIS for collection, *_ in edits):
+            device.pull(self.server, crisis=True)
+            self.ledgers[index].wrong += self.check_bundle(person, device)
+        for edit in edits:
             self.edit(person, device, *edit)
         self.sync(device, person, bulk=kind in ("return", "charge"), pull=kind != "open")
         if kind in ("open", "return"):
@@ -196,6 +201,28 @@ class Shard:
         if collection == "mood":
             self.example = {"subject": person.token, "device": device.token, "mood": op.op_id, "mood_doc": doc_id,
                             "other": person.devices[-1].token, "tier": person.tier, "count": len(person.devices)}
+
+    def check_bundle(self, person, device, complete=False):
+        """Opens what the app shows in a crisis: 988 is in it, and each plan is at least as new as on the device, and
+        the same if it is as new. With `complete` nobody writes any more, so both hold exactly the same plans."""
+        self.bundles += 1
+        rows = self.server.crisis_bundle(device.token, traffic.REGIONS[person.index % len(traffic.REGIONS)])
+        shown = {row["doc_id"]: row for row in rows if row["kind"] == "document"}
+        mine = {doc_id: device.replica[doc_id] for doc_id in person.documents.get("safety_plan", ())
+                if device.known(doc_id)}
+        problems = []
+        if not {"call", "text"} <= {row["channel"] for row in rows if row["contact"] == "988"}:
+            problems.append("a crisis bundle without 988")
+        if any(row["code"] is not None for row in shown.values()):
+            problems.append("a document of a crisis bundle could not be read")
+        if mine.keys() - shown.keys() or complete and shown.keys() - mine.keys():
+            problems.append("a crisis bundle has other plans than the device")
+        for doc_id in mine.keys() & shown.keys():
+            revision, content = mine[doc_id]
+            row = shown[doc_id]
+            if row["revision"] < revision or row["revision"] == revision and digest(row["payload"]) != content:
+                problems.append("a plan in a crisis bundle is not the one of the device")
+        return problems
 
     def sync(self, device, person, bulk, pull=True):
         sent, retry = device.flush(self.server, bulk=bulk, lose_answer=lambda: self.rng.random() < LOST_ANSWERS)
@@ -251,6 +278,7 @@ class Shard:
             "limits": dict(self.limits),
             "resets": dict(self.resets),
             "duplicates": self.duplicates,
+            "bundles": self.bundles,
             "devices": sum(len(person.devices) for person in self.people.values()),
             "unsent": sum(len(d.outbox) for p in self.people.values() for d in p.devices),
             "lost": sum(len(ledger.open) for ledger in self.ledgers.values()),
@@ -276,6 +304,8 @@ class Shard:
                 # the tier has room for no more: the new phone takes the place of an old one
                 self.server.revoke_device(person.devices[-1].token)
             fresh = Device(self.server.register_devices([person.token], ["ios"])[0], Observer())
+            fresh.pull(self.server, thorough=True, crisis=True)
+            problems += [f"subject {index}: {text}" for text in self.check_bundle(person, fresh, complete=True)]
             fresh.pull(self.server, thorough=True)
             problems += self.compare(index, "a new device", alive(fresh.replica), expected)
             prints[index] = fingerprint(self.ledgers[index].expected)

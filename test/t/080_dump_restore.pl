@@ -1,4 +1,4 @@
-# pg_dump and pg_restore: a new server with the same key file goes on where the old one stood; nothing that
+# pg_dump and pg_restore: a new server with the same keys goes on where the old one stood; nothing that
 # the extension keeps is left out.
 
 use strict;
@@ -12,9 +12,8 @@ use PawsNode;
 use PawsProbe;
 
 my $source = PawsNode->new_node('source');
-my $key = $source->basedir . '/root.key';
 my $target = PawsNode->new_node('target', -no_extension => 1,
-	'paws_sync.root_key_file' => $key, 'paws_sync.databases' => '', 'paws_sync.max_databases' => 8);
+	-keys_of => $source, 'paws_sync.databases' => '', 'paws_sync.max_databases' => 8);
 
 sub dump_to
 {
