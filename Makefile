@@ -68,6 +68,7 @@ OBJS = \
 	src/vault/root_command.o \
 	src/vault/root_file.o \
 	src/vault/root_grammar.o \
+	src/vault/root_minder.o \
 	src/vault/root_problem.o \
 	src/vault/root_provider.o \
 	src/vault/roots.o \
@@ -84,6 +85,7 @@ OBJS = \
 	src/guard/log_constant.o \
 	src/guard/log_posture.o \
 	src/guard/log_scrub.o \
+	src/guard/manifest.o \
 	src/guard/mint.o \
 	src/guard/token.o \
 	src/guard/token_type.o \
@@ -110,8 +112,11 @@ OBJS = \
 	src/crisis/crisis.o \
 	src/crisis/documents.o \
 	src/crisis/resources.o \
+	src/control/doctor.o \
 	src/control/keyring.o \
 	src/control/latency.o \
+	src/control/manifest.o \
+	src/control/memory.o \
 	src/control/rows.o \
 	src/control/stats.o \
 	src/control/status.o \
@@ -126,9 +131,9 @@ OBJS = \
 	src/api/cursor_type.o \
 	src/api/define.o \
 	src/api/identity.o \
-	src/api/keys.o \
 	src/api/items_columns.o \
 	src/api/items_json.o \
+	src/api/keys.o \
 	src/api/pull.o \
 	src/api/push.o \
 	src/api/push_ordinary.o \
@@ -152,6 +157,8 @@ SQL_MODULES = \
 	src/crisis/crisis.sql \
 	src/store/tables.sql@paws_crisis@crisis \
 	src/control/control.sql \
+	src/control/manifest.sql \
+	src/control/doctor.sql \
 	src/api/api.sql \
 	src/api/crisis.sql \
 	src/api/keys.sql \
@@ -181,7 +188,7 @@ UNIT_SOURCES = \
 REGRESS_FIRST = preflight
 REGRESS = install setup members security profiles vocabulary level token identity collection push push_many conflict \
 	pull pull_wait receipts ack_status housekeeping policy admission crisis crisis_api two_phase \
-	resilience bad_input stats readme uninstall
+	resilience bad_input stats readme manifest doctor construction sealing envelope_swap uninstall
 
 REGRESS_OPTS = --use-existing
 

@@ -129,6 +129,8 @@ ROLLBACK;
 
 -- What to watch
 \o results/readme.txt
+SELECT area, check_name, value, wanted, hint FROM paws_sync.doctor() WHERE NOT ok;
+SELECT relation, column_name, tier, resolution FROM paws_sync.manifest() WHERE kind = 'time' ORDER BY 1, 2, 3;
 SELECT component, state, detail FROM paws_sync.status();
 SELECT class, tier, count, p99, target, attainment FROM paws_sync.pg_stat_paws_sync_latency WHERE attainment < 0.99;
 SELECT level, depth, oldest_age, in_rate, out_rate FROM paws_sync.pg_stat_paws_sync_lanes WHERE depth > 0;

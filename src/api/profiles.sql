@@ -7,7 +7,8 @@
 
 -- Otherwise everybody could define tables and functions over them; types come open to PUBLIC.
 REVOKE ALL ON TYPE paws_sync.subject, paws_sync.device, paws_sync.context, paws_sync.cursor, paws_sync.level, paws_sync.tier,
-	paws_sync.class, paws_sync.outcome, paws_registry.code_name, paws_crisis.region, paws_crisis.contact FROM PUBLIC;
+	paws_sync.class, paws_sync.outcome, paws_registry.code_name, paws_registry.envelope, paws_registry.seal,
+	paws_crisis.region, paws_crisis.contact FROM PUBLIC;
 
 CREATE VIEW paws_sync.profiles WITH (security_invoker) AS
 	SELECT unnest(profiles) AS profile, 'USAGE' AS privilege, 'schema' AS kind, object::text AS object
@@ -53,6 +54,7 @@ UNION ALL
 		('paws_sync.stat_lanes()', '{operator}'),
 		('paws_sync.stat_workers()', '{operator}'),
 		('paws_sync.stat_latency()', '{operator,auditor}'),
+		('paws_sync.stat_memory()', '{operator,auditor}'),
 		('paws_sync.status()', '{operator,auditor}'),
 		('paws_sync.rotate_keys(text)', '{operator}'),
 		('paws_sync.adopt_keys()', '{operator}'),
@@ -63,6 +65,8 @@ UNION ALL
 		('paws_sync.key_status()', '{operator,auditor}'),
 		('paws_sync.keyring()', '{operator,auditor}'),
 		('paws_sync.log_posture()', '{operator,auditor}'),
+		('paws_sync.manifest()', '{operator,auditor}'),
+		('paws_sync.doctor()', '{operator,auditor}'),
 		('paws_sync.vocabulary()', '{operator,auditor}')
 	) AS f (object, profiles)
 UNION ALL
@@ -72,6 +76,7 @@ UNION ALL
 		('paws_sync.pg_stat_progress_paws_sync_keys', '{operator,auditor}'),
 		('paws_sync.pg_stat_paws_sync_workers', '{operator}'),
 		('paws_sync.pg_stat_paws_sync_latency', '{operator,auditor}'),
+		('paws_sync.pg_stat_paws_sync_memory', '{operator,auditor}'),
 		('paws_sync.collections', '{operator,auditor}'),
 		('paws_sync.resources', '{operator,auditor}'),
 		('paws_sync.policy', '{operator,auditor}'),

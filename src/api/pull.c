@@ -330,7 +330,7 @@ paws_pull_wait(PG_FUNCTION_ARGS)
 
 /* A cursor in the middle of a seed acknowledges nothing: the device does not have all documents yet. */
 static void
-acknowledge(PawsStore *store, const PawsDevice *device, const PawsLaneCursor *cursor)
+acknowledge(PawsStore *store, const PawsDevice *device, const PawsLaneCursor *cursor, PawsTier tier)
 {
 	PawsBounds bounds;
 
@@ -341,7 +341,7 @@ acknowledge(PawsStore *store, const PawsDevice *device, const PawsLaneCursor *cu
 		 paws_store_digest(store, device->subject_no, cursor->position) != cursor->digest))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("cursor is not of this history"),
 						errhint("Pull with the cursor; the answer says where to begin anew.")));
-	paws_store_acknowledge(store, device->device_no, cursor->position);
+	paws_store_acknowledge(store, device->device_no, cursor->position, tier);
 }
 
 Datum
@@ -357,8 +357,8 @@ paws_ack(PG_FUNCTION_ARGS)
 	(void) paws_database_slot();
 	find_device(token, &device);
 	paws_spi_begin();
-	acknowledge(&paws_crisis_store, &device, &cursor.crisis);
-	acknowledge(&paws_care_store, &device, &cursor.ordinary);
+	acknowledge(&paws_crisis_store, &device, &cursor.crisis, PAWS_TIER_NONE);
+	acknowledge(&paws_care_store, &device, &cursor.ordinary, paws_care_tier(device.subject_no));
 	paws_spi_end();
 	PG_RETURN_VOID();
 }

@@ -33,6 +33,8 @@ root_differs(PawsRoot root)
 {
 	PawsRootMatch match;
 
+	if (root == PAWS_ROOT_BILLING)
+		return false; /* nothing is sealed under it */
 	paws_spi_begin();
 	match = paws_vault_match_root(root);
 	paws_spi_end();
@@ -46,6 +48,9 @@ put_keys(PawsRows *rows, PawsRoot root)
 
 	if (!paws_vault_ready(root))
 		put(rows, component, "none", paws_vault_explain(root));
+	else if (paws_require_locked_memory && !paws_vault_memory_locked())
+		put(rows, component, "unlocked",
+			"memory cannot be locked, so by paws_sync.require_locked_memory no key may be used");
 	else if (root_differs(root))
 		put(rows, component, "wrong", "root key or keyring are not those that this database was used with");
 	else

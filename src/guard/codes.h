@@ -20,6 +20,7 @@ typedef enum PawsTier
 
 #define PAWS_TIER_FIRST PAWS_TIER_TRIAL
 #define PAWS_TIER_LAST  PAWS_TIER_GRACE_PERIOD
+#define PAWS_TIER_NONE  ((PawsTier) 0) /* where none is looked up: in the crisis lane */
 
 typedef enum PawsClass
 {

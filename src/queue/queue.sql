@@ -112,7 +112,7 @@ CREATE TABLE paws_queue.operation (
 	collection smallint NOT NULL,
 	attempts smallint NOT NULL DEFAULT 0,
 	deleted boolean NOT NULL,
-	envelope bytea
+	envelope paws_registry.envelope
 ) WITH (vacuum_truncate = off, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000,
 	autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 100000, autovacuum_vacuum_cost_delay = 0);
 ALTER TABLE paws_queue.operation ALTER COLUMN envelope SET STORAGE EXTERNAL;

@@ -7,9 +7,11 @@
 #include "base/errors.h"
 #include "base/spi.h"
 #include "catalog/pg_type.h"
+#include "guard/manifest.h"
 #include "registry/registry.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 static PawsCollection *collections = NULL;
 static int ncollections = 0;
@@ -24,11 +26,11 @@ static PawsStatement load_all = {
 
 static PawsStatement define = {
 	.sql =
-		"INSERT INTO paws_registry.collection (name, class, on_conflict, sealing, compressible) "
-		"VALUES ($1, $2, $3, $4, $5) ON CONFLICT (name) DO UPDATE SET class = EXCLUDED.class, "
+		"INSERT INTO paws_registry.collection (name, class, on_conflict, sealing, compressible, defined_at) "
+		"VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (name) DO UPDATE SET class = EXCLUDED.class, "
 		"on_conflict = EXCLUDED.on_conflict, sealing = EXCLUDED.sealing, compressible = EXCLUDED.compressible",
-	.nargs = 5,
-	.types = {TEXTOID, INT2OID, INT2OID, INT2OID, BOOLOID},
+	.nargs = 6,
+	.types = {TEXTOID, INT2OID, INT2OID, INT2OID, BOOLOID, TIMESTAMPTZOID},
 };
 
 static PawsStatement redefine = {
@@ -114,7 +116,7 @@ void
 paws_registry_define(const char *name, Size length, const PawsCollection *definition)
 {
 	const PawsCollection *known;
-	Datum args[5];
+	Datum args[6];
 
 	if (!good_name(name, length))
 		ereport(ERROR,
@@ -131,6 +133,7 @@ paws_registry_define(const char *name, Size length, const PawsCollection *defini
 	args[2] = Int16GetDatum(definition->on_conflict);
 	args[3] = Int16GetDatum(definition->sealing);
 	args[4] = BoolGetDatum(definition->compressible);
+	args[5] = TimestampTzGetDatum(paws_manifest_time(PAWS_CLOCK_SLOW, PAWS_TIER_NONE, GetCurrentTimestamp()));
 	/* an insert that meets a conflict uses up a number, and numbers are few */
 	if (paws_spi_run(&redefine, args, NULL, 0) == 0)
 		paws_spi_run(&define, args, NULL, 0);

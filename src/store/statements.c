@@ -14,12 +14,13 @@ StaticAssertDecl(PAWS_STORE_LAST_STATEMENT < PAWS_STORE_STATEMENTS, "PAWS_STORE_
 
 #define EQ " OPERATOR(pg_catalog.=) "
 #define HEAD_COLUMNS                                                                                         \
-	"subject_no, doc_id, collection, revision, deleted, position, op_id, base_revision, envelope, seal"
-#define HEAD_SETS "ROWS FROM (" PAWS_SETS_10 ")"
+	"subject_no, doc_id, collection, revision, deleted, position, op_id, base_revision, envelope, seal, "    \
+	"changed_at"
+#define HEAD_SETS "ROWS FROM (" PAWS_SETS_11 ")"
 #define HEAD_TYPES                                                                                           \
 	{                                                                                                        \
 		INT8ARRAYOID, UUIDARRAYOID, INT2ARRAYOID, INT8ARRAYOID, BOOLARRAYOID, INT8ARRAYOID, UUIDARRAYOID,    \
-			INT8ARRAYOID, BYTEAARRAYOID, BYTEAARRAYOID, TIMESTAMPTZOID                                       \
+			INT8ARRAYOID, BYTEAARRAYOID, BYTEAARRAYOID, TIMESTAMPTZARRAYOID                                  \
 	}
 #define ENTRY_COLUMNS                                                                                        \
 	"f.position, f.device_no, f.op_id, f.doc_id, f.collection, f.revision, f.outcome, f.reason, "            \
@@ -76,8 +77,7 @@ static const PawsStatement templates[] = {
 		},
 	[PAWS_STORE_INSERT_HEADS] =
 		{
-			.sql = "INSERT INTO @schema@.document (" HEAD_COLUMNS
-				   ", changed_at) SELECT c.*, $11 FROM " HEAD_SETS " AS c",
+			.sql = "INSERT INTO @schema@.document (" HEAD_COLUMNS ") SELECT * FROM " HEAD_SETS " AS c",
 			.nargs = 11,
 			.types = HEAD_TYPES,
 		},
@@ -85,8 +85,7 @@ static const PawsStatement templates[] = {
 	[PAWS_STORE_UPDATE_HEADS] =
 		{
 			.sql =
-				"INSERT INTO @schema@.document AS d (" HEAD_COLUMNS
-				", changed_at) SELECT c.*, $11 FROM " HEAD_SETS
+				"INSERT INTO @schema@.document AS d (" HEAD_COLUMNS ") SELECT * FROM " HEAD_SETS
 				" AS c ON CONFLICT (subject_no, doc_id) DO UPDATE SET revision = EXCLUDED.revision, "
 				"deleted = EXCLUDED.deleted, position = EXCLUDED.position, op_id = EXCLUDED.op_id, "
 				"base_revision = EXCLUDED.base_revision, envelope = EXCLUDED.envelope, seal = EXCLUDED.seal, "
@@ -98,19 +97,19 @@ static const PawsStatement templates[] = {
 		{
 			.sql =
 				"INSERT INTO @schema@.branch (subject_no, doc_id, op_id, collection, base_revision, deleted, position, "
-				"envelope, kept_at) SELECT c.*, $9 FROM ROWS FROM (" PAWS_SETS_8 ") AS c",
+				"envelope, kept_at) SELECT * FROM ROWS FROM (" PAWS_SETS_9 ") AS c",
 			.nargs = 9,
 			.types = {INT8ARRAYOID, UUIDARRAYOID, UUIDARRAYOID, INT2ARRAYOID, INT8ARRAYOID, BOOLARRAYOID,
-					  INT8ARRAYOID, BYTEAARRAYOID, TIMESTAMPTZOID},
+					  INT8ARRAYOID, BYTEAARRAYOID, TIMESTAMPTZARRAYOID},
 		},
 	[PAWS_STORE_INSERT_FEED] =
 		{
 			.sql =
 				"INSERT INTO @schema@.feed (subject_no, position, device_no, op_id, doc_id, collection, revision, outcome, "
-				"reason, deleted, finished_at) SELECT c.*, $11 FROM ROWS FROM (" PAWS_SETS_10 ") AS c",
+				"reason, deleted, finished_at) SELECT * FROM ROWS FROM (" PAWS_SETS_11 ") AS c",
 			.nargs = 11,
 			.types = {INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, UUIDARRAYOID, UUIDARRAYOID, INT2ARRAYOID,
-					  INT8ARRAYOID, INT2ARRAYOID, INT2ARRAYOID, BOOLARRAYOID, TIMESTAMPTZOID},
+					  INT8ARRAYOID, INT2ARRAYOID, INT2ARRAYOID, BOOLARRAYOID, TIMESTAMPTZARRAYOID},
 		},
 	[PAWS_STORE_ADVANCE] =
 		{
@@ -196,10 +195,10 @@ static const PawsStatement templates[] = {
 		{
 			.sql =
 				"INSERT INTO @schema@.acknowledged AS a (device_no, position, acknowledged_at) "
-				"VALUES ($1, $2, pg_catalog.clock_timestamp()) ON CONFLICT (device_no) DO UPDATE "
+				"VALUES ($1, $2, $3) ON CONFLICT (device_no) DO UPDATE "
 				"SET position = GREATEST(a.position, EXCLUDED.position), acknowledged_at = EXCLUDED.acknowledged_at",
-			.nargs = 2,
-			.types = {INT8OID, INT8OID},
+			.nargs = 3,
+			.types = {INT8OID, INT8OID, TIMESTAMPTZOID},
 		},
 	[PAWS_STORE_WALK] =
 		{

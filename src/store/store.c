@@ -209,13 +209,15 @@ void
 paws_store_apply(PawsStore *store, PawsChange *changes, int count, bool wait)
 {
 	PawsBatch batch = {.changes = changes, .count = count};
+	TimestampTz now;
 
 	if (count == 0)
 		return;
 	batch.counters = palloc(count * sizeof(PawsCounter));
 	batch.heads = palloc(count * sizeof(PawsHead));
 	batch.ncounters = lock_counters(store, changes, count, wait, batch.counters);
-	batch.finished_at = GetCurrentTimestamp(); /* under the locks, so that times follow positions */
+	now =
+		GetCurrentTimestamp(); /* under the locks, so that times follow positions, as far as they are told */
 	/* each statement below has a snapshot of its own, taken under the locks */
 	find_repeats(store, changes, count);
 	batch.nheads = read_heads(store, changes, count, batch.heads);
@@ -232,6 +234,7 @@ paws_store_apply(PawsStore *store, PawsChange *changes, int count, bool wait)
 			continue;
 		decide(bsearch(&wanted, batch.heads, batch.nheads, sizeof(PawsHead), compare_heads), change);
 		change->position = ++counter->position;
+		change->finished_at = paws_manifest_time(store->done, change->tier, now);
 	}
 	paws_store_write(store, &batch);
 }

@@ -15,6 +15,7 @@
 #include "base/spi.h"
 #include "datatype/timestamp.h"
 #include "guard/codes.h"
+#include "guard/manifest.h"
 #include "utils/uuid.h"
 #include "vault/vault.h"
 
@@ -25,6 +26,8 @@ typedef struct PawsStore
 	const char *schema; /* "paws_care", "paws_crisis" */
 	PawsLane lane;
 	PawsKeyHome keys;
+	PawsClock done;                                 /* of what was applied */
+	PawsClock acknowledged;                         /* of acknowledgements */
 	PawsStatement statement[PAWS_STORE_STATEMENTS]; /* prepared at first use */
 } PawsStore;
 
@@ -33,6 +36,7 @@ typedef struct PawsChange
 {
 	int64 device_no;
 	int64 subject_no;
+	PawsTier tier; /* that it was pushed under: how fine its time may be; the crisis lane has none */
 	pg_uuid_t op_id;
 	pg_uuid_t doc_id;
 	int16 collection;
@@ -50,6 +54,7 @@ typedef struct PawsChange
 	PawsReason reason;
 	int64 revision; /* of the document after it */
 	int64 position; /* in the feed */
+	TimestampTz finished_at;
 } PawsChange;
 
 /*
@@ -112,16 +117,15 @@ extern bool paws_store_bounds(PawsStore *store, int64 subject_no, PawsBounds *bo
 extern uint64 paws_store_digest(PawsStore *store, int64 subject_no, int64 position);
 extern uint64 paws_store_entry_digest(int64 subject_no, const PawsFeedEntry *entry);
 
-/* Notes how far a device has come; never goes back. */
-extern void paws_store_acknowledge(PawsStore *store, int64 device_no, int64 position);
+/* Notes how far a device has come; never goes back. tier: of its subject; the crisis lane has none. */
+extern void paws_store_acknowledge(PawsStore *store, int64 device_no, int64 position, PawsTier tier);
 
 /*
  * The next subjects of a walk over all: fills in subject_no and passed for up to `count` subjects after
- * `after`; a device silent since `silent_since` holds back nothing. Returns how many.
+ * `after`; a device that was silent for paws_sync.device_expiry holds back nothing. Returns how many.
  */
 struct PawsExpiry;
-extern int paws_store_walk(PawsStore *store, int64 after, TimestampTz silent_since,
-						   struct PawsExpiry *expiries, int count);
+extern int paws_store_walk(PawsStore *store, int64 after, struct PawsExpiry *expiries, int count);
 
 /* Up to `limit` entries after a position, or documents after a document id (a seed). Returns how many; entry
  * reads one of them. */

@@ -69,7 +69,6 @@ typedef struct PawsBatch
 	int ncounters;
 	PawsHead *heads;
 	int nheads;
-	TimestampTz finished_at;
 } PawsBatch;
 
 /* Runs one of the store's statements against its schema. */

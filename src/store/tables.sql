@@ -19,8 +19,8 @@ CREATE TABLE @schema@.document (
 	op_id uuid NOT NULL,
 	collection smallint NOT NULL,
 	deleted boolean NOT NULL,
-	seal bytea,
-	envelope bytea,
+	seal paws_registry.seal,
+	envelope paws_registry.envelope,
 	PRIMARY KEY (subject_no, doc_id)
 ) WITH (fillfactor = 90, vacuum_truncate = off);
 ALTER TABLE @schema@.document ALTER COLUMN envelope SET STORAGE EXTERNAL;
@@ -40,7 +40,7 @@ CREATE TABLE @schema@.branch (
 	op_id uuid NOT NULL,
 	collection smallint NOT NULL,
 	deleted boolean NOT NULL,
-	envelope bytea,
+	envelope paws_registry.envelope,
 	PRIMARY KEY (subject_no, doc_id, position)
 );
 ALTER TABLE @schema@.branch ALTER COLUMN envelope SET STORAGE EXTERNAL;
@@ -77,7 +77,7 @@ COMMENT ON TABLE @schema@.acknowledged IS 'How far each device has come in the f
 
 CREATE TABLE @schema@.cursor_epoch (
 	epoch bigint PRIMARY KEY,
-	begun_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+	begun_at timestamptz NOT NULL DEFAULT pg_catalog.date_bin('1 hour', pg_catalog.now(), '2000-01-01 00:00:00+00')
 );
 REVOKE ALL ON TABLE @schema@.cursor_epoch FROM PUBLIC;
 COMMENT ON TABLE @schema@.cursor_epoch IS 'Epochs of cursors after the first; a new one makes every device begin anew.';

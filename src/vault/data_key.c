@@ -220,7 +220,7 @@ paws_data_key_to_open(PawsKeyHome home, int64 subject_no, const uint8_t id[PAWS_
 {
 	Found found = find_by_key_id(home, subject_no, id, key);
 
-	if (found == FOUND_BROKEN)
+	if (found == FOUND_BROKEN && home == PAWS_KEYS_CARE)
 		reject_key();
 	return found == FOUND_KEY;
 }

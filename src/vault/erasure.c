@@ -24,14 +24,15 @@
 
 static PawsStatement insert_erasure = {
 	.sql = "INSERT INTO paws_vault.erasure (subject, subject_no, devices, keys, care_epoch, crisis_epoch, "
-		   "logical_at) VALUES ($1, $2, $3, $4, $5, $6, pg_catalog.clock_timestamp())",
+		   "logical_at) VALUES ($1, $2, $3, $4, $5, $6, "
+		   "pg_catalog.date_trunc('second', pg_catalog.clock_timestamp()))",
 	.nargs = 6,
 	.types = {InvalidOid, INT8OID, INT8ARRAYOID, INT4OID, INT4OID, INT4OID},
 	.type_names = {"subject"},
 };
 
 static PawsStatement find_of_subject = {
-	.sql = COLUMNS "WHERE subject OPERATOR(paws_sync.=) $1 ORDER BY logical_at DESC, erasure_id LIMIT 1",
+	.sql = COLUMNS "WHERE subject OPERATOR(paws_sync.=) $1 ORDER BY logical_at DESC, subject_no DESC LIMIT 1",
 	.nargs = 1,
 	.type_names = {"subject"},
 };
@@ -217,7 +218,7 @@ paws_erasures_destroyed(int64 retention)
 		return 0;
 	args[0] = Int64GetDatum(oldest_epoch(PAWS_ROOT_CARE));
 	args[1] = Int64GetDatum(oldest_epoch(PAWS_ROOT_CRISIS));
-	args[2] = TimestampTzGetDatum(GetCurrentTimestamp());
+	args[2] = TimestampTzGetDatum(GetCurrentTimestamp() / USECS_PER_SEC * USECS_PER_SEC);
 	args[3] = Float8GetDatum((double) retention / USECS_PER_SEC);
 	return (int) paws_spi_run(&set_destroyed, args, NULL, 0);
 }

@@ -6,6 +6,7 @@
 #include <sodium.h>
 #include <unistd.h>
 
+#include "access/xlog.h"
 #include "miscadmin.h"
 #include "storage/proc.h"
 
@@ -18,8 +19,8 @@
 #define FIRST_NUMBER 1
 
 static const char *load_problem = "unset";
-static PawsKeyringStamp seen; /* the file as it was when it was read last, well or not */
-static const char *noted = NULL;
+static PawsKeyringStamp seen;    /* the file as it was when it was read last, well or not */
+static const char *noted = NULL; /* how that ended */
 
 static char file_text[PAWS_KEYRING_TEXT_MAX];
 
@@ -132,7 +133,14 @@ load_from(const PawsKeyringPlace *place)
 	if (!add_bases(&next))
 		return problem;
 	if (paws_keyring_write(place, &next, false))
+	{
+		if (absent)
+			ereport_domain(LOG, PAWS_LOG_SAFE,
+						   (errmsg("paws_sync made a new keyring"),
+							errdetail("There was no file where \"paws_sync.keyring_file\" names one."),
+							errhint("Keep a copy of it with the copies of the root keys.")));
 		return NULL;
+	}
 	ereport_domain(LOG, PAWS_LOG_SAFE,
 				   (errcode_for_file_access(), errmsg("the keyring file could not be written: %m")));
 	return problem;
@@ -158,7 +166,7 @@ void
 paws_keyring_load(void)
 {
 	bool first = paws_keyring_held()->generation == 0;
-	const char *problem = "missing";
+	const char *problem = "memory";
 	PawsKeyringPlace place;
 
 	if (paws_keyring_prepare())
@@ -214,9 +222,9 @@ paws_keyring_root_explain(PawsRoot root)
 void
 paws_keyring_note(const char *problem)
 {
-	if (problem == noted || (problem != NULL && noted != NULL && strcmp(problem, noted) == 0))
-		return;
 	noted = problem;
+	if (!paws_keyring_news(problem == NULL ? 0 : paws_keyring_problem_number(problem)))
+		return;
 	if (problem == NULL)
 		ereport_domain(LOG, PAWS_LOG_SAFE, (errmsg("the keyring file of paws_sync can be read again")));
 	else
@@ -249,7 +257,7 @@ paws_keyring_watch(void)
 {
 	PawsKeyringStamp now;
 
-	if (load_problem != NULL || MyProc == NULL)
+	if (load_problem != NULL || MyProc == NULL || !paws_keyring_may_hold())
 		return;
 	paws_keyring_refresh();
 	paws_keyring_look(paws_keyring_file, &now);
@@ -264,7 +272,8 @@ paws_keyring_file_problem(void)
 {
 	if (load_problem != NULL || MyProc == NULL)
 		return load_problem;
-	read_under_lock();
+	if (paws_keyring_may_hold())
+		read_under_lock();
 	return noted;
 }
 
@@ -292,8 +301,18 @@ paws_keyring_base(PawsRoot root, uint32 number, uint8_t key[PAWS_KEYRING_KEY_BYT
 uint32
 paws_keyring_current_epoch(PawsRoot root)
 {
-	paws_keyring_refresh();
+	/* what is wrapped under an epoch that another server destroyed would be lost */
+	paws_keyring_watch();
 	return paws_keyring_newest(root);
+}
+
+static bool
+knows_epoch(PawsRoot root, uint32 epoch)
+{
+	const PawsKeyringFile *file = paws_keyring_held();
+
+	return paws_keyring_find(file, PAWS_KEYRING_EPOCH, (uint16) root, epoch) >= 0 ||
+		   paws_keyring_find(file, PAWS_KEYRING_DESTROYED, (uint16) root, epoch) >= 0;
 }
 
 bool
@@ -302,8 +321,9 @@ paws_keyring_epoch_key(PawsRoot root, uint32 epoch, uint8_t key[PAWS_KEYRING_KEY
 	const uint8_t *secret;
 
 	paws_keyring_refresh();
-	if (paws_keyring_find(paws_keyring_held(), PAWS_KEYRING_EPOCH, (uint16) root, epoch) < 0 &&
-		paws_keyring_find(paws_keyring_held(), PAWS_KEYRING_DESTROYED, (uint16) root, epoch) < 0)
+
+	/* on a standby no launcher watches for what the primary destroyed */
+	if (!knows_epoch(root, epoch) || RecoveryInProgress())
 		paws_keyring_watch();
 	secret =
 		paws_keyring_key(paws_keyring_find(paws_keyring_held(), PAWS_KEYRING_EPOCH, (uint16) root, epoch));

@@ -11,8 +11,11 @@
  * The postmaster reads the file at start, processes inherit what it opened. Shared memory holds the lines as
  * they are in the file, keys wrapped: a process takes them over when their generation moved, so nobody needs
  * the file to learn of a change. The file is read again before each change, by the launcher when it is
- * another one, and by a process that is asked for an epoch that it does not know; when that fails, everybody
- * goes on with what is in memory.
+ * another one, by a process that is asked for an epoch that it does not know, and on a standby, where no
+ * launcher runs, for any epoch; when that fails, everybody goes on with what is in memory.
+ *
+ * Servers may share a file: a standby and its primary, or clones. Changes lock its folder against one
+ * another.
  *
  * No lock is held by the caller of any of these; changes take PAWS_LOCK_KEYRING.
  */
@@ -34,7 +37,8 @@ extern void paws_keyring_load(void);
 /*
  * One closed word why no keyring is loaded, NULL if it is; and a sentence. Static strings. The words:
  * "unset", "missing" (or it cannot be read or made), "link", "owner", "mode", "place" (in the data
- * directory), "folder" (others may write in it), "garbage", "full" (longer than a keyring may be).
+ * directory), "folder" (others may write in it), "busy" (somebody keeps it locked), "garbage", "full" (longer
+ * than a keyring may be), "memory" (none for secrets).
  */
 extern const char *paws_keyring_problem(void);
 extern const char *paws_keyring_explain(void);

@@ -70,7 +70,6 @@ close_to_others(int folder)
 			return true;
 		pg_usleep(FOLDER_NAP);
 	}
-	errno = EWOULDBLOCK;
 	return false;
 }
 
@@ -84,7 +83,8 @@ paws_keyring_open_place(const char *path, bool change, PawsKeyringPlace *place)
 	if (path == NULL || path[0] == '\0')
 		return "unset";
 	place->name = slash == NULL ? path : slash + 1;
-	if (strlen(place->name) + sizeof(NEW_SUFFIX) > NAME_MAX || !find_folder(path, folder))
+	if (place->name[0] == '\0' || strlen(place->name) + sizeof(NEW_SUFFIX) > NAME_MAX ||
+		!find_folder(path, folder))
 		return "missing";
 	if (in_data_directory(folder))
 		return "place";
@@ -93,7 +93,7 @@ paws_keyring_open_place(const char *path, bool change, PawsKeyringPlace *place)
 		return "missing";
 	defect = find_folder_defect(place->folder);
 	if (defect == NULL && change && !close_to_others(place->folder))
-		defect = "missing";
+		defect = "busy";
 	if (defect != NULL)
 		paws_keyring_close_place(place);
 	return defect;
@@ -190,6 +190,8 @@ paws_keyring_read(const PawsKeyringPlace *place, char *text, Size size, Size *le
 		close(file);
 		errno = saved;
 	}
+	if (replaced)
+		errno = EAGAIN;
 	return replaced ? "missing" : defect;
 }
 

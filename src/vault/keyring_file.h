@@ -29,7 +29,7 @@ typedef struct PawsKeyringPlace
  * Checks and opens the folder of a path. NULL, or the problem word: "unset", "place" (the folder is the data
  * directory or in it), "folder" (it is not the server user's or root's, or its group or others may write in
  * it), "missing" (it cannot be opened). With `change` it waits up to a second for other servers that
- * change a file there ("missing" with errno EWOULDBLOCK if they do not end).
+ * change a file there ("busy" if they do not end).
  */
 extern const char *paws_keyring_open_place(const char *path, bool change, PawsKeyringPlace *place);
 extern void paws_keyring_close_place(PawsKeyringPlace *place);

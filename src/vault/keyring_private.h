@@ -12,9 +12,13 @@
 /* Takes the memory for the keys, once; false if there is none. For the postmaster. */
 extern bool paws_keyring_prepare(void);
 
+/* False in a process that must not open keys, since its memory is not locked; see paws_secret_relock. */
+extern bool paws_keyring_may_hold(void);
+
 /*
- * Opens what it can of a keyring and makes it the one of this process. NULL, or "other" and nothing changed,
- * if it is not a successor of the one that the process has.
+ * Opens what it can of a keyring and makes it the one of this process. NULL; or nothing changed and "other"
+ * if it is not a successor of the one that the process has, "wrong_root" if it is wrapped under an id that
+ * this server does not have.
  */
 extern const char *paws_keyring_adopt(const PawsKeyringFile *file);
 
@@ -50,6 +54,9 @@ extern void paws_keyring_refresh(void);
 /* Gives others what this process has, if it is newer. */
 extern void paws_keyring_publish(void);
 
+/* Remembers what was wrong with the file when it was read last (0: nothing); true if that was not known. */
+extern bool paws_keyring_news(uint32 trouble);
+
 /* keyring.c: the file. */
 
 /*
@@ -63,10 +70,11 @@ extern const char *paws_keyring_read_again(const PawsKeyringPlace *place);
  * else runs. */
 extern bool paws_keyring_write(const PawsKeyringPlace *place, PawsKeyringFile *next, bool destroy);
 
-/* A sentence for a problem word. */
-extern const char *paws_keyring_sentence(const char *problem);
-
-/* Remembers how the last reading ended (NULL: well), and logs it if it is news. */
+/* Remembers how the last reading ended (NULL: well), and logs it if no process knew. */
 extern void paws_keyring_note(const char *problem);
+
+/* keyring_problem.c: a sentence for a problem word, and its number from 1. */
+extern const char *paws_keyring_sentence(const char *problem);
+extern uint32 paws_keyring_problem_number(const char *problem);
 
 #endif

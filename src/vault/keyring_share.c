@@ -14,6 +14,7 @@
 typedef struct SharedKeyring
 {
 	pg_atomic_uint64 generation; /* that of the file below; to look without the lock */
+	pg_atomic_uint32 trouble; /* number of what was wrong with the file when it was read last; 0: nothing */
 	PawsKeyringFile file;
 } SharedKeyring;
 
@@ -35,6 +36,7 @@ attach(void *memory, bool found)
 		return;
 	memset(shared, 0, sizeof(*shared));
 	pg_atomic_init_u64(&shared->generation, 0);
+	pg_atomic_init_u32(&shared->trouble, 0);
 
 	/* after a crash the postmaster has what it read at its start, and others changed the file since */
 	if (before)
@@ -58,7 +60,7 @@ paws_keyring_refresh(void)
 	static PawsKeyringFile incoming;
 	const PawsKeyringFile *held = paws_keyring_held();
 
-	if (shared == NULL || MyProc == NULL || held->generation == 0 ||
+	if (shared == NULL || MyProc == NULL || held->generation == 0 || !paws_keyring_may_hold() ||
 		pg_atomic_read_u64(&shared->generation) <= held->generation)
 		return;
 	LWLockAcquire(paws_lock(PAWS_LOCK_KEYRING_COPY), LW_SHARED);
@@ -81,4 +83,10 @@ paws_keyring_publish(void)
 		pg_atomic_write_u64(&shared->generation, held->generation);
 	}
 	LWLockRelease(paws_lock(PAWS_LOCK_KEYRING_COPY));
+}
+
+bool
+paws_keyring_news(uint32 trouble)
+{
+	return shared != NULL && pg_atomic_exchange_u32(&shared->trouble, trouble) != trouble;
 }

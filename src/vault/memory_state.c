@@ -26,7 +26,8 @@ typedef struct Place
 static Place *places = NULL;
 static int mine = -1;
 
-/* What the postmaster reported: before there was shared memory, and kept for when it is made anew. */
+/* What the postmaster, or a server in single-user mode, reported: before there was shared memory, and kept
+ * for when it is made anew. */
 static PawsMemoryState postmaster_state = PAWS_MEMORY_NONE;
 static Size postmaster_bytes = 0;
 
@@ -103,6 +104,11 @@ PawsMemoryState
 paws_memory_state(int pid, uint64 *bytes)
 {
 	*bytes = 0;
+	if (!IsUnderPostmaster && pid == MyProcPid)
+	{
+		*bytes = postmaster_bytes;
+		return postmaster_state;
+	}
 	for (int i = 0; i < count(); i++)
 	{
 		if (pg_atomic_read_u32(&places[i].pid) != (uint32) pid)

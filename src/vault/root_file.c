@@ -12,8 +12,8 @@
 
 #include "vault/root_provider.h"
 
-static bool
-trusted_owner(const struct stat *status)
+bool
+paws_root_owner_safe(const struct stat *status)
 {
 	return status->st_uid == geteuid() || status->st_uid == 0;
 }
@@ -28,7 +28,7 @@ paws_root_folder_safe(const char *path)
 	if (slash == NULL || slash - path >= PATH_MAX - 1)
 		return false;
 	strlcpy(folder, path, slash - path + 2); /* with the slash, so that the root folder has a name */
-	if (stat(folder, &status) != 0 || !trusted_owner(&status))
+	if (stat(folder, &status) != 0 || !paws_root_owner_safe(&status))
 		return false;
 	return (status.st_mode & (S_IWGRP | S_IWOTH)) == 0 || (status.st_mode & S_ISVTX) != 0;
 }
@@ -38,7 +38,7 @@ find_defect(const struct stat *status)
 {
 	if (!S_ISREG(status->st_mode))
 		return "link";
-	if (!trusted_owner(status))
+	if (!paws_root_owner_safe(status))
 		return "owner";
 	if ((status->st_mode & (S_IRWXG | S_IRWXO)) != 0)
 		return "mode";

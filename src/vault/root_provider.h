@@ -10,6 +10,8 @@
 
 #include "postgres.h"
 
+#include <sys/stat.h>
+
 /* Where a provider puts what it reads. `length` never exceeds `size`; a text that fills it is too long. */
 typedef struct PawsRootText
 {
@@ -44,10 +46,10 @@ extern const char *paws_root_read_file(const char *path, PawsRootText *text);
  */
 extern const char *paws_root_read_command(const char *words, PawsRootText *text);
 
-/*
- * For both: true if the folder that holds `path` is one of the server's user or root, and if either nobody
- * else can write to it or it is sticky.
- */
+/* For both: true if the file or program, or the folder, is the server's user's or root's. */
+extern bool paws_root_owner_safe(const struct stat *status);
+
+/* And true if the folder that holds `path` is, and if nobody else can write to it, or it is sticky. */
 extern bool paws_root_folder_safe(const char *path);
 
 #endif

@@ -137,7 +137,7 @@ class Server:
              [op.payload for op in operations], [op.deleted for op in operations]))
 
     PULL_COLUMNS = ("cursor::text, kind, collection, doc_id::text, revision, deleted, payload, op_id::text,"
-                    " outcome::text, code, changed_at")
+                    " outcome::text, code")
 
     def pull(self, device, cursor):
         return self.rows(
@@ -188,7 +188,8 @@ class Server:
 
 
 class Operation:
-    __slots__ = ("op_id", "collection", "doc_id", "base", "payload", "deleted", "hash", "uncertain", "not_before")
+    __slots__ = ("op_id", "collection", "doc_id", "base", "payload", "deleted", "hash", "uncertain", "not_before",
+                 "sent")
 
     def __init__(self, collection, doc_id, payload, deleted):
         self.op_id = str(uuid.uuid4())
@@ -198,6 +199,7 @@ class Operation:
         self.deleted = deleted
         self.uncertain = False          # sent, but the answer was lost: it must go out again unchanged
         self.not_before = 0.0
+        self.sent = None                # when it was last handed over; not again for an answer that was lost
         self.replace(payload)
 
     def replace(self, payload):
@@ -217,7 +219,7 @@ class Observer:
     def finished(self, device, op, outcome, revision, code):
         pass
 
-    def changed(self, device, collection, doc_id, changed_at):
+    def changed(self, device, collection, doc_id, revision):
         pass
 
     def reset(self, device, code):
@@ -267,6 +269,7 @@ class Device:
                 continue
             if not op.uncertain:
                 op.base = self.replica.get(op.doc_id, (0, None))[0]
+                op.sent = time.time()
             chosen.append(op)
             if len(chosen) == limit:
                 break
@@ -338,11 +341,11 @@ class Device:
     def take(self, rows):
         """Works on the rows of one pull, in order; returns how many changes were among them."""
         changes = 0
-        for cursor, kind, collection, doc_id, revision, deleted, payload, op_id, outcome, code, changed_at in rows:
+        for cursor, kind, collection, doc_id, revision, deleted, payload, op_id, outcome, code in rows:
             if kind == "change":
                 changes += 1
                 self.learn(doc_id, revision, None if deleted else digest(payload))
-                self.observer.changed(self, collection, doc_id, changed_at)
+                self.observer.changed(self, collection, doc_id, revision)
             elif kind == "position":    # nothing for this device; only the cursor is further on
                 pass
             elif kind == "receipt":

@@ -199,7 +199,7 @@ class Clinic:
 
     def verify(self):
         """Stops the waiters, then compares replicas; returns one dict of what was found."""
-        waited = {"delays": [], "prints": {}, "devices": 0}
+        waited = {"arrived": [], "prints": {}, "devices": 0}
         if self.waiters:
             self.waiters.send("stop")
             waited = self.gather([self.waiters], "waited")[0]
@@ -209,10 +209,13 @@ class Clinic:
             pipe.send([index for index in sorted(wanted) if index % self.options.processes == number])
         parts = self.gather(self.pipes, "verified")
         prints = {index: value for part in parts for index, value in part["prints"].items()}
+        sent = {change: when for part in parts for change, when in part["sent"].items()}
+        delays = [(when - sent[doc_id, revision]) * 1000
+                  for doc_id, revision, when in waited["arrived"] if (doc_id, revision) in sent]
         problems = [problem for part in parts for problem in part["problems"]]
         problems += [f"subject {index}, the waiting device: its replica differs"
                      for index, value in waited["prints"].items() if prints[index] != value]
-        return {"problems": problems, "delays": sorted(waited["delays"]),
+        return {"problems": problems, "delays": sorted(delays),
                 "subjects": sum(part["subjects"] for part in parts),
                 "devices": sum(part["devices"] for part in parts) + waited["devices"],
                 "documents": sum(part["documents"] for part in parts)}

@@ -45,6 +45,7 @@ class Ledger(Observer):
         self.open = {}                  # op_id -> collection: promised by the server, no final outcome yet
         self.expected = {}              # doc_id -> (revision, hash, or None for a tombstone)
         self.wrong = []
+        self.sent = {}                  # (doc_id, revision) -> when the change was handed over
 
     def acknowledged(self, device, op, outcome):
         if outcome == "duplicate":
@@ -73,8 +74,9 @@ class Ledger(Observer):
             self.wrong.append(f"revision {revision} of a document was given twice")
         if revision > known:
             self.expected[op.doc_id] = (revision, None if op.deleted else op.hash)
+            self.sent[op.doc_id, revision] = op.sent
 
-    def changed(self, device, collection, doc_id, changed_at):
+    def changed(self, device, collection, doc_id, revision):
         self.shard.counters.add("pulled")
 
     def reset(self, device, code):
@@ -290,8 +292,10 @@ class Shard:
 
     def verify(self, wanted):
         """For the given subjects: every device and a brand-new one hold exactly what was applied."""
-        problems, checked, documents, prints = [], 0, 0, {}
+        problems, checked, documents, prints, sent = [], 0, 0, {}, {}
         for index in wanted:
+            if index in self.config["waiting"]:
+                sent.update(self.ledgers[index].sent)
             person, expected = self.people[index], self.ledgers[index].live()
             for number, device in enumerate(person.devices):
                 device.pull(self.server, thorough=True)
@@ -308,7 +312,7 @@ class Shard:
             checked += len(person.devices) + 1
             documents += len(expected)
         return {"problems": problems, "devices": checked, "documents": documents, "prints": prints,
-                "subjects": len(wanted)}
+                "sent": sent, "subjects": len(wanted)}
 
     @staticmethod
     def compare(index, who, found, expected):
@@ -341,10 +345,10 @@ def shard_process(number, config, shared, pipe):
 
 class Listener(Observer):
     def __init__(self):
-        self.delays = []                # milliseconds from a change to its arrival here
+        self.arrived = []               # (doc_id, revision, when)
 
-    def changed(self, device, collection, doc_id, changed_at):
-        self.delays.append((time.time() - changed_at.timestamp()) * 1000)
+    def changed(self, device, collection, doc_id, revision):
+        self.arrived.append((doc_id, revision, time.time()))
 
 
 def waiters_process(config, pipe):
@@ -378,7 +382,7 @@ def waiters_process(config, pipe):
         if failures:
             raise RuntimeError(failures[0])
         prints = {index: fingerprint(device.replica) for index, (device, _, _) in zip(config["waiting"], waiting)}
-        pipe.send(("waited", {"delays": [delay for d, _, _ in waiting for delay in d.observer.delays],
+        pipe.send(("waited", {"arrived": [arrival for d, _, _ in waiting for arrival in d.observer.arrived],
                               "prints": prints, "devices": len(waiting)}))
     except EOFError:
         stop.set()

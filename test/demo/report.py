@@ -127,7 +127,7 @@ def summary(data):
         ("Crisis bundles", f"{data['bundles']:,} opened, each checked for 988 and the person's plans"),
         ("Waiting devices",
          f"{news['count']:,} changes reached a device that waited: p50 {milliseconds(news['p50'])},"
-         f" p99 {milliseconds(news['p99'])}, max {milliseconds(news['max'])} after the change"),
+         f" p99 {milliseconds(news['p99'])}, max {milliseconds(news['max'])} after it was handed over"),
         ("Duration",
          f"{data['replay_seconds']:.1f} s for 24 hours with draining; {data['seconds']:.1f} s in all"),
         ("Driver", f"late by at most {data['worst_lag']:.1f} s against its own plan"),

@@ -17,7 +17,7 @@
 
 #include <sodium.h>
 
-extern int LLVMFuzzerInitialize(int *argc, char ***argv);
+extern int LLVMFuzzerInitialize(int *argc, char ***argv) __attribute__((weak));
 extern int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* What must always hold. */

@@ -8,6 +8,9 @@
 
 #define INPUT_MAX (4 << 20)
 
+/* A target that needs nothing set up has none. */
+#pragma weak LLVMFuzzerInitialize
+
 static void
 run_file(const char *folder, const char *name)
 {
@@ -41,7 +44,9 @@ main(int argc, char **argv)
 		fprintf(stderr, "usage: replay FOLDER\n");
 		return 2;
 	}
-	LLVMFuzzerInitialize(&argc, &argv);
+	if (LLVMFuzzerInitialize != NULL)
+		if (LLVMFuzzerInitialize != NULL && LLVMFuzzerInitialize(&argc, &argv) != 0)
+			return 2;
 	while ((entry = readdir(folder)) != NULL)
 	{
 		if (entry->d_name[0] == '.')

@@ -44,7 +44,7 @@ my ($op_id) = $first =~ /"op_id": "([^"]+)"/;
 is($standby->safe_psql('postgres', "SELECT outcome FROM paws_sync.receipts('$phone', ARRAY['$op_id']::uuid[])"), 'applied', 'receipts too');
 is($standby->safe_psql('postgres', 'SELECT count(*) FROM paws_sync.policy'), 32, 'the policy is readable');
 is($standby->safe_psql('postgres', 'SELECT count(*) FROM paws_sync.collections'), 8, 'so are collections');
-like($standby->safe_psql('postgres', 'SELECT component, state FROM paws_sync.status()'), qr/keys\|ready/, 'status() answers');
+like($standby->safe_psql('postgres', 'SELECT component, state FROM paws_sync.status()'), qr/keys care\|ready/, 'status() answers');
 is($standby->safe_psql('postgres', 'SELECT count(*) FROM paws_sync.pg_stat_paws_sync_workers'), 0, 'no worker runs');
 is($standby->safe_psql('postgres', "SELECT kind, convert_from(payload, 'UTF8') FROM paws_sync.pull_crisis('$tablet')"), 'change|plan', 'pull_crisis answers');
 is($standby->safe_psql('postgres', "SELECT \"cursor\" FROM paws_sync.pull_crisis('$tablet')"),
@@ -55,6 +55,9 @@ is($standby->safe_psql('postgres', $bundle), $primary->safe_psql('postgres', $bu
 is($standby->safe_psql('postgres', "SELECT count(*) FILTER (WHERE contact = '988') >= 2, max(convert_from(payload, 'UTF8')) FROM paws_sync.crisis_bundle('$tablet')"), 't|plan',
 	'988 and the plan are in it');
 $standby->safe_psql('postgres', 'SELECT * FROM paws_sync.resources; SELECT * FROM paws_sync.pg_stat_paws_sync_lanes; SELECT * FROM paws_sync.pg_stat_paws_sync_latency');
+is($standby->safe_psql('postgres', "SELECT string_agg(check_name, ', ') FROM paws_sync.doctor() "
+	  . "WHERE area IN ('status', 'keys', 'workers', 'objects', 'minimisation') AND NOT ok"), '', 'doctor() finds that in order');
+is($standby->safe_psql('postgres', 'SELECT count(*) > 100 FROM paws_sync.manifest()'), 't', 'the manifest is readable');
 pass('statistics answer');
 
 # Writing.

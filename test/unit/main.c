@@ -23,6 +23,9 @@ main(void)
 	test_attacks();
 	test_collisions();
 	test_published_vectors();
+	test_keyrings();
+	test_purposes();
+	test_root_grammar();
 	printf("1..%d\n", tap_count);
 	return tap_failures == 0 ? 0 : 1;
 }

@@ -27,5 +27,8 @@ extern void test_envelopes(void);
 extern void test_attacks(void);
 extern void test_collisions(void);
 extern void test_published_vectors(void);
+extern void test_keyrings(void);
+extern void test_purposes(void);
+extern void test_root_grammar(void);
 
 #endif
