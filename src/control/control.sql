@@ -184,6 +184,7 @@ CREATE FUNCTION paws_sync.set_tier_policy(tier paws_sync.tier, ops_per_second in
 DECLARE
 	now_in_force paws_queue.effective_tier_policy;
 	codec smallint;
+	codec_level integer;
 BEGIN
 	IF $1 IS NULL THEN
 		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'tier must not be null';
@@ -197,14 +198,19 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'unknown compression',
 			HINT = 'Use none, lz4 or zstd.';
 	END IF;
+	codec_level := coalesce($10, CASE WHEN codec = now_in_force.compression THEN now_in_force.compression_level::integer
+		WHEN codec = 0 THEN 0 ELSE 1 END);
+	IF codec = 0 AND codec_level <> 0 OR codec = 1 AND codec_level NOT BETWEEN 1 AND 12
+		OR codec = 2 AND codec_level NOT BETWEEN 1 AND 19 THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'compression_level is out of range',
+			HINT = 'lz4 has levels 1 to 12, zstd 1 to 19, none has 0.';
+	END IF;
 	INSERT INTO paws_queue.tier_policy AS p (tier, ops_per_second, ops_burst, bytes_per_second, bytes_burst, max_payload,
 		max_devices, offline_hours, compression, compression_level)
 	VALUES (now_in_force.tier, coalesce($2, now_in_force.ops_per_second), coalesce($3, now_in_force.ops_burst),
 		coalesce($4, now_in_force.bytes_per_second), coalesce($5, now_in_force.bytes_burst),
 		coalesce($6, now_in_force.max_payload), coalesce($7, now_in_force.max_devices),
-		coalesce($8, now_in_force.offline_hours), codec,
-		coalesce($10, CASE WHEN codec = now_in_force.compression THEN now_in_force.compression_level::integer
-			WHEN codec = 0 THEN 0 ELSE 1 END))
+		coalesce($8, now_in_force.offline_hours), codec, codec_level)
 	ON CONFLICT ON CONSTRAINT tier_policy_pkey DO UPDATE SET ops_per_second = EXCLUDED.ops_per_second,
 		ops_burst = EXCLUDED.ops_burst, bytes_per_second = EXCLUDED.bytes_per_second, bytes_burst = EXCLUDED.bytes_burst,
 		max_payload = EXCLUDED.max_payload, max_devices = EXCLUDED.max_devices, offline_hours = EXCLUDED.offline_hours,

@@ -53,7 +53,8 @@ emit(Reader *reader, PawsPageRow *row, bytea *envelope)
 {
 	reader->told = *reader->cursor;
 	row->after = *reader->cursor;
-	if (envelope)
+	/* one whose envelope somebody took away does not open either */
+	if (envelope || (row->kind == PAWS_PAGE_CHANGE && !row->entry.deleted))
 		open_payload(reader, row, envelope);
 	if (row->payload)
 		reader->budget->bytes -= VARSIZE_ANY_EXHDR(row->payload);

@@ -220,14 +220,16 @@ bytea *
 paws_store_hand_out(PawsStore *store, int64 subject_no, const uint8 *subject_id, const PawsFeedEntry *entry,
 					const char **code)
 {
-	bytea *payload;
+	bytea *payload = NULL;
 
-	if (!paws_vault_ready(paws_vault_home_root(store->keys)))
+	if (entry->envelope != NULL &&
+		!paws_vault_can_open(store->keys, PG_DETOAST_DATUM_PACKED(PointerGetDatum(entry->envelope))))
 	{
 		*code = "sealed";
 		return entry->envelope;
 	}
-	payload = paws_store_open(store, subject_no, subject_id, entry);
+	if (entry->envelope != NULL)
+		payload = paws_store_open(store, subject_no, subject_id, entry);
 	*code = payload ? NULL : "envelope_rejected";
 	if (payload == NULL)
 		ereport_domain(

@@ -203,7 +203,11 @@ paws_data_key_to_open(PawsKeyHome home, int64 subject_no, const uint8_t id[PAWS_
 	if (paws_spi_run(&find_by_id[home], args, NULL, 1) == 0)
 		return false;
 	if (!read_row(home, subject_no, true, key))
-		reject_key();
+	{
+		if (home == PAWS_KEYS_CARE)
+			reject_key();
+		return false;
+	}
 	keep(&owner, key, (PawsKeyKnown){.secret = true});
 	return true;
 }

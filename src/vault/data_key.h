@@ -15,7 +15,10 @@
  */
 extern void paws_data_key_to_seal(PawsKeyHome home, int64 subject_no, PawsDataKey *key);
 
-/* The key of this id, to open with; false if there is none. Errors PW003 if it is there and does not open. */
+/*
+ * The key of this id, to open with; false if there is none. One that is there and does not open errors PW003;
+ * in the crisis lane it is as if there were none, since what is under the subject's other keys is to be read.
+ */
 extern bool paws_data_key_to_open(PawsKeyHome home, int64 subject_no,
 								  const uint8_t id[PAWS_DATA_KEY_ID_BYTES], PawsDataKey *key);
 

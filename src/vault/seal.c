@@ -7,6 +7,8 @@
 
 #include <sodium.h>
 
+#include "access/xact.h"
+
 #include "base/errors.h"
 #include "vault/compress.h"
 #include "vault/data_key.h"
@@ -55,6 +57,24 @@ require_to_seal(PawsKeyHome home, uint8_t suite)
 		paws_vault_require_usable(PAWS_ROOT_CRISIS);
 }
 
+/* What the codecs keep for their next call holds parts of payloads: no longer than a transaction. */
+static void
+at_transaction_event(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT)
+		paws_compress_forget();
+}
+
+static void
+forget_at_end(void)
+{
+	static bool registered = false;
+
+	if (!registered)
+		RegisterXactCallback(at_transaction_event, NULL);
+	registered = true;
+}
+
 /* What is sealed: the payload, or what compressing makes of it. */
 typedef struct Stored
 {
@@ -70,6 +90,7 @@ compress_payload(Stored *stored, const PawsSealForm *form, const uint8_t *payloa
 	*stored = (Stored){.codec = PAWS_CODEC_NONE, .bytes = payload, .length = length};
 	if (form == NULL || form->codec == PAWS_CODEC_NONE || length == 0)
 		return;
+	forget_at_end();
 	stored->buffer = palloc(length);
 	stored->length = paws_compress(form->codec, form->level, payload, length, stored->buffer, length);
 	if (stored->length > 0)
@@ -157,6 +178,7 @@ finish_opening(PawsKeyHome home, bytea *stored, PawsCodec codec, size_t length)
 	{
 		payload = palloc(VARHDRSZ + raw);
 		SET_VARSIZE(payload, VARHDRSZ + raw);
+		forget_at_end();
 		if (!paws_decompress(codec, bytes, length, (uint8_t *) VARDATA(payload), raw))
 		{
 			pfree(payload);

@@ -118,7 +118,7 @@ extern bool paws_vault_can_open(PawsKeyHome home, const bytea *envelope);
 /*
  * Opens an envelope into a palloc'd bytea, as it was before compression; NULL on any defect. Needs SPI
  * connected. Where paws_vault_can_open is false it errors: 55000 for keys, 0A000 for a cipher. Errors PW003
- * if the data key itself does not open.
+ * if the data key itself does not open, but not in the crisis lane: there it costs the envelope alone.
  */
 extern bytea *paws_vault_open(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *context,
 							  const bytea *envelope);
