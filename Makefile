@@ -91,6 +91,7 @@ OBJS = \
 	src/registry/devices.o \
 	src/registry/subjects.o \
 	src/store/expire.o \
+	src/store/late.o \
 	src/store/page.o \
 	src/store/read.o \
 	src/store/reseal.o \
@@ -123,6 +124,7 @@ OBJS = \
 	src/workers/launcher.o \
 	src/workers/pool.o \
 	src/workers/scheduler.o \
+	src/workers/sealer.o \
 	src/api/bundle.o \
 	src/api/cursor_type.o \
 	src/api/define.o \

@@ -19,7 +19,7 @@
 #include "utils/uuid.h"
 #include "vault/vault.h"
 
-#define PAWS_STORE_STATEMENTS 30
+#define PAWS_STORE_STATEMENTS 32
 
 typedef struct PawsStore
 {

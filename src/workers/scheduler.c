@@ -17,6 +17,7 @@
 #include "queue/queue.h"
 #include "utils/timestamp.h"
 #include "workers/keeper.h"
+#include "workers/sealer.h"
 #include "workers/workers.h"
 
 #define TURN_MS              1000
@@ -167,6 +168,7 @@ turn(void)
 	PawsWorkerSlot *self = paws_worker_self();
 	long wait;
 	long kept;
+	long sealed;
 	int slot;
 
 	if (!paws_worker_begin("paws_sync: schedule"))
@@ -179,6 +181,9 @@ turn(void)
 	kept = paws_keeper_turn(slot);
 	if (kept != PAWS_KEEPER_IDLE)
 		wait = Min(wait, kept);
+	sealed = paws_sealer_turn();
+	if (sealed != PAWS_SEALER_IDLE)
+		wait = Min(wait, sealed);
 	pg_atomic_fetch_add_u64(&self->batches, 1);
 	pg_atomic_write_u64(&self->active_at, (uint64) GetCurrentTimestamp());
 	if (paws_depth_counted(slot))
