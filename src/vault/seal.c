@@ -13,6 +13,7 @@
 #include "vault/compress.h"
 #include "vault/data_key.h"
 #include "vault/key_wrap.h"
+#include "vault/supersede.h"
 #include "vault/vault.h"
 
 /* The outer layers belong to the crisis root, so that one of care's documents takes two custodians to read.
@@ -289,6 +290,16 @@ paws_vault_open(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *c
 	return stored != NULL ? finish_opening(home, stored, codec, length) : NULL;
 }
 
+/* True if what opens an envelope is here, its data key as well. */
+static bool
+has_keys(PawsKeyHome home, int64 subject_no, const bytea *envelope)
+{
+	PawsEnvelopeName name;
+
+	return read_name(home, envelope, &name) && paws_vault_can_open(home, envelope) &&
+		   paws_vault_key_opens(home, subject_no, name.key_id);
+}
+
 bytea *
 paws_vault_reseal(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *context,
 				  const bytea *envelope)
@@ -296,11 +307,13 @@ paws_vault_reseal(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext 
 	PawsEnvelopeName name;
 	PawsCodec codec;
 	size_t length;
-	bytea *opened = open_stored(home, subject_no, context, envelope, &name, &codec, &length);
+	bytea *opened = NULL;
 	PawsDataKey key;
 	Stored stored;
 	bytea *sealed;
 
+	if (has_keys(home, subject_no, envelope))
+		opened = open_stored(home, subject_no, context, envelope, &name, &codec, &length);
 	if (opened == NULL)
 		return NULL;
 	stored = (Stored){.codec = codec, .bytes = (const uint8_t *) VARDATA(opened), .length = length};
