@@ -7,7 +7,9 @@
 #   make demo [KEEP=1]              a compressed day of a clinic app, with a report
 #   make test                       everything below, with clusters of its own
 #   make unit lint regress isolation tap      each alone
+#   make fuzz [FUZZ_SECONDS=60]     libFuzzer over the parsers, so long for each
 #   make bench                      throughput beside bare statements
+#   make bench-vault                what sealing costs, beside a build that does not seal
 #   make bare                       proves demo and test in a bare Debian (root, debootstrap)
 #   make deps                       installs missing Debian packages; the targets above do it themselves
 #   make format                     clang-format 14 over the sources; format-check only looks
@@ -24,25 +26,58 @@ OBJS = \
 	src/paws_sync.o \
 	src/base/commit.o \
 	src/base/database.o \
+	src/base/fault.o \
 	src/base/guarded.o \
 	src/base/histogram.o \
 	src/base/install.o \
 	src/base/settings.o \
+	src/base/settle.o \
 	src/base/shmem.o \
 	src/base/spi.o \
 	src/base/wake.o \
 	src/base/withdraw.o \
 	src/base/worker.o \
 	src/base/worker_run.o \
+	src/vault/aead.o \
+	src/vault/certificate.o \
+	src/vault/compress.o \
+	src/vault/context.o \
 	src/vault/data_key.o \
 	src/vault/envelope.o \
+	src/vault/erasure.o \
+	src/vault/kdf.o \
 	src/vault/key_cache.o \
+	src/vault/key_job.o \
 	src/vault/key_wrap.o \
+	src/vault/keyring.o \
+	src/vault/keyring_change.o \
+	src/vault/keyring_file.o \
+	src/vault/keyring_format.o \
+	src/vault/keyring_memory.o \
+	src/vault/keyring_problem.o \
+	src/vault/keyring_share.o \
+	src/vault/keyring_wrap.o \
+	src/vault/layer.o \
+	src/vault/memory_state.o \
+	src/vault/origin.o \
 	src/vault/padding.o \
+	src/vault/purpose.o \
+	src/vault/revision_seal.o \
+	src/vault/rewrap.o \
 	src/vault/root_check.o \
-	src/vault/root_key.o \
+	src/vault/root_command.o \
+	src/vault/root_file.o \
+	src/vault/root_grammar.o \
+	src/vault/root_minder.o \
+	src/vault/root_problem.o \
+	src/vault/root_provider.o \
+	src/vault/roots.o \
 	src/vault/seal.o \
 	src/vault/secret.o \
+	src/vault/suite_aes256gcm.o \
+	src/vault/suite_sealed.o \
+	src/vault/suite_xchacha20.o \
+	src/vault/supersede.o \
 	src/vault/vault.o \
 	src/guard/codes.o \
 	src/guard/enum_map.o \
@@ -50,14 +85,18 @@ OBJS = \
 	src/guard/log_constant.o \
 	src/guard/log_posture.o \
 	src/guard/log_scrub.o \
+	src/guard/manifest.o \
 	src/guard/mint.o \
 	src/guard/token.o \
 	src/guard/token_type.o \
 	src/registry/collections.o \
 	src/registry/devices.o \
+	src/registry/subjects.o \
 	src/store/expire.o \
+	src/store/late.o \
 	src/store/page.o \
 	src/store/read.o \
+	src/store/reseal.o \
 	src/store/statements.o \
 	src/store/store.o \
 	src/store/write.o \
@@ -68,24 +107,45 @@ OBJS = \
 	src/queue/mark.o \
 	src/queue/policy.o \
 	src/queue/put.o \
+	src/queue/subject.o \
 	src/queue/unblock.o \
 	src/care/care.o \
 	src/crisis/crisis.o \
+	src/crisis/documents.o \
+	src/crisis/resources.o \
+	src/control/doctor.o \
+	src/control/keyring.o \
 	src/control/latency.o \
+	src/control/manifest.o \
+	src/control/memory.o \
 	src/control/rows.o \
 	src/control/stats.o \
 	src/control/status.o \
+	src/workers/eraser.o \
+	src/workers/keeper.o \
 	src/workers/launcher.o \
 	src/workers/pool.o \
+	src/workers/rotate_data_keys.o \
+	src/workers/rotate_keyring.o \
 	src/workers/scheduler.o \
+	src/workers/sealer.o \
+	src/api/bundle.o \
 	src/api/cursor_type.o \
+	src/api/define.o \
 	src/api/identity.o \
 	src/api/items_columns.o \
 	src/api/items_json.o \
+	src/api/keys.o \
 	src/api/pull.o \
 	src/api/push.o \
 	src/api/push_ordinary.o \
+	src/api/push_seal.o \
 	src/api/receipts.o
+
+# For the benchmark alone, in a copy of the tree: the same library without sealing.
+ifneq ($(UNSEALED),)
+OBJS := $(filter-out src/vault/seal.o src/vault/revision_seal.o,$(OBJS)) test/bench/unsealed.o
+endif
 
 SQL_MODULES = \
 	src/base/base.sql \
@@ -99,7 +159,11 @@ SQL_MODULES = \
 	src/crisis/crisis.sql \
 	src/store/tables.sql@paws_crisis@crisis \
 	src/control/control.sql \
+	src/control/manifest.sql \
+	src/control/doctor.sql \
 	src/api/api.sql \
+	src/api/crisis.sql \
+	src/api/keys.sql \
 	src/api/profiles.sql
 
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql
@@ -107,21 +171,33 @@ DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 # Free of the server's headers: linked into the unit tests.
 UNIT_SOURCES = \
 	src/guard/token.c \
+	src/vault/aead.c \
+	src/vault/compress.c \
+	src/vault/context.c \
 	src/vault/envelope.c \
-	src/vault/padding.c
+	src/vault/keyring_format.c \
+	src/vault/keyring_wrap.c \
+	src/vault/kdf.c \
+	src/vault/layer.c \
+	src/vault/padding.c \
+	src/vault/purpose.c \
+	src/vault/root_grammar.c \
+	src/vault/suite_aes256gcm.c \
+	src/vault/suite_sealed.c \
+	src/vault/suite_xchacha20.c
 
 # preflight comes first and alone: without preload or keys nothing behind it can tell anything.
 REGRESS_FIRST = preflight
 REGRESS = install setup members security profiles vocabulary level token identity collection push push_many conflict \
-	pull pull_wait receipts ack_status housekeeping policy admission crisis two_phase \
-	resilience bad_input stats readme uninstall
+	pull pull_wait receipts ack_status housekeeping policy admission crisis crisis_api two_phase \
+	resilience bad_input stats readme manifest doctor construction sealing envelope_swap uninstall
 
 REGRESS_OPTS = --use-existing
 
 PG_CPPFLAGS = -Isrc -MMD -MP -DPAWS_SYNC_VERSION='"$(EXTVERSION)"'
 PG_CFLAGS = -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Wswitch-enum -Werror=switch-enum \
 	-ffile-prefix-map=$(CURDIR)=.
-SHLIB_LINK = -lsodium
+SHLIB_LINK = -lsodium -llz4 -lzstd
 EXTRA_CLEAN = $(OBJS:.o=.d) test/output
 
 # A new compiler at a user's must not break the build; ours may.
@@ -197,11 +273,20 @@ demo:
 	@bash test/deps.sh demo
 	@DIR="$${DIR:-$${TMPDIR:-/tmp}/paws_demo.$$(id -un)}" bash test/demo/run.sh
 
+fuzz:
+	@bash test/deps.sh fuzz
+	@FUZZ_SECONDS='$(FUZZ_SECONDS)' bash test/fuzz/run.sh
+
 bench:
 	@bash test/deps.sh
 	@bash test/bench/run.sh
 
+bench-vault:
+	@bash test/deps.sh
+	@bash test/bench/vault.sh
+
 bare:
 	@bash test/bare-debian.sh
 
-.PHONY: all deps up down test unit lint regress isolation tap format format-check demo bench bare installcheck-first
+.PHONY: all deps up down test unit lint regress isolation tap format format-check demo bench bench-vault bare installcheck-first
+.PHONY: all deps up down test unit lint regress isolation tap format format-check demo fuzz bench bare installcheck-first

@@ -157,7 +157,35 @@ SELECT call, pg_temp.answer(call) FROM (VALUES
 	(186, 'set_tier_policy(''basic'', max_devices => -1)'),
 	(187, 'set_tier_policy(''basic'', offline_hours => 2147483647)'),
 	(190, 'check_subject(NULL)'),
-	(191, 'check_subject(<foreign subject>)')) AS v (n, call)
+	(191, 'check_subject(<foreign subject>)'),
+	(200, 'push_crisis(NULL, ''[]'')'),
+	(201, 'push_crisis(<device>, NULL)'),
+	(202, 'push_crisis(<subject>, ''[]'')'),
+	(203, 'push_crisis(<foreign device>, ''[]'')'),
+	(204, 'push_crisis(<unknown>, ''[]'')'),
+	(205, 'push_crisis(<device>, ''"Jane Doe"'')'),
+	(206, 'push_crisis(<device>, (SELECT jsonb_agg(0) FROM generate_series(1, 10001)))'),
+	(210, 'pull_crisis(<subject>)'),
+	(211, 'pull_crisis(<foreign device>)'),
+	(212, 'pull_crisis(<unknown>)'),
+	(213, 'pull_crisis(<revoked>)'),
+	(214, 'pull_crisis(<device>, ''Jane Doe'')'),
+	(215, 'pull_crisis(<device>, NULL, 10001)'),
+	(216, 'pull_crisis(<device>, NULL, 1, 67108865)'),
+	(220, 'crisis_bundle(NULL)'),
+	(221, 'crisis_bundle(<subject>)'),
+	(222, 'crisis_bundle(<foreign device>)'),
+	(223, 'crisis_bundle(<unknown>)'),
+	(224, 'crisis_bundle(''Jane Doe'')'),
+	(230, 'set_resource(''Jane Doe'', ''line'', ''call'', ''123'')'),
+	(231, 'set_resource(''us'', ''Jane Doe'', ''call'', ''123'')'),
+	(232, 'set_resource(''us'', ''line'', ''Jane Doe'', ''123'')'),
+	(233, 'set_resource(''us'', ''line'', ''call'', ''Jane Doe'')'),
+	(234, 'set_resource(repeat(''x'', 10000000), ''line'', ''call'', ''123'')'),
+	(235, 'set_resource(''us'', repeat(''x'', 10000000), ''call'', ''123'')'),
+	(236, 'set_resource(''us'', ''line'', ''web'', ''https://'' || repeat(''a.'', 5000000))'),
+	(240, 'drop_resource(NULL, ''line'', ''call'')'),
+	(241, 'drop_resource(''Jane Doe'', repeat(''x'', 10000000), ''Jane Doe'')')) AS v (n, call)
 ORDER BY n;
 
 -- operations that are none, each answered by itself
@@ -202,6 +230,9 @@ WHERE operation ->> 'op_id' = t.id(10)::text;
 SELECT b.what, p.outcome, p.code, t.no(p.op_id) AS op
 FROM paws_sync.push(:'device', (SELECT jsonb_agg(operation ORDER BY n) FROM bad)) p JOIN bad b ON b.n = p.item
 ORDER BY p.item;
+-- push_crisis finds the same faults
+SELECT outcome, code, count(*) FROM paws_sync.push_crisis(:'device', (SELECT jsonb_agg(operation ORDER BY n) FROM bad))
+GROUP BY outcome, code ORDER BY code;
 CALL t.wait_applied();
 SELECT b.what, r.outcome, r.revision, r.code
 FROM paws_sync.receipts(:'device', (SELECT array_agg(t.id(100 + n) ORDER BY n) FROM bad)) r JOIN bad b ON 100 + b.n = t.no(r.op_id)

@@ -13,8 +13,8 @@ SELECT 'paws_sync.databases' AS missing_setting, 'add ' || current_database() ||
 SET client_min_messages = warning;
 CREATE EXTENSION paws_sync CASCADE;
 RESET client_min_messages;
-SELECT 'paws_sync.root_key_file' AS missing_setting, detail AS what_to_do
-	FROM paws_sync.status() WHERE component = 'keys' AND state <> 'ready';
+SELECT 'paws_sync.care_root' AS missing_setting, detail AS what_to_do
+	FROM paws_sync.status() WHERE component = 'keys care' AND state <> 'ready';
 SELECT rolsuper AS superuser FROM pg_roles WHERE rolname = current_user;
 DROP EXTENSION paws_sync;
 DROP EXTENSION pgcrypto;

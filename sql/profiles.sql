@@ -99,6 +99,12 @@ CREATE TEMP TABLE call AS
 			format('push_many(%L, %L, ''{mood}'', %L, ''{0}'', ''{x}'')', :'a_phone', ARRAY[t.id(6)], ARRAY[t.id(6)])),
 		('paws_sync.pull(paws_sync.device,paws_sync.cursor,integer,integer)', format('pull(%L)', :'a_tablet')),
 		('paws_sync.pull_wait(paws_sync.device,paws_sync.cursor,interval,integer,integer)', format('pull_wait(%L)', :'a_tablet')),
+		('paws_sync.push_crisis(paws_sync.device,jsonb)', format('push_crisis(%L, %L)', :'a_phone', t.ops(t.op(7, 'signal', 7, 0, 'x')))),
+		('paws_sync.pull_crisis(paws_sync.device,paws_sync.cursor,integer,integer)', format('pull_crisis(%L)', :'a_tablet')),
+		('paws_sync.crisis_bundle(paws_sync.device,text)', format('crisis_bundle(%L, ''gb'')', :'a_tablet')),
+		('paws_sync.set_resource(text,text,text,text)', 'set_resource(''gb'', ''line'', ''call'', ''123'')'),
+		('paws_sync.drop_resource(text,text,text)', 'drop_resource(''gb'', ''samaritans'', ''call'')'),
+		('paws_sync.list_resources()', 'list_resources()'),
 		('paws_sync.receipts(paws_sync.device,uuid[])', format('receipts(%L, %L)', :'a_phone', ARRAY[t.id(1)])),
 		('paws_sync.ack(paws_sync.device,paws_sync.cursor)', format('ack(%L, %L)', :'a_tablet', :'a_cursor')),
 		('paws_sync.set_entitlement(paws_sync.subject,paws_sync.tier,timestamp with time zone)', format('set_entitlement(%L, ''basic'')', :'a')),
@@ -108,11 +114,19 @@ CREATE TEMP TABLE call AS
 			'set_tier_policy(''basic'', max_devices => 6)'),
 		('paws_sync.stat_latency()', 'stat_latency()'),
 		('paws_sync.stat_lanes()', 'stat_lanes()'),
+		('paws_sync.stat_memory()', 'stat_memory()'),
 		('paws_sync.stat_workers()', 'stat_workers()'),
 		('paws_sync.stat_reset()', 'stat_reset()'),
 		('paws_sync.status()', 'status()'),
+		('paws_sync.keyring()', 'keyring()'),
 		('paws_sync.log_probe()', 'log_probe()'),
 		('paws_sync.log_posture()', 'log_posture()'),
+		('paws_sync.manifest()', 'manifest()'),
+		('paws_sync.doctor_probe()', 'doctor_probe()'),
+		('paws_sync.doctor_server()', 'doctor_server()'),
+		('paws_sync.doctor_objects()', 'doctor_objects()'),
+		('paws_sync.doctor_stored()', 'doctor_stored()'),
+		('paws_sync.doctor()', 'doctor()'),
 		('paws_sync.vocabulary()', 'vocabulary()'),
 		('paws_sync.check_preload()', 'check_preload()'),
 		('paws_sync.check_profile(name,text)', 'check_profile(''regress_paws_none'', ''app'')'),
@@ -186,6 +200,10 @@ SELECT lane, kind, collection, t.no(doc_id) AS doc, revision, t.text(payload) AS
 SELECT lane, kind, collection, t.no(doc_id) AS doc, revision, t.text(payload) AS payload FROM paws_sync.pull_wait(:'b_tablet');
 -- receipts of a's operation 3: b's device knows of none
 SELECT t.no(op_id) AS op, outcome, revision FROM paws_sync.receipts(:'b_phone', ARRAY[t.id(1), t.id(3), t.id(9)]);
+-- the crisis lane keeps them apart as well
+SELECT collection, t.no(doc_id) AS doc, t.text(payload) AS payload FROM paws_sync.pull_crisis(:'a_tablet');
+SELECT collection, t.no(doc_id) AS doc, t.text(payload) AS payload FROM paws_sync.pull_crisis(:'b_tablet');
+SELECT collection, t.no(doc_id) AS doc, t.text(payload) AS payload FROM paws_sync.crisis_bundle(:'b_tablet') WHERE kind = 'document';
 -- a change to a's document 3 has no such document to change
 SELECT outcome FROM paws_sync.push(:'b_phone', t.ops(t.op(10, 'plan', 3, 1, 'of b'), t.op(11, 'plan', 3, 0, NULL)));
 RESET ROLE;

@@ -50,6 +50,20 @@ CALL t.wait_applied();
 SELECT op_id, outcome, revision, code
 FROM paws_sync.receipts(:'phone', ARRAY(SELECT ('018f2b6e-0000-7000-8000-00000000000' || n)::uuid FROM generate_series(1, 6) AS n));
 
+-- In a crisis
+SELECT outcome, level, code, receipt FROM paws_sync.push_crisis(:'phone', '[
+    {"op_id": "018f2b6e-0000-7000-8000-000000000007", "doc_id": "018f2b6e-0000-7000-8000-00000000000b",
+     "collection": "safety_plan", "base_revision": 1, "payload": "eyJzdGVwcyI6IDd9"},
+    {"op_id": "018f2b6e-0000-7000-8000-000000000008", "doc_id": "018f2b6e-0000-7000-8000-00000000000f",
+     "collection": "mood", "base_revision": 0, "payload": "e30="}]');
+SELECT kind, collection, revision FROM paws_sync.pull_crisis(:'tablet');
+SELECT region, name, channel, contact, priority FROM paws_sync.crisis_bundle(:'tablet', 'de') WHERE kind = 'resource';
+SELECT collection, revision, convert_from(payload, 'UTF8') AS payload FROM paws_sync.crisis_bundle(:'tablet', 'de') WHERE kind = 'document';
+SELECT region, name, channel, contact, shipped, shown FROM paws_sync.resources WHERE region IN ('gb', 'ie') ORDER BY 1, 2, 3;
+SELECT paws_sync.set_resource('us_ny', 'city_line', 'call', '18005550100');
+SELECT paws_sync.drop_resource('ie', 'samaritans', 'call');
+DELETE FROM paws_crisis.resource;
+
 -- When a subscription changes
 SELECT paws_sync.set_entitlement(:'subject', 'grace_period', until => now() + interval '14 days');
 SELECT paws_sync.set_entitlement(:'subject', 'basic');
@@ -115,6 +129,8 @@ ROLLBACK;
 
 -- What to watch
 \o results/readme.txt
+SELECT area, check_name, value, wanted, hint FROM paws_sync.doctor() WHERE NOT ok;
+SELECT relation, column_name, tier, resolution FROM paws_sync.manifest() WHERE kind = 'time' ORDER BY 1, 2, 3;
 SELECT component, state, detail FROM paws_sync.status();
 SELECT class, tier, count, p99, target, attainment FROM paws_sync.pg_stat_paws_sync_latency WHERE attainment < 0.99;
 SELECT level, depth, oldest_age, in_rate, out_rate FROM paws_sync.pg_stat_paws_sync_lanes WHERE depth > 0;

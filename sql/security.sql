@@ -62,24 +62,6 @@ WHERE NOT EXISTS (SELECT FROM pg_description d WHERE d.classoid = m.classid AND 
 SELECT r.oid::regclass, a.attname FROM member_relation r JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0
 WHERE r.relkind = 'v' AND r.nspname = 'paws_sync' AND col_description(r.oid, a.attnum) IS NULL;
 
--- metadata holds closed types alone: there is no column to put a name in; must be none
-SELECT r.oid::regclass, a.attname, a.atttypid::regtype
-FROM member_relation r JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
-WHERE r.relkind = 'r' AND a.atttypid NOT IN ('bigint'::regtype, 'integer'::regtype, 'smallint'::regtype,
-	'bigint[]'::regtype, 'boolean'::regtype, 'timestamptz'::regtype, 'uuid'::regtype, 'bytea'::regtype,
-	'paws_sync.subject'::regtype, 'paws_sync.device'::regtype, 'paws_registry.code_name'::regtype);
-
--- bytes are sealed, wrapped or MACs
-SELECT r.oid::regclass, a.attname
-FROM member_relation r JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0
-WHERE r.relkind = 'r' AND a.atttypid = 'bytea'::regtype ORDER BY r.oid::regclass::text COLLATE "C", a.attname COLLATE "C";
-
--- names are an operator's, and of a closed form
-SELECT r.oid::regclass, a.attname
-FROM member_relation r JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0
-WHERE r.relkind = 'r' AND a.atttypid = 'paws_registry.code_name'::regtype;
-SELECT 'Jane Doe'::paws_registry.code_name;
-
 -- which domain refers to which; the crisis lane to none
 SELECT DISTINCT c.conrelid::regclass AS from, c.confrelid::regclass AS to
 FROM pg_constraint c JOIN member_relation r ON r.oid = c.conrelid WHERE c.contype = 'f' ORDER BY 1, 2;

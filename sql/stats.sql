@@ -33,4 +33,15 @@ GROUP BY kind ORDER BY kind;
 
 SELECT count(*) AS launchers FROM paws_sync.pg_stat_paws_sync_workers WHERE database IS NULL AND kind = 'launcher';
 
+-- processes that hold keys: this one at the latest since it registered a device
+SELECT memory IN ('locked', 'unlocked') AS holds, bytes > 0 AS bytes, kind FROM paws_sync.pg_stat_paws_sync_memory
+WHERE pid = pg_backend_pid();
+SELECT memory, bytes FROM paws_sync.pg_stat_paws_sync_memory WHERE kind = 'checkpointer';
+SELECT count(*) AS postmasters FROM paws_sync.pg_stat_paws_sync_memory WHERE kind = 'postmaster' AND memory <> 'none';
+SELECT count(*) = count(DISTINCT pid) AS once, bool_and((memory = 'none') = (bytes = 0)) AS bytes
+FROM paws_sync.pg_stat_paws_sync_memory;
+SELECT m.kind, bool_or(m.memory <> 'none') AS holds
+FROM paws_sync.pg_stat_paws_sync_memory m JOIN paws_sync.pg_stat_paws_sync_workers w USING (pid)
+WHERE w.kind = 'pool' AND w.database = current_database() GROUP BY m.kind;
+
 SELECT component, state FROM paws_sync.status();

@@ -7,6 +7,7 @@
 #include "postgres.h"
 
 #include "base/database.h"
+#include "base/fault.h"
 #include "base/settings.h"
 #include "base/shmem.h"
 #include "base/wake.h"
@@ -20,6 +21,8 @@
 #include "queue/depth.h"
 #include "queue/mark.h"
 #include "queue/queue.h"
+#include "vault/keyring.h"
+#include "vault/memory_state.h"
 #include "vault/vault.h"
 #include "workers/workers.h"
 
@@ -44,6 +47,9 @@ _PG_init(void)
 	paws_depth_init();
 	paws_admission_init();
 	paws_latency_init();
+	paws_memory_state_init();
+	paws_keyring_init();
+	paws_fault_init();
 	paws_shmem_install();
 	paws_withdraw_init();
 	if (IsBinaryUpgrade)

@@ -73,7 +73,10 @@ max_connections = 100
 max_worker_processes = 24
 shared_preload_libraries = 'paws_sync'
 paws_sync.databases = 'paws'
-paws_sync.root_key_file = '$dir/keys/root.key'
+paws_sync.care_root = 'file:$dir/keys/care.root'
+paws_sync.crisis_root = 'file:$dir/keys/crisis.root'
+paws_sync.billing_root = 'file:$dir/keys/billing.root'
+paws_sync.keyring_file = '$dir/keys/keyring'
 fsync = $fsync
 log_line_prefix = '%m [%p] %b %d '
 cluster_name = 'paws_sync throw-away'
@@ -86,10 +89,14 @@ CONF
 }
 
 initialise() {
+    local root
     make_own_folder "$dir"
     trap remove EXIT
     as_server mkdir -m 0700 "$dir/log" "$dir/keys"
-    as_server sh -c 'umask 077 && head -c 32 /dev/urandom >"$1"' sh "$dir/keys/root.key"
+    for root in care crisis billing; do
+        printf '1 %s\n' "$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')" |
+            as_server sh -c 'umask 077 && cat >"$1"' sh "$dir/keys/$root.root"
+    done
     as_server timeout 120 "$PG_BIN/initdb" -D "$data" -U postgres -A trust --encoding=UTF8 --locale=C.UTF-8 \
         --no-sync --no-instructions >/dev/null
     configuration | as_server tee -a "$data/postgresql.conf" >/dev/null

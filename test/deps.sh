@@ -1,9 +1,9 @@
 #!/bin/bash
-# deps.sh [demo]
+# deps.sh [demo|fuzz]
 #
-# Installs the Debian packages that building and testing need and that are not there yet; with "demo" also
-# what the demo needs. Quiet when there is nothing to do. A default cluster is never created by it, and a
-# running cluster is never restarted by an upgrade, unless FORCE=1.
+# Installs the Debian packages that building needs and that are not there yet; with "demo" also what the tests
+# and the demo need, with "fuzz" what fuzzing needs. Quiet when there is nothing to do. A default cluster is never
+# created by it, and a running cluster is never restarted by an upgrade, unless FORCE=1.
 set -euo pipefail
 
 . "$(dirname "$0")/lib.sh"
@@ -13,11 +13,18 @@ saved=$conf.paws_sync-saved
 # Older minor releases lack fixes that the extension counts on.
 declare -A oldest=([15]=15.20)
 
-packages=(make gcc libc6-dev libsodium-dev libkrb5-dev "postgresql-$PG_MAJOR" "postgresql-server-dev-$PG_MAJOR"
-          libipc-run-perl)
-if [ "${1:-}" = demo ]; then
-    packages+=(python3 python3-psycopg)
-fi
+packages=(make gcc libc6-dev libsodium-dev liblz4-dev libzstd-dev libkrb5-dev
+          "postgresql-$PG_MAJOR" "postgresql-server-dev-$PG_MAJOR" libipc-run-perl)
+case ${1:-} in
+    demo)
+        # The last three are for the unit tests: another implementation, and published vectors.
+        packages+=(python3 python3-psycopg python3-cryptography python3-cryptography-vectors
+                   golang-golang-x-crypto-dev)
+        ;;
+    fuzz)
+        packages+=(clang-14 libclang-rt-14-dev)
+        ;;
+esac
 
 installed() {
     [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]

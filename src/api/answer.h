@@ -6,6 +6,7 @@
 
 #include "api/items.h"
 #include "datatype/timestamp.h"
+#include "queue/policy.h"
 
 /* One push being carried out. SPI is connected. */
 typedef struct PawsPush
@@ -27,7 +28,14 @@ extern void paws_push_ordinary_items(PawsPush *push);
  * crisis items before it. */
 extern void paws_push_ordinary_items_guarded(PawsPush *push);
 
-/* Seals an item for its lane; palloc'd. NULL for a deletion. */
-extern bytea *paws_push_seal(const PawsPush *push, const PawsItem *item);
+/* Answers limited (keys_unavailable) to what the ordinary lane cannot seal with the keys that are there. */
+extern void paws_push_limit_unsealable(PawsPush *push);
+
+/* True if the keys are there that seal an item of the ordinary lane. */
+extern bool paws_push_can_seal(const PawsItem *item);
+
+/* Seals an item for its lane; palloc'd. NULL for a deletion. Limits are those of the tier; the crisis lane
+ * has none (NULL). */
+extern bytea *paws_push_seal(const PawsPush *push, const PawsItem *item, const PawsTierPolicy *limits);
 
 #endif

@@ -56,14 +56,15 @@ REVOKE ALL ON FUNCTION paws_sync.revoke_device(paws_sync.device) FROM PUBLIC;
 COMMENT ON FUNCTION paws_sync.revoke_device(paws_sync.device) IS
 	'Takes a device out of service: no pull and no ordinary push any more. False if it was revoked before.';
 
-CREATE FUNCTION paws_sync.define_collection(name text, class paws_sync.class, on_conflict text DEFAULT 'server_order')
+CREATE FUNCTION paws_sync.define_collection(name text, class paws_sync.class, on_conflict text DEFAULT 'server_order',
+	sealing text DEFAULT NULL, compressible boolean DEFAULT NULL)
 	RETURNS void
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'paws_define_collection';
-REVOKE ALL ON FUNCTION paws_sync.define_collection(text, paws_sync.class, text) FROM PUBLIC;
-COMMENT ON FUNCTION paws_sync.define_collection(text, paws_sync.class, text) IS
-	'Defines a kind of documents: its class, and what a stale change does (server_order: the later one wins; branch: both are kept; append: documents are written once).';
+REVOKE ALL ON FUNCTION paws_sync.define_collection(text, paws_sync.class, text, text, boolean) FROM PUBLIC;
+COMMENT ON FUNCTION paws_sync.define_collection(text, paws_sync.class, text, text, boolean) IS
+	'Defines a kind of documents: its class, and what a stale change does (server_order: the later one wins; branch: both are kept; append: documents are written once), how payloads are sealed (standard, aes, layered, client; NULL: layered for session, interactive and standard, standard for the rest) and whether they may be compressed before (NULL: only with standard and aes).';
 
 CREATE FUNCTION paws_sync.set_entitlement(subject paws_sync.subject, tier paws_sync.tier, until timestamptz DEFAULT NULL)
 	RETURNS void
@@ -184,12 +185,15 @@ COMMENT ON FUNCTION paws_sync.sync_status(paws_sync.subject) IS
 
 CREATE VIEW paws_sync.collections WITH (security_barrier) AS
 	SELECT c.name::text AS name, (enum_range(NULL::paws_sync.class))[c.class] AS class,
-		v.name AS on_conflict, c.defined_at
+		v.name AS on_conflict, s.name AS sealing, c.compressible, c.defined_at
 	FROM paws_registry.collection c
-	JOIN paws_sync.vocabulary() v ON v.kind = 'conflict_policy' AND v.code = c.on_conflict;
+	JOIN paws_sync.vocabulary() v ON v.kind = 'conflict_policy' AND v.code = c.on_conflict
+	JOIN paws_sync.vocabulary() s ON s.kind = 'sealing' AND s.code = c.sealing;
 REVOKE ALL ON TABLE paws_sync.collections FROM PUBLIC;
 COMMENT ON VIEW paws_sync.collections IS 'The kinds of documents that are defined.';
 COMMENT ON COLUMN paws_sync.collections.name IS 'As define_collection was given it.';
 COMMENT ON COLUMN paws_sync.collections.class IS 'What its operations are for; with the tier it decides level and target.';
 COMMENT ON COLUMN paws_sync.collections.on_conflict IS 'What a change with a stale base revision does.';
+COMMENT ON COLUMN paws_sync.collections.sealing IS 'How payloads are sealed; those of crisis classes to the subject''s public key, whatever stands here.';
+COMMENT ON COLUMN paws_sync.collections.compressible IS 'Payloads are compressed before they are sealed, as the tier says.';
 COMMENT ON COLUMN paws_sync.collections.defined_at IS 'When it was first defined.';

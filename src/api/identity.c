@@ -1,5 +1,5 @@
 /*
- * api/identity.c - subjects, devices, collections, entitlements.
+ * api/identity.c - subjects, devices, entitlements.
  */
 #include "postgres.h"
 
@@ -22,7 +22,6 @@
 PG_FUNCTION_INFO_V1(paws_subject_for);
 PG_FUNCTION_INFO_V1(paws_register_device);
 PG_FUNCTION_INFO_V1(paws_revoke_device);
-PG_FUNCTION_INFO_V1(paws_define_collection);
 PG_FUNCTION_INFO_V1(paws_set_entitlement);
 PG_FUNCTION_INFO_V1(paws_check_subject);
 
@@ -82,7 +81,9 @@ paws_register_device(PG_FUNCTION_ARGS)
 
 	(void) paws_database_slot();
 	paws_spi_begin();
-	paws_vault_require_root();
+	paws_vault_require_root(PAWS_ROOT_CARE);
+	if (paws_vault_ready(PAWS_ROOT_CRISIS))
+		paws_vault_require_root(PAWS_ROOT_CRISIS);
 	subject_no = paws_registry_ensure_subject(subject);
 	paws_store_ensure_counter(&paws_crisis_store, subject_no);
 	paws_store_ensure_counter(&paws_care_store, subject_no);
@@ -111,27 +112,6 @@ paws_revoke_device(PG_FUNCTION_ARGS)
 }
 
 Datum
-paws_define_collection(PG_FUNCTION_ARGS)
-{
-	text *name = text_argument(fcinfo, 0, "name");
-	text *on_conflict = text_argument(fcinfo, 2, "on_conflict");
-	int policy;
-
-	if (PG_ARGISNULL(1))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("class must not be null")));
-	policy =
-		VARSIZE_ANY_EXHDR(on_conflict) < NAMEDATALEN ? paws_conflict_code(text_to_cstring(on_conflict)) : 0;
-	if (policy == 0)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown conflict policy"),
-						errhint("Use server_order, branch or append.")));
-	paws_spi_begin();
-	paws_registry_define(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name),
-						 paws_class_from_datum(PG_GETARG_DATUM(1)), (PawsConflictPolicy) policy);
-	paws_spi_end();
-	PG_RETURN_VOID();
-}
-
-Datum
 paws_set_entitlement(PG_FUNCTION_ARGS)
 {
 	const PawsToken *subject = paws_token_argument(fcinfo, 0, PAWS_TOKEN_SUBJECT);
@@ -142,7 +122,7 @@ paws_set_entitlement(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("tier must not be null")));
 	(void) paws_database_slot();
 	paws_spi_begin();
-	paws_vault_require_root();
+	paws_vault_require_root(PAWS_ROOT_CARE);
 	subject_no = paws_registry_ensure_subject(subject);
 	paws_care_set_entitlement(subject_no, paws_tier_from_datum(PG_GETARG_DATUM(1)), until);
 	/* a lower tier takes no device away that is in service */

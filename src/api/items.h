@@ -27,6 +27,8 @@ typedef struct PawsItem
 	/* what it is */
 	int16 collection;
 	PawsConflictPolicy on_conflict;
+	PawsSealingPolicy sealing;
+	bool compressible;
 	PawsClass klass;
 
 	/* the answer; outcome 0: still open */

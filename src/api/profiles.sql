@@ -7,7 +7,8 @@
 
 -- Otherwise everybody could define tables and functions over them; types come open to PUBLIC.
 REVOKE ALL ON TYPE paws_sync.subject, paws_sync.device, paws_sync.context, paws_sync.cursor, paws_sync.level, paws_sync.tier,
-	paws_sync.class, paws_sync.outcome, paws_registry.code_name FROM PUBLIC;
+	paws_sync.class, paws_sync.outcome, paws_registry.code_name, paws_registry.envelope, paws_registry.seal,
+	paws_crisis.region, paws_crisis.contact FROM PUBLIC;
 
 CREATE VIEW paws_sync.profiles WITH (security_invoker) AS
 	SELECT unnest(profiles) AS profile, 'USAGE' AS privilege, 'schema' AS kind, object::text AS object
@@ -37,27 +38,47 @@ UNION ALL
 		('paws_sync.push_many(paws_sync.device, uuid[], text[], uuid[], bigint[], bytea[], boolean[])', '{app,device_gateway}'),
 		('paws_sync.pull(paws_sync.device, paws_sync.cursor, integer, integer)', '{app,device_gateway,crisis}'),
 		('paws_sync.pull_wait(paws_sync.device, paws_sync.cursor, interval, integer, integer)', '{app,device_gateway,crisis}'),
+		('paws_sync.push_crisis(paws_sync.device, jsonb)', '{app,device_gateway,crisis}'),
+		('paws_sync.pull_crisis(paws_sync.device, paws_sync.cursor, integer, integer)', '{app,device_gateway,crisis}'),
+		('paws_sync.crisis_bundle(paws_sync.device, text)', '{app,device_gateway,crisis}'),
 		('paws_sync.receipts(paws_sync.device, uuid[])', '{app,device_gateway,crisis}'),
 		('paws_sync.ack(paws_sync.device, paws_sync.cursor)', '{app,device_gateway,crisis}'),
 		('paws_sync.set_entitlement(paws_sync.subject, paws_sync.tier, timestamptz)', '{billing}'),
-		('paws_sync.define_collection(text, paws_sync.class, text)', '{operator}'),
+		('paws_sync.define_collection(text, paws_sync.class, text, text, boolean)', '{operator}'),
 		('paws_sync.set_policy(paws_sync.class, paws_sync.tier, paws_sync.level, integer)', '{operator}'),
-		('paws_sync.set_tier_policy(paws_sync.tier, integer, integer, bigint, bigint, integer, integer, integer)', '{operator}'),
+		('paws_sync.set_tier_policy(paws_sync.tier, integer, integer, bigint, bigint, integer, integer, integer, text, integer)', '{operator}'),
+		('paws_sync.set_resource(text, text, text, text)', '{operator}'),
+		('paws_sync.drop_resource(text, text, text)', '{operator}'),
+		('paws_sync.list_resources()', '{operator,auditor}'),
 		('paws_sync.stat_reset()', '{operator}'),
 		('paws_sync.stat_lanes()', '{operator}'),
 		('paws_sync.stat_workers()', '{operator}'),
 		('paws_sync.stat_latency()', '{operator,auditor}'),
+		('paws_sync.stat_memory()', '{operator,auditor}'),
 		('paws_sync.status()', '{operator,auditor}'),
+		('paws_sync.rotate_keys(text)', '{operator}'),
+		('paws_sync.adopt_keys()', '{operator}'),
+		('paws_sync.forget(paws_sync.subject)', '{app}'),
+		('paws_sync.erasure_status(paws_sync.subject)', '{app}'),
+		('paws_sync.verify_certificate(text)', '{app,operator,auditor}'),
+		('paws_sync.certificate_key()', '{app,operator,auditor}'),
+		('paws_sync.key_status()', '{operator,auditor}'),
+		('paws_sync.keyring()', '{operator,auditor}'),
 		('paws_sync.log_posture()', '{operator,auditor}'),
+		('paws_sync.manifest()', '{operator,auditor}'),
+		('paws_sync.doctor()', '{operator,auditor}'),
 		('paws_sync.vocabulary()', '{operator,auditor}')
 	) AS f (object, profiles)
 UNION ALL
 	SELECT unnest(profiles), 'SELECT', 'view', object::text
 	FROM (VALUES
 		('paws_sync.pg_stat_paws_sync_lanes'::regclass, '{operator}'::text[]),
+		('paws_sync.pg_stat_progress_paws_sync_keys', '{operator,auditor}'),
 		('paws_sync.pg_stat_paws_sync_workers', '{operator}'),
 		('paws_sync.pg_stat_paws_sync_latency', '{operator,auditor}'),
+		('paws_sync.pg_stat_paws_sync_memory', '{operator,auditor}'),
 		('paws_sync.collections', '{operator,auditor}'),
+		('paws_sync.resources', '{operator,auditor}'),
 		('paws_sync.policy', '{operator,auditor}'),
 		('paws_sync.tier_policy', '{operator,auditor}')
 	) AS v (object, profiles)

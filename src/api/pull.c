@@ -1,5 +1,5 @@
 /*
- * api/pull.c - pull, pull_wait and ack: the crisis lane first, then the ordinary one.
+ * api/pull.c - pull, pull_wait, pull_crisis and ack: the crisis lane first, then the ordinary one.
  */
 #include "postgres.h"
 
@@ -31,6 +31,7 @@
 
 PG_FUNCTION_INFO_V1(paws_pull);
 PG_FUNCTION_INFO_V1(paws_pull_wait);
+PG_FUNCTION_INFO_V1(paws_pull_crisis);
 PG_FUNCTION_INFO_V1(paws_ack);
 
 typedef struct Pull
@@ -125,6 +126,14 @@ typedef struct PageRead
 } PageRead;
 
 static void
+read_crisis(PageRead *read)
+{
+	read->pull->lane = PAWS_LANE_CRISIS;
+	paws_page_read(&paws_crisis_store, &read->pull->device, &read->pull->cursor.crisis, &read->budget,
+				   put_row, read->pull);
+}
+
+static void
 read_ordinary(void *arg)
 {
 	PageRead *read = arg;
@@ -159,8 +168,7 @@ read_page(Pull *pull)
 	PawsLaneCursor before = pull->cursor.ordinary;
 
 	paws_spi_begin();
-	pull->lane = PAWS_LANE_CRISIS;
-	paws_page_read(&paws_crisis_store, &pull->device, &pull->cursor.crisis, &read.budget, put_row, pull);
+	read_crisis(&read);
 	if (!pull->device.crisis_only &&
 		(!read.budget.any || (read.budget.changes > 0 && read.budget.bytes > 0)) &&
 		!paws_run_guarded(read_ordinary, &read, read.budget.any ? forgive_all : is_lock_timeout))
@@ -195,16 +203,13 @@ find_device(const PawsToken *token, PawsDevice *device)
 }
 
 static void
-begin_pull(Pull *pull, FunctionCallInfo fcinfo, int limits_at)
+begin_pull(Pull *pull, FunctionCallInfo fcinfo, const PawsToken *token, int limits_at)
 {
-	const PawsToken *token = paws_token_argument(fcinfo, 0, PAWS_TOKEN_DEVICE);
-
 	memset(pull, 0, sizeof(*pull));
 	pull->changes = bounded_argument(fcinfo, limits_at, CHANGES_MAX, "max_changes");
 	pull->bytes = bounded_argument(fcinfo, limits_at + 1, BYTES_MAX, "max_bytes");
 	if (!PG_ARGISNULL(1))
 		paws_cursor_from_datum(PG_GETARG_DATUM(1), &pull->cursor);
-	paws_vault_require();
 	(void) paws_database_slot();
 	find_device(token, &pull->device);
 	paws_rows_begin(&pull->rows, fcinfo);
@@ -214,10 +219,28 @@ begin_pull(Pull *pull, FunctionCallInfo fcinfo, int limits_at)
 Datum
 paws_pull(PG_FUNCTION_ARGS)
 {
+	const PawsToken *token = paws_token_argument(fcinfo, 0, PAWS_TOKEN_DEVICE);
 	Pull pull;
 
-	begin_pull(&pull, fcinfo, 2);
+	paws_vault_require(PAWS_ROOT_CARE);
+	begin_pull(&pull, fcinfo, token, 2);
 	(void) read_page(&pull);
+	return (Datum) 0;
+}
+
+/* Without keys too: what cannot be opened is handed out sealed. */
+Datum
+paws_pull_crisis(PG_FUNCTION_ARGS)
+{
+	const PawsToken *token = paws_token_argument_crisis(fcinfo, 0, PAWS_TOKEN_DEVICE);
+	Pull pull;
+	PageRead read = {.pull = &pull};
+
+	begin_pull(&pull, fcinfo, token, 2);
+	read.budget = (PawsPageBudget){.changes = pull.changes, .bytes = pull.bytes};
+	paws_spi_begin();
+	read_crisis(&read);
+	paws_spi_end();
 	return (Datum) 0;
 }
 
@@ -239,9 +262,20 @@ wait_argument(FunctionCallInfo fcinfo, int argument)
 	return (long) Min(ms, (double) paws_max_wait_with_snapshot);
 }
 
+/* A subject that is forgotten while its device waits has no keys any more; nor is there a device then. */
+static void
+notice_forgotten(Pull *pull, const PawsToken *token, uint64 *keys)
+{
+	uint64 now = paws_database_version_latest(paws_database_slot(), PAWS_CACHED_KEYS);
+
+	if (now != *keys || RecoveryInProgress())
+		find_device(token, &pull->device);
+	*keys = now;
+}
+
 /* The latch is reset before each look, so what is committed after the look sets it again. */
 static void
-wait_for_page(Pull *pull, long timeout)
+wait_for_page(Pull *pull, long timeout, const PawsToken *token, uint64 keys)
 {
 	TimestampTz deadline = GetCurrentTimestamp() + timeout * 1000;
 
@@ -251,6 +285,7 @@ wait_for_page(Pull *pull, long timeout)
 
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
+		notice_forgotten(pull, token, &keys);
 		if (read_page(pull))
 			return;
 		left = (long) ((deadline - GetCurrentTimestamp() + 999) / 1000);
@@ -265,7 +300,9 @@ wait_for_page(Pull *pull, long timeout)
 Datum
 paws_pull_wait(PG_FUNCTION_ARGS)
 {
+	const PawsToken *token = paws_token_argument(fcinfo, 0, PAWS_TOKEN_DEVICE);
 	long timeout = wait_argument(fcinfo, 2);
+	uint64 keys;
 	Pull pull;
 
 	if (IsolationUsesXactSnapshot())
@@ -275,11 +312,13 @@ paws_pull_wait(PG_FUNCTION_ARGS)
 			 errmsg("pull_wait needs transaction isolation level read committed"),
 			 errhint(
 				 "In a transaction with one snapshot nothing new can appear; use READ COMMITTED, or pull.")));
-	begin_pull(&pull, fcinfo, 3);
+	paws_vault_require(PAWS_ROOT_CARE);
+	keys = paws_database_version_latest(paws_database_slot(), PAWS_CACHED_KEYS);
+	begin_pull(&pull, fcinfo, token, 3);
 	paws_wake_key_watch(paws_database_slot(), pull.device.subject_no);
 	PG_TRY();
 	{
-		wait_for_page(&pull, timeout);
+		wait_for_page(&pull, timeout, token, keys);
 	}
 	PG_FINALLY();
 	{
@@ -291,7 +330,7 @@ paws_pull_wait(PG_FUNCTION_ARGS)
 
 /* A cursor in the middle of a seed acknowledges nothing: the device does not have all documents yet. */
 static void
-acknowledge(PawsStore *store, const PawsDevice *device, const PawsLaneCursor *cursor)
+acknowledge(PawsStore *store, const PawsDevice *device, const PawsLaneCursor *cursor, PawsTier tier)
 {
 	PawsBounds bounds;
 
@@ -302,7 +341,7 @@ acknowledge(PawsStore *store, const PawsDevice *device, const PawsLaneCursor *cu
 		 paws_store_digest(store, device->subject_no, cursor->position) != cursor->digest))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("cursor is not of this history"),
 						errhint("Pull with the cursor; the answer says where to begin anew.")));
-	paws_store_acknowledge(store, device->device_no, cursor->position);
+	paws_store_acknowledge(store, device->device_no, cursor->position, tier);
 }
 
 Datum
@@ -318,8 +357,8 @@ paws_ack(PG_FUNCTION_ARGS)
 	(void) paws_database_slot();
 	find_device(token, &device);
 	paws_spi_begin();
-	acknowledge(&paws_crisis_store, &device, &cursor.crisis);
-	acknowledge(&paws_care_store, &device, &cursor.ordinary);
+	acknowledge(&paws_crisis_store, &device, &cursor.crisis, PAWS_TIER_NONE);
+	acknowledge(&paws_care_store, &device, &cursor.ordinary, paws_care_tier(device.subject_no));
 	paws_spi_end();
 	PG_RETURN_VOID();
 }

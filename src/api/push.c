@@ -1,5 +1,5 @@
 /*
- * api/push.c - push and push_many: read, sort out, crisis first, then the rest.
+ * api/push.c - push, push_many and push_crisis: read, sort out, crisis first, then the rest.
  */
 #include "postgres.h"
 
@@ -22,6 +22,7 @@
 
 PG_FUNCTION_INFO_V1(paws_push);
 PG_FUNCTION_INFO_V1(paws_push_many);
+PG_FUNCTION_INFO_V1(paws_push_crisis);
 
 /* Collection, class and lane of each item; what the registry does not know is rejected. */
 static void
@@ -43,6 +44,8 @@ resolve_collections(PawsPush *push)
 		item->collection = collection->no;
 		item->klass = collection->klass;
 		item->on_conflict = collection->on_conflict;
+		item->sealing = collection->sealing;
+		item->compressible = collection->compressible;
 	}
 }
 
@@ -85,7 +88,7 @@ to_change(const PawsPush *push, const PawsItem *item, PawsChange *change)
 	change->on_conflict = item->on_conflict;
 	change->base_revision = item->base_revision;
 	change->deleted = item->deleted;
-	change->envelope = paws_push_seal(push, item);
+	change->envelope = paws_push_seal(push, item, NULL);
 	/* taken from a revoked device all the same, and marked for whoever reads it */
 	change->mark = push->device.revoked ? PAWS_REASON_DEVICE_REVOKED : PAWS_REASON_NONE;
 }
@@ -139,21 +142,50 @@ refuse_ordinary(PawsPush *push, PawsReason reason)
 			paws_item_reject(&push->items[i], reason);
 }
 
+static bool
+has_crisis_items(const PawsPush *push)
+{
+	for (int i = 0; i < push->count; i++)
+		if (push->items[i].klass && paws_class_lane(push->items[i].klass) == PAWS_LANE_CRISIS)
+			return true;
+	return false;
+}
+
 static void
 carry_out(PawsPush *push, const PawsToken *device)
 {
+	bool mixed;
+
 	paws_spi_begin();
 	paws_registry_device(device, &push->device);
 	resolve_collections(push);
 	reject_repeats_in_call(push);
+	mixed = has_crisis_items(push);
+	if (!mixed)
+		paws_vault_require(PAWS_ROOT_CARE);
 	if (push->device.revoked)
 		refuse_ordinary(push, PAWS_REASON_DEVICE_REVOKED);
 	else if (push->device.crisis_only)
 		refuse_ordinary(push, PAWS_REASON_CRISIS_ONLY);
+	if (mixed)
+		paws_push_limit_unsealable(push);
 	if (paws_push_crisis_items(push) > 0)
 		paws_push_ordinary_items_guarded(push);
 	else
 		paws_push_ordinary_items(push);
+	paws_spi_end();
+}
+
+/* Of the ordinary lane nothing is asked, not even whether the device has it. */
+static void
+carry_out_crisis(PawsPush *push, const PawsToken *device)
+{
+	paws_spi_begin();
+	paws_registry_device(device, &push->device);
+	resolve_collections(push);
+	refuse_ordinary(push, PAWS_REASON_NOT_CRISIS);
+	reject_repeats_in_call(push);
+	(void) paws_push_crisis_items(push);
 	paws_spi_end();
 }
 
@@ -199,31 +231,41 @@ refuse_null(FunctionCallInfo fcinfo, int argument)
 						errhint("Pass an empty array to push nothing.")));
 }
 
-Datum
-paws_push(PG_FUNCTION_ARGS)
+static Datum
+push_json(FunctionCallInfo fcinfo, void (*run)(PawsPush *push, const PawsToken *device))
 {
-	const PawsToken *device = paws_token_argument(fcinfo, 0, PAWS_TOKEN_DEVICE);
+	const PawsToken *device = paws_token_argument_crisis(fcinfo, 0, PAWS_TOKEN_DEVICE);
 	PawsPush push = {.started_at = GetCurrentTimestamp()};
 
 	refuse_null(fcinfo, 1);
-	paws_vault_require();
 	push.slot = paws_database_slot();
 	push.items = paws_items_from_json(PG_GETARG_JSONB_P(1), &push.count);
-	carry_out(&push, device);
+	run(&push, device);
 	return_answers(fcinfo, &push);
 	return (Datum) 0;
 }
 
 Datum
+paws_push(PG_FUNCTION_ARGS)
+{
+	return push_json(fcinfo, carry_out);
+}
+
+Datum
+paws_push_crisis(PG_FUNCTION_ARGS)
+{
+	return push_json(fcinfo, carry_out_crisis);
+}
+
+Datum
 paws_push_many(PG_FUNCTION_ARGS)
 {
-	const PawsToken *device = paws_token_argument(fcinfo, 0, PAWS_TOKEN_DEVICE);
+	const PawsToken *device = paws_token_argument_crisis(fcinfo, 0, PAWS_TOKEN_DEVICE);
 	PawsPush push = {.started_at = GetCurrentTimestamp()};
 	PawsItemColumns columns;
 
 	for (int i = 1; i <= 5; i++)
 		refuse_null(fcinfo, i);
-	paws_vault_require();
 	push.slot = paws_database_slot();
 	columns = (PawsItemColumns){
 		.op_ids = PG_GETARG_ARRAYTYPE_P(1),

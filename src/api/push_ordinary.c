@@ -13,27 +13,8 @@
 #include "queue/queue.h"
 #include "vault/vault.h"
 
-#define RETRY_WHEN_BUSY_US 1000000
-
-bytea *
-paws_push_seal(const PawsPush *push, const PawsItem *item)
-{
-	PawsEnvelopeContext context = {
-		.purpose = PAWS_PURPOSE_PAYLOAD,
-		.collection = item->collection,
-		.subject = push->device.subject.id,
-		.doc_id = item->doc_id.data,
-		.op_id = item->op_id.data,
-		.base_revision = (uint64_t) item->base_revision,
-		.operation = item->deleted ? 1 : 0,
-	};
-	bool crisis = paws_class_lane(item->klass) == PAWS_LANE_CRISIS;
-
-	if (item->deleted)
-		return NULL;
-	return paws_vault_seal(crisis ? PAWS_KEYS_CRISIS : PAWS_KEYS_CARE, push->device.subject_no, &context,
-						   item->payload, item->payload_length);
-}
+#define RETRY_WHEN_BUSY_US    1000000
+#define RETRY_WITHOUT_KEYS_US 60000000 /* somebody has to restart the server */
 
 /* The ordinary items that are still open, in order. */
 typedef struct OpenItems
@@ -156,7 +137,8 @@ ask_admission(PawsPush *push, OpenItems *open, const PawsTierPolicy *limits)
 }
 
 static void
-to_operation(const PawsPush *push, PawsItem *item, PawsTier tier, PawsOperation *operation)
+to_operation(const PawsPush *push, PawsItem *item, PawsTier tier, const PawsTierPolicy *limits,
+			 PawsOperation *operation)
 {
 	const PawsPolicy *policy = paws_policy(item->klass, tier);
 
@@ -173,16 +155,16 @@ to_operation(const PawsPush *push, PawsItem *item, PawsTier tier, PawsOperation 
 	operation->base_revision = item->base_revision;
 	operation->deleted = item->deleted;
 	operation->enqueued_at = push->started_at;
-	operation->envelope = paws_push_seal(push, item);
+	operation->envelope = paws_push_seal(push, item, limits);
 }
 
 static void
-enqueue(PawsPush *push, OpenItems *open, PawsTier tier)
+enqueue(PawsPush *push, OpenItems *open, PawsTier tier, const PawsTierPolicy *limits)
 {
 	PawsOperation *operations = palloc(Max(open->count, 1) * sizeof(PawsOperation));
 
 	for (int i = 0; i < open->count; i++)
-		to_operation(push, open->items[i], tier, &operations[i]);
+		to_operation(push, open->items[i], tier, limits, &operations[i]);
 	paws_queue_put(push->slot, operations, open->count);
 	for (int i = 0; i < open->count; i++)
 		open->items[i]->outcome = operations[i].id ? PAWS_OUTCOME_ACCEPTED : PAWS_OUTCOME_DUPLICATE;
@@ -202,20 +184,20 @@ paws_push_ordinary_items(PawsPush *push)
 	limits = paws_tier_policy(tier);
 	reject_too_large(&open, limits);
 	ask_admission(push, &open, limits);
-	enqueue(push, &open, tier);
+	enqueue(push, &open, tier, limits);
 }
 
-/* What could not be asked in time, or failed, is answered as busy; the device tries it again. */
+/* Not taken, and nothing is known of it; the device tries it again. */
 static void
-answer_busy(OpenItems *open)
+answer_limited(OpenItems *open, PawsReason reason, int64 retry_after)
 {
 	for (int i = 0; i < open->count; i++)
 	{
 		PawsItem *item = open->items[i];
 
 		item->outcome = PAWS_OUTCOME_LIMITED;
-		item->reason = PAWS_REASON_BUSY;
-		item->retry_after = RETRY_WHEN_BUSY_US;
+		item->reason = reason;
+		item->retry_after = retry_after;
 		item->revision = 0;
 		item->level = 0;
 		item->receipt = 0;
@@ -244,5 +226,20 @@ paws_push_ordinary_items_guarded(PawsPush *push)
 
 	collect_open(push, &open);
 	if (open.count > 0 && !paws_run_guarded(run_ordinary, push, forgive_all))
-		answer_busy(&open);
+		answer_limited(&open, PAWS_REASON_BUSY, RETRY_WHEN_BUSY_US);
+}
+
+/* Deletions too, though they are not sealed: else one would overtake a change of the same document. */
+void
+paws_push_limit_unsealable(PawsPush *push)
+{
+	OpenItems open;
+	int n = 0;
+
+	collect_open(push, &open);
+	for (int i = 0; i < open.count; i++)
+		if (!paws_push_can_seal(open.items[i]))
+			open.items[n++] = open.items[i];
+	open.count = n;
+	answer_limited(&open, PAWS_REASON_KEYS_UNAVAILABLE, RETRY_WITHOUT_KEYS_US);
 }

@@ -12,7 +12,12 @@
 
 char *paws_databases = NULL;
 int paws_max_databases = 4;
-char *paws_root_key_file = NULL;
+char *paws_care_root = NULL;
+char *paws_crisis_root = NULL;
+char *paws_billing_root = NULL;
+int paws_root_command_timeout = 5000;
+char *paws_keyring_file = NULL;
+bool paws_require_locked_memory = false;
 int paws_pool_size = 2;
 int paws_batch_size = 100;
 int paws_batch_time = 20;
@@ -25,6 +30,11 @@ int paws_device_expiry = 30 * 24 * 60;
 int paws_housekeeping_interval = 300;
 int paws_crisis_max_payload = 1024;
 int paws_max_subjects_limited = 20000;
+int paws_key_cache_ttl = 300;
+int paws_bulk_wal_rate = 32 * 1024;
+int paws_erasure_interval = 24 * 60 * 60;
+int paws_epoch_lifetime = 90 * 24 * 60 * 60;
+int paws_keyring_backup_retention = 30 * 24 * 60 * 60;
 int paws_log_scrub = PAWS_LOG_SCRUB_ALL;
 
 static const struct config_enum_entry log_scrub_options[] = {
@@ -59,6 +69,28 @@ define_int(const char *name, const char *about, int *value, int min, int max, Gu
 	DefineCustomIntVariable(name, about, NULL, value, *value, min, max, context, flags, NULL, NULL, NULL);
 }
 
+static void
+define_place(const char *name, const char *about, const char *more, char **value)
+{
+	DefineCustomStringVariable(name, about, more, value, "", PGC_POSTMASTER, GUC_SUPERUSER_ONLY, NULL, NULL,
+							   NULL);
+}
+
+static void
+define_key_settings(void)
+{
+	static const char form[] = "\"file:/absolute/path\" or \"command:/absolute/program arguments\".";
+
+	define_place("paws_sync.care_root", "Provider of the root key of ordinary sync.", form, &paws_care_root);
+	define_place("paws_sync.crisis_root", "Provider of the root key of the crisis lane.", form,
+				 &paws_crisis_root);
+	define_place("paws_sync.billing_root", "Provider of the root key of billing.", form, &paws_billing_root);
+	define_int("paws_sync.root_command_timeout", "Time that the command of a root may take.",
+			   &paws_root_command_timeout, 100, 60000, PGC_POSTMASTER, GUC_UNIT_MS);
+	define_place("paws_sync.keyring_file", "File with the keys that the roots wrap.",
+				 "Outside the data directory, in a folder of the server's user.", &paws_keyring_file);
+}
+
 /* Sizes of shared memory and what the postmaster reads: only a start can set them. */
 static void
 define_start_settings(void)
@@ -67,11 +99,25 @@ define_start_settings(void)
 			   &paws_max_databases, 1, 64, PGC_POSTMASTER, 0);
 	define_int("paws_sync.max_subjects_limited", "Subjects whose rate is tracked in shared memory at once.",
 			   &paws_max_subjects_limited, 100, 10000000, PGC_POSTMASTER, 0);
-	DefineCustomStringVariable(
-		"paws_sync.root_key_file", "File with the root key.",
-		"32 bytes, or 64 hexadecimal digits; owned by the server's user, closed to all "
-		"others, outside the data directory.",
-		&paws_root_key_file, "", PGC_POSTMASTER, GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
+	define_key_settings();
+}
+
+/* How keys are kept, rotated and destroyed. */
+static void
+define_rotation_settings(void)
+{
+	define_int("paws_sync.key_cache_ttl", "Longest time that a process keeps opened data keys.",
+			   &paws_key_cache_ttl, 1, 86400, PGC_SIGHUP, GUC_UNIT_S);
+	define_int("paws_sync.bulk_wal_rate", "WAL that work in bulk may write in a second.", &paws_bulk_wal_rate,
+			   64, 1024 * 1024, PGC_SIGHUP, GUC_UNIT_KB);
+	define_int("paws_sync.erasure_interval",
+			   "Time for which erasures are collected before the epochs of their keys are destroyed.",
+			   &paws_erasure_interval, 0, 30 * 86400, PGC_SIGHUP, GUC_UNIT_S);
+	define_int("paws_sync.epoch_lifetime", "Age at which the epochs of a database are rotated; 0: never.",
+			   &paws_epoch_lifetime, 0, 10 * 366 * 86400, PGC_SIGHUP, GUC_UNIT_S);
+	define_int("paws_sync.keyring_backup_retention",
+			   "Time for which backups of the keyring file are kept, as the certificates of erasures say it.",
+			   &paws_keyring_backup_retention, 0, 10 * 366 * 86400, PGC_SIGHUP, GUC_UNIT_S);
 }
 
 static void
@@ -105,6 +151,10 @@ define_reloadable_settings(void)
 			   1, 86400, PGC_SIGHUP, GUC_UNIT_S);
 	define_int("paws_sync.crisis_max_payload", "Largest payload of a crisis operation.",
 			   &paws_crisis_max_payload, 64, 65536, PGC_SIGHUP, GUC_UNIT_KB);
+	DefineCustomBoolVariable("paws_sync.require_locked_memory",
+							 "Lets a process use no secret that it cannot lock in memory.", NULL,
+							 &paws_require_locked_memory, paws_require_locked_memory, PGC_SIGHUP, 0, NULL,
+							 NULL, NULL);
 	DefineCustomEnumVariable("paws_sync.log_scrub", "Lines of the server log that lose their values.",
 							 "all: every line; extension: lines that name paws_sync, which leaks; off: none.",
 							 &paws_log_scrub, paws_log_scrub, log_scrub_options, PGC_SUSET, 0, NULL, NULL,
@@ -117,6 +167,7 @@ paws_settings_init(bool preloading)
 	if (preloading)
 		define_start_settings();
 	define_reloadable_settings();
+	define_rotation_settings();
 	/* without a preload the settings above are unknown here, and reserving would complain of them */
 	if (preloading)
 		MarkGUCPrefixReserved("paws_sync");

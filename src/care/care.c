@@ -15,7 +15,11 @@
 /* Subjects that one slice of the walk looks at. */
 #define SLICE 200
 
-PawsStore paws_care_store = {.schema = "paws_care", .lane = PAWS_LANE_ORDINARY, .keys = PAWS_KEYS_CARE};
+PawsStore paws_care_store = {.schema = "paws_care",
+							 .lane = PAWS_LANE_ORDINARY,
+							 .keys = PAWS_KEYS_CARE,
+							 .done = PAWS_CLOCK_ORDINARY,
+							 .acknowledged = PAWS_CLOCK_ORDINARY};
 
 static PawsStatement read_entitlement = {
 	.sql = "SELECT tier FROM paws_care.entitlement WHERE subject_no OPERATOR(pg_catalog.=) $1 "
@@ -36,11 +40,11 @@ static PawsStatement look_up = {
 };
 
 static PawsStatement write_entitlement = {
-	.sql = "INSERT INTO paws_care.entitlement (subject_no, tier, until) VALUES ($1, $2, $3) "
+	.sql = "INSERT INTO paws_care.entitlement (subject_no, tier, until, changed_at) VALUES ($1, $2, $3, $4) "
 		   "ON CONFLICT (subject_no) DO UPDATE SET tier = EXCLUDED.tier, until = EXCLUDED.until, "
-		   "changed_at = pg_catalog.now()",
-	.nargs = 3,
-	.types = {INT8OID, INT2OID, TIMESTAMPTZOID},
+		   "changed_at = EXCLUDED.changed_at",
+	.nargs = 4,
+	.types = {INT8OID, INT2OID, TIMESTAMPTZOID, TIMESTAMPTZOID},
 };
 
 PawsTier
@@ -79,11 +83,28 @@ paws_care_look_up(int64 subject_no, int64 device_no, PawsReceipt *receipts, int 
 }
 
 void
+paws_care_forget(int64 subject_no)
+{
+	static PawsStatement forget = {
+		.sql = "DELETE FROM paws_care.entitlement WHERE subject_no OPERATOR(pg_catalog.=) $1",
+		.nargs = 1,
+		.types = {INT8OID},
+	};
+	Datum args[1] = {Int64GetDatum(subject_no)};
+
+	paws_spi_run(&forget, args, NULL, 0);
+}
+
+void
 paws_care_set_entitlement(int64 subject_no, PawsTier tier, TimestampTz until)
 {
-	Datum args[3] = {Int64GetDatum(subject_no), Int16GetDatum(tier), TimestampTzGetDatum(until)};
+	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz end = until > now ? paws_manifest_end(PAWS_CLOCK_SLOW, tier, until)
+								  : paws_manifest_time(PAWS_CLOCK_SLOW, tier, until);
+	Datum args[4] = {Int64GetDatum(subject_no), Int16GetDatum(tier), TimestampTzGetDatum(end),
+					 TimestampTzGetDatum(paws_manifest_time(PAWS_CLOCK_SLOW, tier, now))};
 
-	paws_spi_run(&write_entitlement, args, until == DT_NOEND ? "  n" : "   ", 0);
+	paws_spi_run(&write_entitlement, args, end == DT_NOEND ? "  n " : "    ", 0);
 }
 
 static void
@@ -94,6 +115,7 @@ to_change(const PawsOperation *operation, PawsReason refused, PawsChange *change
 	memset(change, 0, sizeof(*change));
 	change->device_no = operation->device_no;
 	change->subject_no = operation->subject_no;
+	change->tier = operation->tier;
 	change->op_id = operation->op_id;
 	change->doc_id = operation->doc_id;
 	change->collection = operation->collection;
@@ -149,21 +171,22 @@ paws_care_apply(int slot, const PawsOperation *operations, int count, PawsReason
 	return done;
 }
 
-/* Undelivered entries are kept for as long as the subject's tier says. */
+/* Undelivered entries are kept for as long as the subject's tier says. The times in them are rounded down, by
+ * a tier that may have been another one. */
 static TimestampTz
 cutoff_of(int64 subject_no)
 {
 	const PawsTierPolicy *policy = paws_tier_policy(paws_care_tier(subject_no));
 
-	return GetCurrentTimestamp() - (int64) policy->offline_hours * USECS_PER_HOUR;
+	return GetCurrentTimestamp() - (int64) policy->offline_hours * USECS_PER_HOUR -
+		   paws_clock_coarsest(PAWS_CLOCK_ORDINARY);
 }
 
 bool
 paws_care_expire(int64 *walk)
 {
 	PawsExpiry expiries[SLICE];
-	TimestampTz silent_since = GetCurrentTimestamp() - (int64) paws_device_expiry * USECS_PER_MINUTE;
-	int count = paws_store_walk(&paws_care_store, *walk, silent_since, expiries, SLICE);
+	int count = paws_store_walk(&paws_care_store, *walk, expiries, SLICE);
 
 	if (count == 0)
 		return true;

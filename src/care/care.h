@@ -22,6 +22,11 @@ extern PawsTier paws_care_tier(int64 subject_no);
  * know. */
 extern PawsTier paws_care_look_up(int64 subject_no, int64 device_no, PawsReceipt *receipts, int count);
 
+/* Removes the entitlement of a subject that is forgotten. */
+extern void paws_care_forget(int64 subject_no);
+
+/* Sets the tier, until a time or DT_NOEND. An end to come is rounded up to a whole hour, so that nobody loses
+ * what was promised; what has ended stays so. */
 extern void paws_care_set_entitlement(int64 subject_no, PawsTier tier, TimestampTz until);
 
 /* What became of an operation. */

@@ -8,7 +8,7 @@ CREATE TABLE paws_care.entitlement (
 	subject_no bigint PRIMARY KEY,
 	tier smallint NOT NULL CHECK (tier OPERATOR(pg_catalog.>=) 1 AND tier OPERATOR(pg_catalog.<=) 4),
 	until timestamptz,
-	changed_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+	changed_at timestamptz NOT NULL
 );
 REVOKE ALL ON TABLE paws_care.entitlement FROM PUBLIC;
 COMMENT ON TABLE paws_care.entitlement IS 'The tier that each subject is served as, and until when; without a row, or after its end, it is trial.';

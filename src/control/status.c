@@ -14,7 +14,7 @@
 #include "nodes/pg_list.h"
 #include "queue/admission.h"
 #include "queue/depth.h"
-#include "vault/root_key.h"
+#include "vault/keyring.h"
 #include "vault/vault.h"
 
 PG_FUNCTION_INFO_V1(paws_status);
@@ -29,28 +29,64 @@ put(PawsRows *rows, const char *component, const char *state, const char *detail
 }
 
 static bool
-root_differs(void)
+root_differs(PawsRoot root)
 {
 	PawsRootMatch match;
 
+	if (root == PAWS_ROOT_BILLING)
+		return false; /* nothing is sealed under it */
 	paws_spi_begin();
-	match = paws_vault_match_root();
+	match = paws_vault_match_root(root);
 	paws_spi_end();
 	return match == PAWS_ROOT_DIFFERS;
 }
 
 static void
-put_keys(PawsRows *rows)
+put_keys(PawsRows *rows, PawsRoot root)
 {
-	if (!paws_vault_ready())
-		put(rows, "keys", "none", paws_root_key_explain(paws_vault_problem()));
-	else if (root_differs())
-		put(rows, "keys", "wrong", "the root key is not the one that this database was used with");
+	const char *component = psprintf("keys %s", paws_root_name(root));
+
+	if (!paws_vault_ready(root))
+		put(rows, component, "none", paws_vault_explain(root));
+	else if (paws_require_locked_memory && !paws_vault_memory_locked())
+		put(rows, component, "unlocked",
+			"memory cannot be locked, so by paws_sync.require_locked_memory no key may be used");
+	else if (root_differs(root))
+		put(rows, component, "wrong", "root key or keyring are not those that this database was used with");
 	else
-		put(rows, "keys", "ready",
+		put(rows, component, "ready",
 			paws_vault_memory_locked()
 				? "locked in this process's memory"
 				: "not locked in memory; raise the limit on locked memory of the server");
+}
+
+static char *
+count_keyring(void)
+{
+	PawsKeyringEntry entry;
+	int epochs = 0;
+	int destroyed = 0;
+	int closed = 0;
+
+	for (int i = 0; paws_keyring_entry(i, &entry); i++)
+	{
+		epochs += entry.kind == PAWS_KEYRING_EPOCH;
+		destroyed += entry.kind == PAWS_KEYRING_DESTROYED;
+		closed += entry.kind != PAWS_KEYRING_DESTROYED && !entry.open;
+	}
+	return psprintf("generation " UINT64_FORMAT ", %d epochs, %d destroyed, %d keys that do not open",
+					paws_keyring_generation(), epochs, destroyed, closed);
+}
+
+static void
+put_keyring(PawsRows *rows)
+{
+	if (paws_keyring_problem() != NULL)
+		put(rows, "keyring", "none", paws_keyring_explain());
+	else if (paws_keyring_file_problem() != NULL)
+		put(rows, "keyring", "memory", psprintf("%s; %s", count_keyring(), paws_keyring_file_explain()));
+	else
+		put(rows, "keyring", "ready", count_keyring());
 }
 
 static bool
@@ -118,7 +154,9 @@ paws_status(PG_FUNCTION_ARGS)
 
 	paws_rows_begin(&rows, fcinfo);
 	put(&rows, "library", "loaded", PAWS_SYNC_VERSION);
-	put_keys(&rows);
+	for (int root = 1; root <= PAWS_ROOTS; root++)
+		put_keys(&rows, (PawsRoot) root);
+	put_keyring(&rows);
 	put_workers(&rows);
 	put_queue(&rows, slot);
 	put_admission(&rows, slot);

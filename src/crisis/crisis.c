@@ -3,7 +3,6 @@
  */
 #include "postgres.h"
 
-#include "base/settings.h"
 #include "base/wake.h"
 #include "crisis/crisis.h"
 #include "utils/timestamp.h"
@@ -11,7 +10,13 @@
 /* Few: a crisis push may have to wait for a lock of this. */
 #define SLICE 20
 
-PawsStore paws_crisis_store = {.schema = "paws_crisis", .lane = PAWS_LANE_CRISIS, .keys = PAWS_KEYS_CRISIS};
+/* One call acknowledges in both lanes, and no tier is known here: so that time is as coarse as it may be in
+ * any. */
+PawsStore paws_crisis_store = {.schema = "paws_crisis",
+							   .lane = PAWS_LANE_CRISIS,
+							   .keys = PAWS_KEYS_CRISIS,
+							   .done = PAWS_CLOCK_CRISIS,
+							   .acknowledged = PAWS_CLOCK_SLOW};
 
 void
 paws_crisis_apply(int slot, PawsChange *changes, int count)
@@ -27,8 +32,7 @@ bool
 paws_crisis_expire(int64 *walk)
 {
 	PawsExpiry expiries[SLICE];
-	TimestampTz silent_since = GetCurrentTimestamp() - (int64) paws_device_expiry * USECS_PER_MINUTE;
-	int count = paws_store_walk(&paws_crisis_store, *walk, silent_since, expiries, SLICE);
+	int count = paws_store_walk(&paws_crisis_store, *walk, expiries, SLICE);
 
 	if (count == 0)
 		return true;

@@ -8,6 +8,7 @@
 #define PAWS_CRISIS_H
 
 #include "postgres.h"
+#include "registry/registry.h"
 #include "store/store.h"
 
 /* The lane's documents, feed and receipts. */
@@ -18,6 +19,18 @@ extern PawsStore paws_crisis_store;
  * wake then. Fills in the answers of each change; one with a receipt already is marked as repeated.
  */
 extern void paws_crisis_apply(int slot, PawsChange *changes, int count);
+
+/* One document: `payload` in clear with code NULL, the envelope with code "sealed" while keys are missing,
+ * NULL with "envelope_rejected" if it does not open. Both are good until the return. */
+typedef void (*PawsDocumentEmit)(void *context, const PawsFeedEntry *entry, bytea *payload, const char *code);
+
+/*
+ * Hands out the documents of a device's subject as they are now: safety before emergency, the newest first,
+ * at most 100 and about 16 MB. Writes nothing. NULL, or why they could not all be read: "busy" for a lock
+ * that lasted or a passing failure, "envelope_rejected" if the subject's key does not open. The transaction
+ * goes on then.
+ */
+extern const char *paws_crisis_documents(const PawsDevice *device, PawsDocumentEmit emit, void *context);
 
 /* One slice of the walk that drops tombstones; entries of the crisis feed never expire. Moves `walk`, the
  * last subject looked at, along. True at the end. */

@@ -59,12 +59,27 @@ static const char *const reason_names[] = {
 	[PAWS_REASON_DUPLICATE_IN_CALL] = "duplicate_in_call",
 	[PAWS_REASON_FAILED] = "failed",
 	[PAWS_REASON_WRONG_COLLECTION] = "wrong_collection",
+	[PAWS_REASON_NOT_CRISIS] = "not_crisis",
+	[PAWS_REASON_KEYS_UNAVAILABLE] = "keys_unavailable",
 };
 
 static const char *const conflict_names[] = {
 	[PAWS_CONFLICT_SERVER_ORDER] = "server_order",
 	[PAWS_CONFLICT_BRANCH] = "branch",
 	[PAWS_CONFLICT_APPEND] = "append",
+};
+
+static const char *const sealing_names[] = {
+	[PAWS_SEALING_STANDARD] = "standard",
+	[PAWS_SEALING_AES] = "aes",
+	[PAWS_SEALING_LAYERED] = "layered",
+	[PAWS_SEALING_CLIENT] = "client",
+};
+
+/* By the codec byte inside an envelope; code 0, none, has no entry in the vocabulary. */
+static const char *const compression_names[] = {
+	[1] = "lz4",
+	[2] = "zstd",
 };
 
 static const char *const platform_names[] = {
@@ -78,6 +93,13 @@ static const char *const source_names[] = {
 	[PAWS_SOURCE_SELF_REPORT] = "self_report",
 	[PAWS_SOURCE_CLINICIAN] = "clinician",
 	[PAWS_SOURCE_HOTLINE_CONTACT] = "hotline_contact",
+};
+
+static const char *const channel_names[] = {
+	[PAWS_CHANNEL_CALL] = "call",
+	[PAWS_CHANNEL_TEXT] = "text",
+	[PAWS_CHANNEL_CHAT] = "chat",
+	[PAWS_CHANNEL_WEB] = "web",
 };
 
 static const char *const level_names[] = {
@@ -104,8 +126,11 @@ static const Vocabulary lanes = VOCABULARY("lane", lane_names);
 static const Vocabulary outcomes = VOCABULARY("outcome", outcome_names);
 static const Vocabulary reasons = VOCABULARY("reason", reason_names);
 static const Vocabulary conflicts = VOCABULARY("conflict_policy", conflict_names);
+static const Vocabulary sealings = VOCABULARY("sealing", sealing_names);
+static const Vocabulary compressions = VOCABULARY("compression", compression_names);
 static const Vocabulary platforms = VOCABULARY("platform", platform_names);
 static const Vocabulary sources = VOCABULARY("source", source_names);
+static const Vocabulary channels = VOCABULARY("channel", channel_names);
 static const Vocabulary levels = VOCABULARY("level", level_names);
 
 StaticAssertDecl(lengthof(tier_names) == PAWS_TIER_LAST + 1, "every tier has a name");
@@ -188,9 +213,21 @@ paws_conflict_name(PawsConflictPolicy policy)
 }
 
 const char *
+paws_sealing_name(PawsSealingPolicy policy)
+{
+	return find_name(&sealings, policy);
+}
+
+const char *
 paws_platform_name(PawsPlatform platform)
 {
 	return find_name(&platforms, platform);
+}
+
+const char *
+paws_channel_name(PawsChannel channel)
+{
+	return find_name(&channels, channel);
 }
 
 const char *
@@ -218,6 +255,12 @@ paws_conflict_code(const char *name)
 }
 
 int
+paws_sealing_code(const char *name)
+{
+	return find_code(&sealings, name);
+}
+
+int
 paws_platform_code(const char *name)
 {
 	return find_code(&platforms, name);
@@ -238,8 +281,9 @@ PG_FUNCTION_INFO_V1(paws_vocabulary);
 Datum
 paws_vocabulary(PG_FUNCTION_ARGS)
 {
-	static const Vocabulary *const shown[] = {&platforms, &classes,   &tiers,   &outcomes,
-											  &reasons,   &conflicts, &sources, &levels};
+	static const Vocabulary *const shown[] = {&platforms, &classes,   &tiers,       &outcomes,
+											  &reasons,   &conflicts, &sources,     &channels,
+											  &levels,    &sealings,  &compressions};
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 
 	InitMaterializedSRF(fcinfo, 0);

@@ -20,6 +20,7 @@ typedef enum PawsTier
 
 #define PAWS_TIER_FIRST PAWS_TIER_TRIAL
 #define PAWS_TIER_LAST  PAWS_TIER_GRACE_PERIOD
+#define PAWS_TIER_NONE  ((PawsTier) 0) /* where none is looked up: in the crisis lane */
 
 typedef enum PawsClass
 {
@@ -75,10 +76,12 @@ typedef enum PawsReason
 	PAWS_REASON_BUSY = 10,              /* ordinary tables did not answer in time */
 	PAWS_REASON_DUPLICATE_IN_CALL = 11, /* the same op_id twice in one call */
 	PAWS_REASON_FAILED = 12,            /* applying it failed again and again */
-	PAWS_REASON_WRONG_COLLECTION = 13   /* the document lives in another collection */
+	PAWS_REASON_WRONG_COLLECTION = 13,  /* the document lives in another collection */
+	PAWS_REASON_NOT_CRISIS = 14,        /* an ordinary collection, in push_crisis */
+	PAWS_REASON_KEYS_UNAVAILABLE = 15   /* the keys that would seal it are not loaded */
 } PawsReason;
 
-#define PAWS_REASON_LAST PAWS_REASON_WRONG_COLLECTION
+#define PAWS_REASON_LAST PAWS_REASON_KEYS_UNAVAILABLE
 
 typedef enum PawsConflictPolicy
 {
@@ -86,6 +89,15 @@ typedef enum PawsConflictPolicy
 	PAWS_CONFLICT_BRANCH = 2,
 	PAWS_CONFLICT_APPEND = 3
 } PawsConflictPolicy;
+
+/* How payloads of a collection are sealed. */
+typedef enum PawsSealingPolicy
+{
+	PAWS_SEALING_STANDARD = 1, /* XChaCha20-Poly1305 */
+	PAWS_SEALING_AES = 2,      /* AES-256-GCM */
+	PAWS_SEALING_LAYERED = 3,  /* both, under keys of two custodians */
+	PAWS_SEALING_CLIENT = 4    /* sealed by the client already: opaque bytes, under one layer of ours */
+} PawsSealingPolicy;
 
 typedef enum PawsPlatform
 {
@@ -106,6 +118,15 @@ typedef enum PawsSource
 	PAWS_SOURCE_HOTLINE_CONTACT = 4
 } PawsSource;
 
+/* How a crisis resource is reached. */
+typedef enum PawsChannel
+{
+	PAWS_CHANNEL_CALL = 1,
+	PAWS_CHANNEL_TEXT = 2,
+	PAWS_CHANNEL_CHAT = 3,
+	PAWS_CHANNEL_WEB = 4
+} PawsChannel;
+
 /* The lane that serves a class. */
 extern PawsLane paws_class_lane(PawsClass klass);
 
@@ -116,13 +137,16 @@ extern const char *paws_lane_name(PawsLane lane);
 extern const char *paws_outcome_name(PawsOutcome outcome);
 extern const char *paws_reason_name(PawsReason reason); /* NULL for PAWS_REASON_NONE */
 extern const char *paws_conflict_name(PawsConflictPolicy policy);
+extern const char *paws_sealing_name(PawsSealingPolicy policy);
 extern const char *paws_platform_name(PawsPlatform platform);
+extern const char *paws_channel_name(PawsChannel channel);
 extern const char *paws_level_name(int level);
 
 /* The way back: 0 if the name is none of the vocabulary. */
 extern int paws_tier_code(const char *name);
 extern int paws_class_code(const char *name);
 extern int paws_conflict_code(const char *name);
+extern int paws_sealing_code(const char *name);
 extern int paws_platform_code(const char *name);
 extern int paws_level_code(const char *name); /* takes a name or a number from 1 to 10 */
 

@@ -394,7 +394,7 @@ CREATE TYPE paws_sync.outcome AS ENUM
 COMMENT ON TYPE paws_sync.outcome IS 'the answer to a pushed operation, and the final outcome in its receipt';
 
 CREATE FUNCTION paws_sync.vocabulary(OUT kind text, OUT code integer, OUT name text) RETURNS SETOF record
-	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 51 AS 'MODULE_PATHNAME', 'paws_vocabulary';
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 67 AS 'MODULE_PATHNAME', 'paws_vocabulary';
 REVOKE ALL ON FUNCTION paws_sync.vocabulary() FROM PUBLIC;
 COMMENT ON FUNCTION paws_sync.vocabulary() IS
 	'every closed vocabulary: its kind, the code that tables hold, and the name that SQL shows';

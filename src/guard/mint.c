@@ -25,9 +25,9 @@ mint_key(void)
 	{
 		uint8_t *fresh;
 
-		paws_vault_require();
-		fresh = paws_secret_alloc(PAWS_MINT_KEY_BYTES);
-		paws_vault_purpose_key(MINT_KEY_LABEL, fresh);
+		paws_vault_require(PAWS_ROOT_CARE);
+		fresh = paws_secret_take(PAWS_MINT_KEY_BYTES);
+		paws_vault_purpose_key(PAWS_ROOT_CARE, MINT_KEY_LABEL, fresh);
 		key = fresh;
 	}
 	return key;
@@ -36,7 +36,7 @@ mint_key(void)
 bool
 paws_mint_ready(void)
 {
-	return paws_vault_ready();
+	return paws_vault_ready(PAWS_ROOT_CARE);
 }
 
 PawsToken *
@@ -63,21 +63,34 @@ paws_mint_random(PawsTokenKind kind, const PawsToken *bucket_of)
 	return token;
 }
 
-const PawsToken *
-paws_token_argument(FunctionCallInfo fcinfo, int n, PawsTokenKind kind)
+static const PawsToken *
+given_token(FunctionCallInfo fcinfo, int n, PawsTokenKind kind)
 {
-	const PawsToken *token;
-
 	if (PG_ARGISNULL(n))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 						errmsg("%s must not be null", paws_token_kind_name(kind))));
+	return paws_datum_token(PG_GETARG_DATUM(n));
+}
 
-	token = paws_datum_token(PG_GETARG_DATUM(n));
+const PawsToken *
+paws_token_argument(FunctionCallInfo fcinfo, int n, PawsTokenKind kind)
+{
+	const PawsToken *token = given_token(fcinfo, n, kind);
+
 	if (!paws_token_verify(token, kind, mint_key()) || token->key_id != MINT_KEY_ID)
-		ereport(ERROR,
-				(errcode(PAWS_ERRCODE_FOREIGN_TOKEN),
-				 errmsg("%s token was not minted here", paws_token_kind_name(kind)),
-				 errdetail("It is well formed, but not made with this installation's keys."),
-				 errhint("Check that \"paws_sync.root_key_file\" holds the root key of this installation.")));
+		ereport(
+			ERROR,
+			(errcode(PAWS_ERRCODE_FOREIGN_TOKEN),
+			 errmsg("%s token was not minted here", paws_token_kind_name(kind)),
+			 errdetail("It is well formed, but not made with this installation's keys."),
+			 errhint(
+				 "Check that \"paws_sync.care_root\" gives the root key and \"paws_sync.keyring_file\" names the "
+				 "keyring of this installation.")));
 	return token;
+}
+
+const PawsToken *
+paws_token_argument_crisis(FunctionCallInfo fcinfo, int n, PawsTokenKind kind)
+{
+	return paws_mint_ready() ? paws_token_argument(fcinfo, n, kind) : given_token(fcinfo, n, kind);
 }

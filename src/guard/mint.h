@@ -1,8 +1,8 @@
 /*
  * guard/mint.h - tokens inside the server: the SQL types, minting and the check at the door.
  *
- * Type input and receive need no key. API functions call paws_token_argument first, before any table is
- * touched.
+ * Type input and receive need no key. API functions call paws_token_argument (or its crisis variant) first,
+ * before any table is touched.
  */
 #ifndef PAWS_GUARD_MINT_H
 #define PAWS_GUARD_MINT_H
@@ -31,5 +31,12 @@ extern PawsToken *paws_mint_random(PawsTokenKind kind, const PawsToken *bucket_o
  * PW001 if this installation did not mint it. The value is in no message.
  */
 extern const PawsToken *paws_token_argument(FunctionCallInfo fcinfo, int n, PawsTokenKind kind);
+
+/*
+ * The same for functions that serve the crisis lane: without a mint key the MAC cannot be verified, and the
+ * token passes. Whoever calls this looks the token up in the registry before anything else; that compares all
+ * of its bytes, so only what was once handed out is served.
+ */
+extern const PawsToken *paws_token_argument_crisis(FunctionCallInfo fcinfo, int n, PawsTokenKind kind);
 
 #endif

@@ -22,7 +22,8 @@ static PawsStatement read_matrix = {
 
 static PawsStatement read_tiers = {
 	.sql =
-		"SELECT tier, ops_per_second, ops_burst, bytes_per_second, bytes_burst, max_payload, max_devices, offline_hours "
+		"SELECT tier, ops_per_second, ops_burst, bytes_per_second, bytes_burst, max_payload, max_devices, offline_hours, "
+		"compression, compression_level "
 		"FROM paws_queue.effective_tier_policy",
 };
 
@@ -59,6 +60,8 @@ load(void)
 		tier->max_payload = paws_spi_int32(i, 6);
 		tier->max_devices = paws_spi_int32(i, 7);
 		tier->offline_hours = paws_spi_int32(i, 8);
+		tier->compression = paws_spi_int16(i, 9);
+		tier->compression_level = paws_spi_int16(i, 10);
 	}
 }
 

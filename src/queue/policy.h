@@ -24,6 +24,8 @@ typedef struct PawsTierPolicy
 	int32 max_payload; /* bytes */
 	int32 max_devices;
 	int32 offline_hours;
+	int16 compression; /* a PawsCodec, for collections that are compressible */
+	int16 compression_level;
 } PawsTierPolicy;
 
 /* Good until the next call. */

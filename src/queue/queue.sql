@@ -28,11 +28,20 @@ CREATE TABLE paws_queue.tier_policy (
 	max_payload integer NOT NULL CHECK (max_payload OPERATOR(pg_catalog.>=) 0 AND max_payload OPERATOR(pg_catalog.<=) 67108864),
 	max_devices integer NOT NULL CHECK (max_devices OPERATOR(pg_catalog.>=) 0),
 	offline_hours integer NOT NULL CHECK (offline_hours OPERATOR(pg_catalog.>=) 1 AND offline_hours OPERATOR(pg_catalog.<=) 87600),
+	compression smallint NOT NULL,
+	compression_level smallint NOT NULL,
 	shipped boolean NOT NULL DEFAULT false,
-	PRIMARY KEY (tier, shipped)
+	PRIMARY KEY (tier, shipped),
+	CONSTRAINT compression_level CHECK (
+		compression OPERATOR(pg_catalog.=) 0 AND compression_level OPERATOR(pg_catalog.=) 0
+		OR compression OPERATOR(pg_catalog.=) 1 AND compression_level OPERATOR(pg_catalog.>=) 1
+			AND compression_level OPERATOR(pg_catalog.<=) 12
+		OR compression OPERATOR(pg_catalog.=) 2 AND compression_level OPERATOR(pg_catalog.>=) 1
+			AND compression_level OPERATOR(pg_catalog.<=) 19)
 );
 REVOKE ALL ON TABLE paws_queue.tier_policy FROM PUBLIC;
-COMMENT ON TABLE paws_queue.tier_policy IS 'What a tier may push, and how long undelivered entries of its feeds are kept.';
+COMMENT ON TABLE paws_queue.tier_policy IS 'What a tier may push, how long undelivered entries of its feeds are kept, and how its payloads are compressed.';
+COMMENT ON COLUMN paws_queue.tier_policy.compression IS 'Codec for payloads of compressible collections: 0 none, 1 lz4, 2 zstd.';
 
 --      class, tier (1 trial, 2 basic, 3 premium, 4 grace_period), level, target in ms
 INSERT INTO paws_queue.policy (class, tier, level, target_ms, shipped) VALUES
@@ -46,10 +55,10 @@ INSERT INTO paws_queue.policy (class, tier, level, target_ms, shipped) VALUES
 	(8, 1, 1, 30000, true), (8, 2, 1, 30000, true), (8, 3, 1, 30000, true), (8, 4, 1, 30000, true);
 
 INSERT INTO paws_queue.tier_policy VALUES
-	(1, 2, 500, 65536, 16777216, 65536, 2, 24, true),
-	(2, 10, 2000, 262144, 67108864, 262144, 5, 72, true),
-	(3, 50, 10000, 1048576, 268435456, 1048576, 10, 168, true),
-	(4, 50, 10000, 1048576, 268435456, 1048576, 10, 168, true);
+	(1, 2, 500, 65536, 16777216, 65536, 2, 24, 1, 1, true),
+	(2, 10, 2000, 262144, 67108864, 262144, 5, 72, 1, 1, true),
+	(3, 50, 10000, 1048576, 268435456, 1048576, 10, 168, 2, 3, true),
+	(4, 50, 10000, 1048576, 268435456, 1048576, 10, 168, 2, 3, true);
 
 CREATE FUNCTION paws_queue.policy_changed() RETURNS trigger
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
@@ -103,7 +112,7 @@ CREATE TABLE paws_queue.operation (
 	collection smallint NOT NULL,
 	attempts smallint NOT NULL DEFAULT 0,
 	deleted boolean NOT NULL,
-	envelope bytea
+	envelope paws_registry.envelope
 ) WITH (vacuum_truncate = off, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000,
 	autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 100000, autovacuum_vacuum_cost_delay = 0);
 ALTER TABLE paws_queue.operation ALTER COLUMN envelope SET STORAGE EXTERNAL;

@@ -7,9 +7,11 @@
 #include "base/errors.h"
 #include "base/spi.h"
 #include "catalog/pg_type.h"
+#include "guard/manifest.h"
 #include "registry/registry.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 static PawsCollection *collections = NULL;
 static int ncollections = 0;
@@ -17,22 +19,26 @@ static uint64 loaded_version = 0;
 static Oid loaded_identity = InvalidOid;
 
 static PawsStatement load_all = {
-	.sql = "SELECT collection_no, class, on_conflict, name::pg_catalog.text FROM paws_registry.collection "
-		   "ORDER BY collection_no",
+	.sql =
+		"SELECT collection_no, class, on_conflict, name::pg_catalog.text, sealing, compressible FROM paws_registry.collection "
+		"ORDER BY collection_no",
 };
 
 static PawsStatement define = {
-	.sql = "INSERT INTO paws_registry.collection (name, class, on_conflict) VALUES ($1, $2, $3) "
-		   "ON CONFLICT (name) DO UPDATE SET class = EXCLUDED.class, on_conflict = EXCLUDED.on_conflict",
-	.nargs = 3,
-	.types = {TEXTOID, INT2OID, INT2OID},
+	.sql =
+		"INSERT INTO paws_registry.collection (name, class, on_conflict, sealing, compressible, defined_at) "
+		"VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (name) DO UPDATE SET class = EXCLUDED.class, "
+		"on_conflict = EXCLUDED.on_conflict, sealing = EXCLUDED.sealing, compressible = EXCLUDED.compressible",
+	.nargs = 6,
+	.types = {TEXTOID, INT2OID, INT2OID, INT2OID, BOOLOID, TIMESTAMPTZOID},
 };
 
 static PawsStatement redefine = {
-	.sql = "UPDATE paws_registry.collection SET class = $2, on_conflict = $3 "
-		   "WHERE name::pg_catalog.text OPERATOR(pg_catalog.=) $1",
-	.nargs = 3,
-	.types = {TEXTOID, INT2OID, INT2OID},
+	.sql =
+		"UPDATE paws_registry.collection SET class = $2, on_conflict = $3, sealing = $4, compressible = $5 "
+		"WHERE name::pg_catalog.text OPERATOR(pg_catalog.=) $1",
+	.nargs = 5,
+	.types = {TEXTOID, INT2OID, INT2OID, INT2OID, BOOLOID},
 };
 
 static void
@@ -54,6 +60,8 @@ load(uint64 version, Oid identity)
 		collections[i].on_conflict = (PawsConflictPolicy) paws_spi_int16(i, 3);
 		text_to_cstring_buffer(DatumGetTextPP(paws_spi_column(i, 4, &isnull)), collections[i].name,
 							   sizeof(collections[i].name));
+		collections[i].sealing = (PawsSealingPolicy) paws_spi_int16(i, 5);
+		collections[i].compressible = paws_spi_bool(i, 6);
 	}
 	loaded_version = version;
 	loaded_identity = identity;
@@ -105,10 +113,10 @@ good_name(const char *name, Size length)
 }
 
 void
-paws_registry_define(const char *name, Size length, PawsClass klass, PawsConflictPolicy on_conflict)
+paws_registry_define(const char *name, Size length, const PawsCollection *definition)
 {
 	const PawsCollection *known;
-	Datum args[3];
+	Datum args[6];
 
 	if (!good_name(name, length))
 		ereport(ERROR,
@@ -117,12 +125,15 @@ paws_registry_define(const char *name, Size length, PawsClass klass, PawsConflic
 						   "is at most %d characters long.",
 						   PAWS_COLLECTION_NAME_MAX)));
 	known = paws_registry_collection(name, length);
-	if (known && paws_class_lane(known->klass) != paws_class_lane(klass))
+	if (known && paws_class_lane(known->klass) != paws_class_lane(definition->klass))
 		ereport(ERROR, (errcode(PAWS_ERRCODE_IMMUTABLE), errmsg("a collection cannot move to the other lane"),
 						errhint("Define a new collection for the other lane.")));
 	args[0] = PointerGetDatum(cstring_to_text_with_len(name, length));
-	args[1] = Int16GetDatum(klass);
-	args[2] = Int16GetDatum(on_conflict);
+	args[1] = Int16GetDatum(definition->klass);
+	args[2] = Int16GetDatum(definition->on_conflict);
+	args[3] = Int16GetDatum(definition->sealing);
+	args[4] = BoolGetDatum(definition->compressible);
+	args[5] = TimestampTzGetDatum(paws_manifest_time(PAWS_CLOCK_SLOW, PAWS_TIER_NONE, GetCurrentTimestamp()));
 	/* an insert that meets a conflict uses up a number, and numbers are few */
 	if (paws_spi_run(&redefine, args, NULL, 0) == 0)
 		paws_spi_run(&define, args, NULL, 0);

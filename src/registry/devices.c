@@ -6,7 +6,9 @@
 #include "base/errors.h"
 #include "base/spi.h"
 #include "catalog/pg_type.h"
+#include "guard/manifest.h"
 #include "registry/registry.h"
+#include "utils/timestamp.h"
 
 static PawsStatement find_device = {
 	.sql =
@@ -24,9 +26,10 @@ static PawsStatement find_subject = {
 };
 
 static PawsStatement add_subject = {
-	.sql = "INSERT INTO paws_registry.subject (subject) VALUES ($1) ON CONFLICT (subject) DO NOTHING "
-		   "RETURNING subject_no",
-	.nargs = 1,
+	.sql = "INSERT INTO paws_registry.subject (subject, created_at) VALUES ($1, $2) "
+		   "ON CONFLICT (subject) DO NOTHING RETURNING subject_no",
+	.nargs = 2,
+	.types = {InvalidOid, TIMESTAMPTZOID},
 	.type_names = {"subject"},
 };
 
@@ -53,20 +56,26 @@ static PawsStatement promote = {
 };
 
 static PawsStatement add_device = {
-	.sql =
-		"INSERT INTO paws_registry.device (device, subject_no, platform, crisis_only) VALUES ($1, $2, $3, $4) "
-		"RETURNING device_no",
-	.nargs = 4,
-	.types = {InvalidOid, INT8OID, INT2OID, BOOLOID},
+	.sql = "INSERT INTO paws_registry.device (device, subject_no, platform, crisis_only, registered_at) "
+		   "VALUES ($1, $2, $3, $4, $5) RETURNING device_no",
+	.nargs = 5,
+	.types = {InvalidOid, INT8OID, INT2OID, BOOLOID, TIMESTAMPTZOID},
 	.type_names = {"device"},
 };
 
 static PawsStatement revoke_device = {
-	.sql = "UPDATE paws_registry.device SET revoked_at = pg_catalog.clock_timestamp() "
+	.sql = "UPDATE paws_registry.device SET revoked_at = $2 "
 		   "WHERE device_no OPERATOR(pg_catalog.=) $1 AND revoked_at IS NULL",
-	.nargs = 1,
-	.types = {INT8OID},
+	.nargs = 2,
+	.types = {INT8OID, TIMESTAMPTZOID},
 };
+
+/* The time, as the registry may store it. */
+static Datum
+now(void)
+{
+	return TimestampTzGetDatum(paws_manifest_time(PAWS_CLOCK_SLOW, PAWS_TIER_NONE, GetCurrentTimestamp()));
+}
 
 void
 paws_registry_device(const PawsToken *token, PawsDevice *device)
@@ -97,7 +106,7 @@ paws_registry_subject(const PawsToken *token)
 int64
 paws_registry_ensure_subject(const PawsToken *token)
 {
-	Datum args[1] = {PointerGetDatum(token)};
+	Datum args[2] = {PointerGetDatum(token), now()};
 	int64 subject_no = paws_registry_subject(token);
 
 	if (subject_no == 0 && paws_spi_run(&add_subject, args, NULL, 1) > 0)
@@ -111,7 +120,10 @@ paws_registry_count_devices(int64 subject_no)
 {
 	Datum args[1] = {Int64GetDatum(subject_no)};
 
-	paws_spi_run(&lock_subject, args, NULL, 0);
+	if (paws_spi_run(&lock_subject, args, NULL, 0) == 0)
+		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+						errmsg("subject was forgotten by another transaction"),
+						errhint("The transaction might succeed if retried.")));
 	paws_spi_run(&count_devices, args, NULL, 1);
 	return (int) paws_spi_int64(0, 1);
 }
@@ -129,8 +141,8 @@ paws_registry_promote(int64 subject_no, int max_devices)
 int64
 paws_registry_add_device(const PawsToken *device, int64 subject_no, PawsPlatform platform, bool crisis_only)
 {
-	Datum args[4] = {PointerGetDatum(device), Int64GetDatum(subject_no), Int16GetDatum(platform),
-					 BoolGetDatum(crisis_only)};
+	Datum args[5] = {PointerGetDatum(device), Int64GetDatum(subject_no), Int16GetDatum(platform),
+					 BoolGetDatum(crisis_only), now()};
 
 	paws_spi_run(&add_device, args, NULL, 1);
 	return paws_spi_int64(0, 1);
@@ -139,7 +151,7 @@ paws_registry_add_device(const PawsToken *device, int64 subject_no, PawsPlatform
 bool
 paws_registry_revoke(int64 device_no)
 {
-	Datum args[1] = {Int64GetDatum(device_no)};
+	Datum args[2] = {Int64GetDatum(device_no), now()};
 
 	return paws_spi_run(&revoke_device, args, NULL, 0) > 0;
 }

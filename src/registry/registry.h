@@ -28,6 +28,8 @@ typedef struct PawsCollection
 	int16 no;
 	PawsClass klass;
 	PawsConflictPolicy on_conflict;
+	PawsSealingPolicy sealing;
+	bool compressible; /* payloads are compressed before they are sealed, as the tier says */
 	char name[PAWS_COLLECTION_NAME_MAX + 1];
 } PawsCollection;
 
@@ -38,7 +40,31 @@ extern void paws_registry_device(const PawsToken *token, PawsDevice *device);
 extern int64 paws_registry_subject(const PawsToken *token);
 extern int64 paws_registry_ensure_subject(const PawsToken *token);
 
-/* Unrevoked devices of a subject that are not crisis-only; it stays so until the commit. */
+/* A subject as a walk over all of them shows it. */
+typedef struct PawsSubject
+{
+	int64 subject_no;
+	PawsToken subject;
+} PawsSubject;
+
+/* Up to `max` subjects after one, in the order of their numbers; how many there are in all. */
+extern int paws_registry_walk(int64 after, PawsSubject *subjects, int max);
+extern int64 paws_registry_count_subjects(void);
+
+/*
+ * The number of a subject, which is locked to the commit against registering devices and against being
+ * forgotten; 0 if it was never seen, or is forgotten.
+ */
+extern int64 paws_registry_lock_subject(const PawsToken *token);
+
+/* The numbers of a subject's devices, bigint[]; palloc'd. */
+extern Datum paws_registry_device_numbers(int64 subject_no);
+
+/* Removes a subject and its devices: their tokens are unknown from the commit on. */
+extern void paws_registry_forget(int64 subject_no);
+
+/* Unrevoked devices of a subject that are not crisis-only; it stays so until the commit. Errors 40001 if the
+ * subject was forgotten meanwhile. */
 extern int paws_registry_count_devices(int64 subject_no);
 
 /* Adds a device; returns its number. */
@@ -60,10 +86,9 @@ extern const PawsCollection *paws_registry_collection(const char *name, Size len
 extern const PawsCollection *paws_registry_collection_no(int16 no);
 
 /*
- * Defines a collection, or changes class and conflict policy of one within its lane. Errors 22023 on a bad
- * name, PW005 when the change would move documents to the other lane.
+ * Defines a collection, or changes all but the name of one within its lane; no and name of the definition are
+ * not looked at. Errors 22023 on a bad name, PW005 when the change would move documents to the other lane.
  */
-extern void
-paws_registry_define(const char *name, Size length, PawsClass klass, PawsConflictPolicy on_conflict);
+extern void paws_registry_define(const char *name, Size length, const PawsCollection *definition);
 
 #endif

@@ -8,10 +8,20 @@ CREATE DOMAIN paws_registry.code_name AS text
 	CONSTRAINT code_name_form CHECK (VALUE OPERATOR(pg_catalog.~) '^[a-z][a-z0-9_]{0,30}$');
 COMMENT ON DOMAIN paws_registry.code_name IS 'A name that an operator defines: lower-case letters, digits, underscores.';
 
+-- Domains and not checks of the tables: those are prepared anew by every statement.
+CREATE DOMAIN paws_registry.envelope AS bytea
+	CONSTRAINT envelope_form CHECK (pg_catalog.substr(VALUE, 1, 3) OPERATOR(pg_catalog.=) '\x505701'
+		AND pg_catalog.octet_length(VALUE) OPERATOR(pg_catalog.>=) 104);
+COMMENT ON DOMAIN paws_registry.envelope IS 'A sealed payload: begins with PW and the version of its format, and has room for header and tag.';
+
+CREATE DOMAIN paws_registry.seal AS bytea
+	CONSTRAINT seal_form CHECK (pg_catalog.octet_length(VALUE) OPERATOR(pg_catalog.=) 16);
+COMMENT ON DOMAIN paws_registry.seal IS 'A MAC over an envelope''s commitment and a revision.';
+
 CREATE TABLE paws_registry.subject (
 	subject_no bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	subject paws_sync.subject NOT NULL UNIQUE,
-	created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+	created_at timestamptz NOT NULL
 );
 REVOKE ALL ON TABLE paws_registry.subject FROM PUBLIC;
 COMMENT ON TABLE paws_registry.subject IS 'Persons, as keyed pseudonyms.';
@@ -26,7 +36,7 @@ CREATE TABLE paws_registry.device (
 	subject_no bigint NOT NULL,
 	platform smallint NOT NULL CHECK (platform OPERATOR(pg_catalog.>=) 1 AND platform OPERATOR(pg_catalog.<=) 6),
 	crisis_only boolean NOT NULL DEFAULT false,
-	registered_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	registered_at timestamptz NOT NULL,
 	revoked_at timestamptz
 );
 CREATE INDEX device_subject_no_idx ON paws_registry.device (subject_no);
@@ -40,10 +50,14 @@ CREATE TABLE paws_registry.collection (
 	name paws_registry.code_name NOT NULL UNIQUE,
 	class smallint NOT NULL CHECK (class OPERATOR(pg_catalog.>=) 1 AND class OPERATOR(pg_catalog.<=) 8),
 	on_conflict smallint NOT NULL CHECK (on_conflict OPERATOR(pg_catalog.>=) 1 AND on_conflict OPERATOR(pg_catalog.<=) 3),
-	defined_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+	sealing smallint NOT NULL CHECK (sealing OPERATOR(pg_catalog.>=) 1 AND sealing OPERATOR(pg_catalog.<=) 4),
+	compressible boolean NOT NULL,
+	defined_at timestamptz NOT NULL
 );
 REVOKE ALL ON TABLE paws_registry.collection FROM PUBLIC;
-COMMENT ON TABLE paws_registry.collection IS 'Kinds of documents, with their class and what happens on a conflict.';
+COMMENT ON TABLE paws_registry.collection IS 'Kinds of documents, with their class, what happens on a conflict, and how they are sealed.';
+COMMENT ON COLUMN paws_registry.collection.sealing IS 'Code of the closed vocabulary of sealings; crisis classes are sealed in a way of their own.';
+COMMENT ON COLUMN paws_registry.collection.compressible IS 'Payloads may be compressed before they are sealed: then their sizes tell something of what is in them.';
 
 SELECT pg_catalog.pg_extension_config_dump('paws_registry.subject', '');
 SELECT pg_catalog.pg_extension_config_dump('paws_registry.subject_subject_no_seq', '');

@@ -3,6 +3,7 @@
  */
 #include "postgres.h"
 
+#include "base/settings.h"
 #include "base/spi.h"
 #include "catalog/pg_type.h"
 #include "store/store.h"
@@ -10,17 +11,27 @@
 #include "utils/timestamp.h"
 
 void
-paws_store_acknowledge(PawsStore *store, int64 device_no, int64 position)
+paws_store_acknowledge(PawsStore *store, int64 device_no, int64 position, PawsTier tier)
 {
-	Datum args[2] = {Int64GetDatum(device_no), Int64GetDatum(position)};
+	TimestampTz now = paws_manifest_time(store->acknowledged, tier, GetCurrentTimestamp());
+	Datum args[3] = {Int64GetDatum(device_no), Int64GetDatum(position), TimestampTzGetDatum(now)};
 
 	paws_store_run(store, PAWS_STORE_ACKNOWLEDGE, args, NULL);
 }
 
-int
-paws_store_walk(PawsStore *store, int64 after, TimestampTz silent_since, PawsExpiry *expiries, int count)
+/* What a device was last heard of at is rounded down: none is taken for silent before its time. */
+static TimestampTz
+silent_since(const PawsStore *store)
 {
-	Datum args[3] = {Int64GetDatum(after), TimestampTzGetDatum(silent_since), Int64GetDatum(count)};
+	int64 rounded = Max(paws_clock_coarsest(store->acknowledged), paws_clock_coarsest(PAWS_CLOCK_SLOW));
+
+	return GetCurrentTimestamp() - (int64) paws_device_expiry * USECS_PER_MINUTE - rounded;
+}
+
+int
+paws_store_walk(PawsStore *store, int64 after, PawsExpiry *expiries, int count)
+{
+	Datum args[3] = {Int64GetDatum(after), TimestampTzGetDatum(silent_since(store)), Int64GetDatum(count)};
 	int found = (int) paws_store_run(store, PAWS_STORE_WALK, args, NULL);
 
 	for (int i = 0; i < found; i++)

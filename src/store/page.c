@@ -3,8 +3,6 @@
  */
 #include "postgres.h"
 
-#include "base/errors.h"
-#include "base/log_safe.h"
 #include "base/spi.h"
 #include "store/page.h"
 #include "utils/memutils.h"
@@ -39,16 +37,15 @@ carries_payload(const Reader *reader, const PawsFeedEntry *entry)
 		   entry->device_no != reader->device->device_no;
 }
 
-/* One bad row costs itself: the page goes on, and the log knows. */
+/* One bad row costs itself: the page goes on. */
 static void
-mark_unreadable(PawsPageRow *row)
+open_payload(Reader *reader, PawsPageRow *row, bytea *envelope)
 {
-	row->kind = PAWS_PAGE_UNREADABLE;
-	row->code = "envelope_rejected";
-	ereport_domain(
-		LOG, PAWS_LOG_SAFE,
-		(errcode(PAWS_ERRCODE_ENVELOPE), errmsg("a stored envelope does not open"),
-		 errhint("Compare the document with a backup; its subject's devices are told it is unreadable.")));
+	row->entry.envelope = envelope;
+	row->payload = paws_store_hand_out(reader->store, reader->device->subject_no, reader->device->subject.id,
+									   &row->entry, &row->code);
+	if (row->code)
+		row->kind = PAWS_PAGE_UNREADABLE;
 }
 
 static void
@@ -56,20 +53,15 @@ emit(Reader *reader, PawsPageRow *row, bytea *envelope)
 {
 	reader->told = *reader->cursor;
 	row->after = *reader->cursor;
-	if (envelope)
-	{
-		row->entry.envelope = envelope;
-		row->payload = paws_store_open(reader->store, reader->device->subject_no, reader->device->subject.id,
-									   &row->entry);
-		if (row->payload != NULL)
-			reader->budget->bytes -= VARSIZE_ANY_EXHDR(row->payload);
-		else
-			mark_unreadable(row);
-	}
+	/* one whose envelope somebody took away does not open either */
+	if (envelope || (row->kind == PAWS_PAGE_CHANGE && !row->entry.deleted))
+		open_payload(reader, row, envelope);
+	if (row->payload)
+		reader->budget->bytes -= VARSIZE_ANY_EXHDR(row->payload);
 	reader->budget->changes--;
 	reader->budget->any = true;
 	reader->emit(reader->context, row);
-	if (row->payload)
+	if (row->payload && row->payload != envelope)
 		pfree(row->payload);
 }
 

@@ -33,7 +33,7 @@ typedef enum PawsPageKind
 	PAWS_PAGE_CHANGE,     /* a document as it is now */
 	PAWS_PAGE_RECEIPT,    /* what became of an operation of this device */
 	PAWS_PAGE_RESET,      /* the cursor is no good: begin anew */
-	PAWS_PAGE_UNREADABLE, /* a change whose envelope does not open; the others come all the same */
+	PAWS_PAGE_UNREADABLE, /* a change whose envelope was not opened; the others come all the same */
 	PAWS_PAGE_POSITION    /* nothing for this device, but the cursor is further on */
 } PawsPageKind;
 
@@ -41,8 +41,8 @@ typedef struct PawsPageRow
 {
 	PawsPageKind kind;
 	PawsFeedEntry entry;
-	const char *code;     /* reset: cursor_expired, cursor_reset; unreadable: envelope_rejected */
-	bytea *payload;       /* change: opened; NULL for a deletion */
+	const char *code;     /* reset: cursor_expired, cursor_reset; unreadable: envelope_rejected, sealed */
+	bytea *payload;       /* change: opened; NULL for a deletion; sealed: the envelope */
 	PawsLaneCursor after; /* the lane's cursor once this row is processed */
 } PawsPageRow;
 

@@ -5,7 +5,8 @@
 
 #include <sodium.h>
 
-
+#include "base/errors.h"
+#include "base/log_safe.h"
 #include "base/spi.h"
 #include "catalog/pg_type.h"
 #include "port/pg_bswap.h"
@@ -98,6 +99,7 @@ read_content(int row, int first, PawsFeedEntry *entry)
 	value = paws_spi_column(row, first + 2, &isnull);
 	entry->envelope = isnull ? NULL : (bytea *) DatumGetPointer(value);
 	value = paws_spi_column(row, first + 3, &isnull);
+	entry->sealed = !isnull;
 	if (!isnull)
 	{
 		bytea *seal = DatumGetByteaPP(value);
@@ -186,11 +188,11 @@ paws_store_digest(PawsStore *store, int64 subject_no, int64 position)
 	return paws_store_entry_digest(subject_no, &entry);
 }
 
-bytea *
-paws_store_open(PawsStore *store, int64 subject_no, const uint8 *subject_id, const PawsFeedEntry *entry)
+PawsEnvelopeContext
+paws_store_context(const PawsStore *store, const uint8 *subject_id, const PawsFeedEntry *entry)
 {
 	PawsEnvelopeContext context = {
-		.purpose = PAWS_PURPOSE_PAYLOAD,
+		.purpose = store->keys == PAWS_KEYS_CRISIS ? PAWS_PURPOSE_CRISIS : PAWS_PURPOSE_PAYLOAD,
 		.collection = entry->collection,
 		.subject = subject_id,
 		.doc_id = entry->doc_id.data,
@@ -198,9 +200,42 @@ paws_store_open(PawsStore *store, int64 subject_no, const uint8 *subject_id, con
 		.base_revision = (uint64_t) entry->base_revision,
 		.operation = entry->deleted ? 1 : 0,
 	};
+
+	return context;
+}
+
+bytea *
+paws_store_open(PawsStore *store, int64 subject_no, const uint8 *subject_id, const PawsFeedEntry *entry)
+{
+	PawsEnvelopeContext context = paws_store_context(store, subject_id, entry);
 	bytea *envelope = PG_DETOAST_DATUM_PACKED(PointerGetDatum(entry->envelope));
 
-	if (!paws_vault_revision_check(envelope, subject_no, entry->doc_id.data, entry->revision, entry->seal))
+	if (!paws_vault_revision_check(store->keys, envelope, subject_no, entry->doc_id.data, entry->revision,
+								   entry->sealed ? entry->seal : NULL))
 		return NULL;
 	return paws_vault_open(store->keys, subject_no, &context, envelope);
+}
+
+bytea *
+paws_store_hand_out(PawsStore *store, int64 subject_no, const uint8 *subject_id, const PawsFeedEntry *entry,
+					const char **code)
+{
+	bytea *payload = NULL;
+
+	if (entry->envelope != NULL &&
+		!paws_vault_can_open(store->keys, PG_DETOAST_DATUM_PACKED(PointerGetDatum(entry->envelope))))
+	{
+		*code = "sealed";
+		return entry->envelope;
+	}
+	if (entry->envelope != NULL)
+		payload = paws_store_open(store, subject_no, subject_id, entry);
+	*code = payload ? NULL : "envelope_rejected";
+	if (payload == NULL)
+		ereport_domain(
+			LOG, PAWS_LOG_SAFE,
+			(errcode(PAWS_ERRCODE_ENVELOPE), errmsg("a stored envelope does not open"),
+			 errhint(
+				 "Compare the document with a backup; its subject's devices are told it is unreadable.")));
+	return payload;
 }

@@ -14,16 +14,28 @@ StaticAssertDecl(PAWS_STORE_LAST_STATEMENT < PAWS_STORE_STATEMENTS, "PAWS_STORE_
 
 #define EQ " OPERATOR(pg_catalog.=) "
 #define HEAD_COLUMNS                                                                                         \
-	"subject_no, doc_id, collection, revision, deleted, position, op_id, base_revision, envelope, seal"
-#define HEAD_SETS "ROWS FROM (" PAWS_SETS_10 ")"
+	"subject_no, doc_id, collection, revision, deleted, position, op_id, base_revision, envelope, seal, "    \
+	"changed_at"
+#define HEAD_SETS "ROWS FROM (" PAWS_SETS_11 ")"
 #define HEAD_TYPES                                                                                           \
 	{                                                                                                        \
 		INT8ARRAYOID, UUIDARRAYOID, INT2ARRAYOID, INT8ARRAYOID, BOOLARRAYOID, INT8ARRAYOID, UUIDARRAYOID,    \
-			INT8ARRAYOID, BYTEAARRAYOID, BYTEAARRAYOID, TIMESTAMPTZOID                                       \
+			INT8ARRAYOID, BYTEAARRAYOID, BYTEAARRAYOID, TIMESTAMPTZARRAYOID                                  \
 	}
 #define ENTRY_COLUMNS                                                                                        \
 	"f.position, f.device_no, f.op_id, f.doc_id, f.collection, f.revision, f.outcome, f.reason, "            \
 	"f.deleted, f.finished_at"
+
+#define KEY_OF(envelope) "pg_catalog.substring(" envelope ", 17, 16)"
+#define FORGET(table)                                                                                        \
+	{                                                                                                        \
+		.sql = "DELETE FROM @schema@." table " WHERE ctid" EQ "ANY (ARRAY(SELECT ctid FROM @schema@." table  \
+			   " WHERE subject_no" EQ "$1 LIMIT $2 FOR UPDATE SKIP LOCKED))",                                \
+		.nargs = 2, .types = {                                                                               \
+			INT8OID,                                                                                         \
+			INT8OID                                                                                          \
+		}                                                                                                    \
+	}
 
 static const PawsStatement templates[] = {
 	[PAWS_STORE_ENSURE_COUNTER] =
@@ -65,8 +77,7 @@ static const PawsStatement templates[] = {
 		},
 	[PAWS_STORE_INSERT_HEADS] =
 		{
-			.sql = "INSERT INTO @schema@.document (" HEAD_COLUMNS
-				   ", changed_at) SELECT c.*, $11 FROM " HEAD_SETS " AS c",
+			.sql = "INSERT INTO @schema@.document (" HEAD_COLUMNS ") SELECT * FROM " HEAD_SETS " AS c",
 			.nargs = 11,
 			.types = HEAD_TYPES,
 		},
@@ -74,8 +85,7 @@ static const PawsStatement templates[] = {
 	[PAWS_STORE_UPDATE_HEADS] =
 		{
 			.sql =
-				"INSERT INTO @schema@.document AS d (" HEAD_COLUMNS
-				", changed_at) SELECT c.*, $11 FROM " HEAD_SETS
+				"INSERT INTO @schema@.document AS d (" HEAD_COLUMNS ") SELECT * FROM " HEAD_SETS
 				" AS c ON CONFLICT (subject_no, doc_id) DO UPDATE SET revision = EXCLUDED.revision, "
 				"deleted = EXCLUDED.deleted, position = EXCLUDED.position, op_id = EXCLUDED.op_id, "
 				"base_revision = EXCLUDED.base_revision, envelope = EXCLUDED.envelope, seal = EXCLUDED.seal, "
@@ -86,20 +96,20 @@ static const PawsStatement templates[] = {
 	[PAWS_STORE_INSERT_BRANCHES] =
 		{
 			.sql =
-				"INSERT INTO @schema@.branch (subject_no, doc_id, op_id, base_revision, deleted, position, envelope, kept_at) "
-				"SELECT c.*, $8 FROM ROWS FROM (" PAWS_SETS_7 ") AS c",
-			.nargs = 8,
-			.types = {INT8ARRAYOID, UUIDARRAYOID, UUIDARRAYOID, INT8ARRAYOID, BOOLARRAYOID, INT8ARRAYOID,
-					  BYTEAARRAYOID, TIMESTAMPTZOID},
+				"INSERT INTO @schema@.branch (subject_no, doc_id, op_id, collection, base_revision, deleted, position, "
+				"envelope, kept_at) SELECT * FROM ROWS FROM (" PAWS_SETS_9 ") AS c",
+			.nargs = 9,
+			.types = {INT8ARRAYOID, UUIDARRAYOID, UUIDARRAYOID, INT2ARRAYOID, INT8ARRAYOID, BOOLARRAYOID,
+					  INT8ARRAYOID, BYTEAARRAYOID, TIMESTAMPTZARRAYOID},
 		},
 	[PAWS_STORE_INSERT_FEED] =
 		{
 			.sql =
 				"INSERT INTO @schema@.feed (subject_no, position, device_no, op_id, doc_id, collection, revision, outcome, "
-				"reason, deleted, finished_at) SELECT c.*, $11 FROM ROWS FROM (" PAWS_SETS_10 ") AS c",
+				"reason, deleted, finished_at) SELECT * FROM ROWS FROM (" PAWS_SETS_11 ") AS c",
 			.nargs = 11,
 			.types = {INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, UUIDARRAYOID, UUIDARRAYOID, INT2ARRAYOID,
-					  INT8ARRAYOID, INT2ARRAYOID, INT2ARRAYOID, BOOLARRAYOID, TIMESTAMPTZOID},
+					  INT8ARRAYOID, INT2ARRAYOID, INT2ARRAYOID, BOOLARRAYOID, TIMESTAMPTZARRAYOID},
 		},
 	[PAWS_STORE_ADVANCE] =
 		{
@@ -185,10 +195,10 @@ static const PawsStatement templates[] = {
 		{
 			.sql =
 				"INSERT INTO @schema@.acknowledged AS a (device_no, position, acknowledged_at) "
-				"VALUES ($1, $2, pg_catalog.clock_timestamp()) ON CONFLICT (device_no) DO UPDATE "
+				"VALUES ($1, $2, $3) ON CONFLICT (device_no) DO UPDATE "
 				"SET position = GREATEST(a.position, EXCLUDED.position), acknowledged_at = EXCLUDED.acknowledged_at",
-			.nargs = 2,
-			.types = {INT8OID, INT8OID},
+			.nargs = 3,
+			.types = {INT8OID, INT8OID, TIMESTAMPTZOID},
 		},
 	[PAWS_STORE_WALK] =
 		{
@@ -200,6 +210,87 @@ static const PawsStatement templates[] = {
 				"FROM @schema@.counter n WHERE n.subject_no OPERATOR(pg_catalog.>) $1 ORDER BY n.subject_no LIMIT $3",
 			.nargs = 3,
 			.types = {INT8OID, TIMESTAMPTZOID, INT8OID},
+		},
+	/* every suite's header has the key's id at this place */
+	[PAWS_STORE_FIND_OLD_DOCUMENT] =
+		{
+			.sql =
+				"SELECT doc_id, 0::pg_catalog.int8, collection, op_id, base_revision, revision, envelope, seal "
+				"FROM @schema@.document WHERE subject_no" EQ "$1 AND envelope IS NOT NULL "
+				"AND " KEY_OF(
+					"envelope") " OPERATOR(pg_catalog.<>) $2 AND doc_id OPERATOR(pg_catalog.>=) $3 "
+								"AND (doc_id OPERATOR(pg_catalog.<>) $3 OR $4) ORDER BY doc_id LIMIT 1",
+			.nargs = 4,
+			.types = {INT8OID, BYTEAOID, UUIDOID, BOOLOID},
+		},
+	[PAWS_STORE_FIND_OLD_BRANCH] =
+		{
+			.sql = "SELECT doc_id, position, collection, op_id, base_revision, 0::pg_catalog.int8, envelope, "
+				   "NULL::pg_catalog.bytea FROM @schema@.branch WHERE subject_no" EQ "$1 "
+				   "AND envelope IS NOT NULL AND " KEY_OF(
+					   "envelope") " OPERATOR(pg_catalog.<>) $2 "
+								   "AND ROW (doc_id, position) OPERATOR(pg_catalog.>) ROW ($3, $4) "
+								   "ORDER BY doc_id, position LIMIT 1",
+			.nargs = 4,
+			.types = {INT8OID, BYTEAOID, UUIDOID, INT8OID},
+		},
+	[PAWS_STORE_FIND_UNSEALED] =
+		{
+			.sql =
+				"SELECT doc_id, collection, op_id, base_revision, revision, envelope "
+				"FROM @schema@.document WHERE subject_no" EQ "$1 AND envelope IS NOT NULL AND seal IS NULL "
+				"AND doc_id OPERATOR(pg_catalog.>) $2 ORDER BY doc_id LIMIT 1",
+			.nargs = 2,
+			.types = {INT8OID, UUIDOID},
+		},
+	[PAWS_STORE_SEAL_LATE] =
+		{
+			.sql = "UPDATE @schema@.document SET envelope = $3, seal = $4 WHERE subject_no" EQ "$1 "
+				   "AND doc_id" EQ "$2",
+			.nargs = 4,
+			.types = {INT8OID, UUIDOID, BYTEAOID, BYTEAOID},
+		},
+	[PAWS_STORE_RESEAL_DOCUMENT] =
+		{
+			.sql = "UPDATE @schema@.document SET envelope = $3, seal = $4 WHERE subject_no" EQ "$1 "
+				   "AND doc_id" EQ "$2",
+			.nargs = 4,
+			.types = {INT8OID, UUIDOID, BYTEAOID, BYTEAOID},
+		},
+	[PAWS_STORE_RESEAL_BRANCH] =
+		{
+			.sql = "UPDATE @schema@.branch SET envelope = $3 WHERE subject_no" EQ "$1 AND doc_id" EQ "$2 "
+				   "AND position" EQ "$4",
+			.nargs = 4,
+			.types = {INT8OID, UUIDOID, BYTEAOID, INT8OID},
+		},
+	[PAWS_STORE_USES_KEY] =
+		{
+			.sql = "SELECT 1 FROM @schema@.document WHERE subject_no" EQ "$1 AND " KEY_OF("envelope") EQ
+			"$2 "
+			"UNION ALL SELECT 1 FROM @schema@.branch WHERE subject_no" EQ "$1 AND " KEY_OF("envelope") EQ
+			"$2 LIMIT 1",
+			.nargs = 2,
+			.types = {INT8OID, BYTEAOID},
+		},
+	[PAWS_STORE_HAS_SUBJECT] =
+		{
+			.sql = "SELECT 1 FROM @schema@.document WHERE subject_no" EQ
+				   "$1 UNION ALL SELECT 1 FROM @schema@.branch WHERE subject_no" EQ
+				   "$1 UNION ALL SELECT 1 FROM @schema@.feed WHERE subject_no" EQ
+				   "$1 UNION ALL SELECT 1 FROM @schema@.counter WHERE subject_no" EQ "$1 LIMIT 1",
+			.nargs = 1,
+			.types = {INT8OID},
+		},
+	[PAWS_STORE_FORGET_DOCUMENTS] = FORGET("document"),
+	[PAWS_STORE_FORGET_BRANCHES] = FORGET("branch"),
+	[PAWS_STORE_FORGET_FEED] = FORGET("feed"),
+	[PAWS_STORE_FORGET_COUNTER] = FORGET("counter"),
+	[PAWS_STORE_FORGET_ACKNOWLEDGED] =
+		{
+			.sql = "DELETE FROM @schema@.acknowledged WHERE device_no" EQ "ANY ($1)",
+			.nargs = 1,
+			.types = {INT8ARRAYOID},
 		},
 };
 

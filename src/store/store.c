@@ -196,17 +196,28 @@ decide(PawsHead *head, PawsChange *change)
 		make_head(head, change);
 }
 
+/* It was waited for, so nobody has it: there is none. */
+static void
+refuse_forgotten(void)
+{
+	ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+					errmsg("subject was forgotten by another transaction"),
+					errhint("The transaction might succeed if retried.")));
+}
+
 void
 paws_store_apply(PawsStore *store, PawsChange *changes, int count, bool wait)
 {
 	PawsBatch batch = {.changes = changes, .count = count};
+	TimestampTz now;
 
 	if (count == 0)
 		return;
 	batch.counters = palloc(count * sizeof(PawsCounter));
 	batch.heads = palloc(count * sizeof(PawsHead));
 	batch.ncounters = lock_counters(store, changes, count, wait, batch.counters);
-	batch.finished_at = GetCurrentTimestamp(); /* under the locks, so that times follow positions */
+	now =
+		GetCurrentTimestamp(); /* under the locks, so that times follow positions, as far as they are told */
 	/* each statement below has a snapshot of its own, taken under the locks */
 	find_repeats(store, changes, count);
 	batch.nheads = read_heads(store, changes, count, batch.heads);
@@ -217,10 +228,13 @@ paws_store_apply(PawsStore *store, PawsChange *changes, int count, bool wait)
 		PawsHead wanted = {.subject_no = change->subject_no, .doc_id = change->doc_id};
 
 		change->skipped = counter == NULL;
+		if (change->skipped && wait)
+			refuse_forgotten();
 		if (change->skipped || change->repeated)
 			continue;
 		decide(bsearch(&wanted, batch.heads, batch.nheads, sizeof(PawsHead), compare_heads), change);
 		change->position = ++counter->position;
+		change->finished_at = paws_manifest_time(store->done, change->tier, now);
 	}
 	paws_store_write(store, &batch);
 }

@@ -15,16 +15,19 @@
 #include "base/spi.h"
 #include "datatype/timestamp.h"
 #include "guard/codes.h"
+#include "guard/manifest.h"
 #include "utils/uuid.h"
 #include "vault/vault.h"
 
-#define PAWS_STORE_STATEMENTS 20
+#define PAWS_STORE_STATEMENTS 34
 
 typedef struct PawsStore
 {
 	const char *schema; /* "paws_care", "paws_crisis" */
 	PawsLane lane;
 	PawsKeyHome keys;
+	PawsClock done;                                 /* of what was applied */
+	PawsClock acknowledged;                         /* of acknowledgements */
 	PawsStatement statement[PAWS_STORE_STATEMENTS]; /* prepared at first use */
 } PawsStore;
 
@@ -33,6 +36,7 @@ typedef struct PawsChange
 {
 	int64 device_no;
 	int64 subject_no;
+	PawsTier tier; /* that it was pushed under: how fine its time may be; the crisis lane has none */
 	pg_uuid_t op_id;
 	pg_uuid_t doc_id;
 	int16 collection;
@@ -50,11 +54,13 @@ typedef struct PawsChange
 	PawsReason reason;
 	int64 revision; /* of the document after it */
 	int64 position; /* in the feed */
+	TimestampTz finished_at;
 } PawsChange;
 
 /*
  * Applies changes in their order and writes a receipt for each; everything becomes visible with the caller's
- * commit. wait: wait for a subject that is locked; else mark its changes as skipped.
+ * commit. wait: wait for a subject that is locked, and error 40001 if it was forgotten; else mark its changes
+ * as skipped in both cases.
  */
 extern void paws_store_apply(PawsStore *store, PawsChange *changes, int count, bool wait);
 
@@ -91,6 +97,7 @@ typedef struct PawsFeedEntry
 	pg_uuid_t document_op_id;
 	int64 base_revision;
 	bytea *envelope; /* still toasted; NULL for a deletion; in SPI's memory until the next run */
+	bool sealed;     /* false: written in the crisis lane without keys */
 	uint8 seal[PAWS_SEAL_BYTES];
 } PawsFeedEntry;
 
@@ -110,16 +117,15 @@ extern bool paws_store_bounds(PawsStore *store, int64 subject_no, PawsBounds *bo
 extern uint64 paws_store_digest(PawsStore *store, int64 subject_no, int64 position);
 extern uint64 paws_store_entry_digest(int64 subject_no, const PawsFeedEntry *entry);
 
-/* Notes how far a device has come; never goes back. */
-extern void paws_store_acknowledge(PawsStore *store, int64 device_no, int64 position);
+/* Notes how far a device has come; never goes back. tier: of its subject; the crisis lane has none. */
+extern void paws_store_acknowledge(PawsStore *store, int64 device_no, int64 position, PawsTier tier);
 
 /*
  * The next subjects of a walk over all: fills in subject_no and passed for up to `count` subjects after
- * `after`; a device silent since `silent_since` holds back nothing. Returns how many.
+ * `after`; a device that was silent for paws_sync.device_expiry holds back nothing. Returns how many.
  */
 struct PawsExpiry;
-extern int paws_store_walk(PawsStore *store, int64 after, TimestampTz silent_since,
-						   struct PawsExpiry *expiries, int count);
+extern int paws_store_walk(PawsStore *store, int64 after, struct PawsExpiry *expiries, int count);
 
 /* Up to `limit` entries after a position, or documents after a document id (a seed). Returns how many; entry
  * reads one of them. */
@@ -132,6 +138,14 @@ extern void paws_store_document_entry(int row, PawsFeedEntry *entry);
  * not fit. */
 extern bytea *
 paws_store_open(PawsStore *store, int64 subject_no, const uint8 *subject_id, const PawsFeedEntry *entry);
+
+/*
+ * What a device is handed of an entry: the payload, palloc'd, with *code NULL. Without the keys of the store,
+ * the envelope itself with "sealed", so that whoever has them elsewhere can open it. NULL with
+ * "envelope_rejected" if it does not open; the log is told.
+ */
+extern bytea *paws_store_hand_out(PawsStore *store, int64 subject_no, const uint8 *subject_id,
+								  const PawsFeedEntry *entry, const char **code);
 
 /*
  * Housekeeping for some subjects: drops feed entries that finished before the subject's cutoff, oldest first,

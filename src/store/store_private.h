@@ -27,7 +27,20 @@ typedef enum PawsStoreStatement
 	PAWS_STORE_EXPIRE_TOMBSTONES,
 	PAWS_STORE_ACKNOWLEDGE,
 	PAWS_STORE_WALK,
-	PAWS_STORE_LAST_STATEMENT = PAWS_STORE_WALK
+	PAWS_STORE_FIND_OLD_DOCUMENT,
+	PAWS_STORE_FIND_OLD_BRANCH,
+	PAWS_STORE_FIND_UNSEALED,
+	PAWS_STORE_SEAL_LATE,
+	PAWS_STORE_RESEAL_DOCUMENT,
+	PAWS_STORE_RESEAL_BRANCH,
+	PAWS_STORE_USES_KEY,
+	PAWS_STORE_HAS_SUBJECT,
+	PAWS_STORE_FORGET_DOCUMENTS,
+	PAWS_STORE_FORGET_BRANCHES,
+	PAWS_STORE_FORGET_FEED,
+	PAWS_STORE_FORGET_COUNTER,
+	PAWS_STORE_FORGET_ACKNOWLEDGED,
+	PAWS_STORE_LAST_STATEMENT = PAWS_STORE_FORGET_ACKNOWLEDGED
 } PawsStoreStatement;
 
 /* A locked counter: the position before and as it will be. */
@@ -58,12 +71,15 @@ typedef struct PawsBatch
 	int ncounters;
 	PawsHead *heads;
 	int nheads;
-	TimestampTz finished_at;
 } PawsBatch;
 
 /* Runs one of the store's statements against its schema. */
 extern uint64
 paws_store_run(PawsStore *store, PawsStoreStatement which, const Datum *args, const char *nulls);
+
+/* What the envelope of an entry's document is bound to; points into the entry. */
+extern PawsEnvelopeContext
+paws_store_context(const PawsStore *store, const uint8 *subject_id, const PawsFeedEntry *entry);
 
 /* Writes what a batch decided. */
 extern void paws_store_write(PawsStore *store, PawsBatch *batch);

@@ -19,8 +19,8 @@ CREATE TABLE @schema@.document (
 	op_id uuid NOT NULL,
 	collection smallint NOT NULL,
 	deleted boolean NOT NULL,
-	seal bytea,
-	envelope bytea,
+	seal paws_registry.seal,
+	envelope paws_registry.envelope,
 	PRIMARY KEY (subject_no, doc_id)
 ) WITH (fillfactor = 90, vacuum_truncate = off);
 ALTER TABLE @schema@.document ALTER COLUMN envelope SET STORAGE EXTERNAL;
@@ -38,13 +38,15 @@ CREATE TABLE @schema@.branch (
 	kept_at timestamptz NOT NULL,
 	doc_id uuid NOT NULL,
 	op_id uuid NOT NULL,
+	collection smallint NOT NULL,
 	deleted boolean NOT NULL,
-	envelope bytea,
+	envelope paws_registry.envelope,
 	PRIMARY KEY (subject_no, doc_id, position)
 );
 ALTER TABLE @schema@.branch ALTER COLUMN envelope SET STORAGE EXTERNAL;
 REVOKE ALL ON TABLE @schema@.branch FROM PUBLIC;
 COMMENT ON TABLE @schema@.branch IS 'Changes that lost a conflict in a collection with on_conflict branch; nothing that was accepted is thrown away.';
+COMMENT ON COLUMN @schema@.branch.collection IS 'Part of the envelope''s context; the document may be gone, or made anew in another collection.';
 
 CREATE TABLE @schema@.feed (
 	subject_no bigint NOT NULL,
@@ -75,7 +77,7 @@ COMMENT ON TABLE @schema@.acknowledged IS 'How far each device has come in the f
 
 CREATE TABLE @schema@.cursor_epoch (
 	epoch bigint PRIMARY KEY,
-	begun_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+	begun_at timestamptz NOT NULL DEFAULT pg_catalog.date_bin('1 hour', pg_catalog.now(), '2000-01-01 00:00:00+00')
 );
 REVOKE ALL ON TABLE @schema@.cursor_epoch FROM PUBLIC;
 COMMENT ON TABLE @schema@.cursor_epoch IS 'Epochs of cursors after the first; a new one makes every device begin anew.';

@@ -30,8 +30,7 @@ make_columns(Columns *columns, int ncolumns, int rows)
 
 /* Element types of the arrays, in order; a set without rows is not run. */
 static void
-run_set(PawsStore *store, PawsStoreStatement which, Columns *columns, const Oid *types, int ncolumns,
-		TimestampTz finished_at)
+run_set(PawsStore *store, PawsStoreStatement which, Columns *columns, const Oid *types, int ncolumns)
 {
 	Datum args[PAWS_SPI_ARGS_MAX];
 
@@ -39,7 +38,6 @@ run_set(PawsStore *store, PawsStoreStatement which, Columns *columns, const Oid 
 		return;
 	for (int i = 0; i < ncolumns; i++)
 		args[i] = paws_spi_array(columns->values[i], columns->nulls[i], columns->count, types[i]);
-	args[ncolumns] = TimestampTzGetDatum(finished_at);
 	paws_store_run(store, which, args, NULL);
 }
 
@@ -51,7 +49,7 @@ put_bytea(Columns *columns, int column, int row, bytea *value)
 }
 
 static bytea *
-seal_of(const PawsChange *change)
+seal_of(const PawsStore *store, const PawsChange *change)
 {
 	bytea *seal;
 
@@ -59,13 +57,14 @@ seal_of(const PawsChange *change)
 		return NULL;
 	seal = palloc(VARHDRSZ + PAWS_SEAL_BYTES);
 	SET_VARSIZE(seal, VARHDRSZ + PAWS_SEAL_BYTES);
-	paws_vault_revision_seal(change->envelope, change->subject_no, change->doc_id.data, change->revision,
-							 (uint8_t *) VARDATA(seal));
+	if (!paws_vault_revision_seal(store->keys, change->envelope, change->subject_no, change->doc_id.data,
+								  change->revision, (uint8_t *) VARDATA(seal)))
+		return NULL;
 	return seal;
 }
 
 static void
-put_head(Columns *c, PawsChange *change)
+put_head(const PawsStore *store, Columns *c, PawsChange *change)
 {
 	int row = c->count++;
 
@@ -78,7 +77,8 @@ put_head(Columns *c, PawsChange *change)
 	c->values[6][row] = UUIDPGetDatum(&change->op_id);
 	c->values[7][row] = Int64GetDatum(change->base_revision);
 	put_bytea(c, 8, row, change->envelope);
-	put_bytea(c, 9, row, seal_of(change));
+	put_bytea(c, 9, row, seal_of(store, change));
+	c->values[10][row] = TimestampTzGetDatum(change->finished_at);
 }
 
 /* Only the last change of a document in the batch becomes its head; the ones before it are entries of the
@@ -86,8 +86,8 @@ put_head(Columns *c, PawsChange *change)
 static void
 write_heads(PawsStore *store, PawsBatch *batch)
 {
-	static const Oid types[] = {INT8OID, UUIDOID, INT2OID, INT8OID,  BOOLOID,
-								INT8OID, UUIDOID, INT8OID, BYTEAOID, BYTEAOID};
+	static const Oid types[] = {INT8OID, UUIDOID, INT2OID,  INT8OID,  BOOLOID,       INT8OID,
+								UUIDOID, INT8OID, BYTEAOID, BYTEAOID, TIMESTAMPTZOID};
 	Columns made;
 	Columns changed;
 
@@ -95,15 +95,16 @@ write_heads(PawsStore *store, PawsBatch *batch)
 	make_columns(&changed, lengthof(types), batch->nheads);
 	for (int i = 0; i < batch->nheads; i++)
 		if (batch->heads[i].change)
-			put_head(batch->heads[i].stored ? &changed : &made, batch->heads[i].change);
-	run_set(store, PAWS_STORE_INSERT_HEADS, &made, types, lengthof(types), batch->finished_at);
-	run_set(store, PAWS_STORE_UPDATE_HEADS, &changed, types, lengthof(types), batch->finished_at);
+			put_head(store, batch->heads[i].stored ? &changed : &made, batch->heads[i].change);
+	run_set(store, PAWS_STORE_INSERT_HEADS, &made, types, lengthof(types));
+	run_set(store, PAWS_STORE_UPDATE_HEADS, &changed, types, lengthof(types));
 }
 
 static void
 write_branches(PawsStore *store, PawsBatch *batch)
 {
-	static const Oid types[] = {INT8OID, UUIDOID, UUIDOID, INT8OID, BOOLOID, INT8OID, BYTEAOID};
+	static const Oid types[] = {INT8OID, UUIDOID, UUIDOID,  INT2OID,       INT8OID,
+								BOOLOID, INT8OID, BYTEAOID, TIMESTAMPTZOID};
 	Columns c;
 
 	make_columns(&c, lengthof(types), batch->count);
@@ -118,19 +119,21 @@ write_branches(PawsStore *store, PawsBatch *batch)
 		c.values[0][row] = Int64GetDatum(change->subject_no);
 		c.values[1][row] = UUIDPGetDatum(&change->doc_id);
 		c.values[2][row] = UUIDPGetDatum(&change->op_id);
-		c.values[3][row] = Int64GetDatum(change->base_revision);
-		c.values[4][row] = BoolGetDatum(change->deleted);
-		c.values[5][row] = Int64GetDatum(change->position);
-		put_bytea(&c, 6, row, change->envelope);
+		c.values[3][row] = Int16GetDatum(change->collection);
+		c.values[4][row] = Int64GetDatum(change->base_revision);
+		c.values[5][row] = BoolGetDatum(change->deleted);
+		c.values[6][row] = Int64GetDatum(change->position);
+		put_bytea(&c, 7, row, change->envelope);
+		c.values[8][row] = TimestampTzGetDatum(change->finished_at);
 	}
-	run_set(store, PAWS_STORE_INSERT_BRANCHES, &c, types, lengthof(types), batch->finished_at);
+	run_set(store, PAWS_STORE_INSERT_BRANCHES, &c, types, lengthof(types));
 }
 
 static void
 write_feed(PawsStore *store, PawsBatch *batch)
 {
-	static const Oid types[] = {INT8OID, INT8OID, INT8OID, UUIDOID, UUIDOID,
-								INT2OID, INT8OID, INT2OID, INT2OID, BOOLOID};
+	static const Oid types[] = {INT8OID, INT8OID, INT8OID, UUIDOID, UUIDOID,       INT2OID,
+								INT8OID, INT2OID, INT2OID, BOOLOID, TIMESTAMPTZOID};
 	Columns c;
 
 	make_columns(&c, lengthof(types), batch->count);
@@ -152,8 +155,9 @@ write_feed(PawsStore *store, PawsBatch *batch)
 		c.values[7][row] = Int16GetDatum(change->outcome);
 		c.values[8][row] = Int16GetDatum(change->reason);
 		c.values[9][row] = BoolGetDatum(change->deleted);
+		c.values[10][row] = TimestampTzGetDatum(change->finished_at);
 	}
-	run_set(store, PAWS_STORE_INSERT_FEED, &c, types, lengthof(types), batch->finished_at);
+	run_set(store, PAWS_STORE_INSERT_FEED, &c, types, lengthof(types));
 }
 
 static void

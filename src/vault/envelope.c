@@ -1,5 +1,5 @@
 /*
- * vault/envelope.c - sealing and opening envelopes of version 1. Pure C over libsodium.
+ * vault/envelope.c - putting layers together, and taking them apart. Pure C over libsodium.
  */
 #include "vault/envelope.h"
 
@@ -7,216 +7,318 @@
 
 #include <sodium.h>
 
+#include "vault/bytes.h"
+#include "vault/layer.h"
 #include "vault/padding.h"
 
 #define FORMAT_VERSION 1
 #define FLAG_PADDED    0x01
 
+#define AT_SUITE    3
 #define AT_PURPOSE  4
 #define AT_FLAGS    5
 #define AT_ZERO     6
 #define AT_EPOCH    8
 #define AT_VERSION  12
 #define AT_KEY_ID   16
-#define AT_NONCE    32
-#define NONCE_BYTES 24
-#define HASH_BYTES  32
+#define AT_OUTER_ID PAWS_HEADER_BYTES
 
-#define ENVELOPE_LABEL "paws_sync envelope v1"
-#define CONTEXT_LABEL  "paws_sync context v1"
+_Static_assert(AT_KEY_ID + PAWS_DATA_KEY_ID_BYTES == PAWS_HEADER_BYTES, "the key id ends the header");
+_Static_assert(PAWS_AEAD_KEY_BYTES == PAWS_DATA_KEY_BYTES, "a data key is a key of both ciphers");
 
-_Static_assert(NONCE_BYTES == crypto_aead_xchacha20poly1305_ietf_NPUBBYTES, "nonce of the suite");
-_Static_assert(PAWS_ENVELOPE_TAG_BYTES == crypto_aead_xchacha20poly1305_ietf_ABYTES, "tag of the suite");
-_Static_assert(PAWS_DATA_KEY_BYTES == crypto_aead_xchacha20poly1305_ietf_KEYBYTES, "key of the suite");
-_Static_assert(AT_NONCE + NONCE_BYTES == PAWS_COMMITMENT_OFFSET, "the commitment follows the nonce");
-
-/* What is derived for one message. */
-typedef struct MessageKeys
+/* What a suite is made of. */
+typedef struct Suite
 {
-	uint8_t key[32];
-	uint8_t commitment[PAWS_COMMITMENT_BYTES];
-} MessageKeys;
+	uint8_t number;
+	uint8_t purpose;
+	bool layered;
+	bool needs_gcm;
+	size_t unique; /* unique bytes of its layer, or of the inner one */
+} Suite;
 
-static void
-put32(uint8_t *at, uint32_t value)
+static const Suite suites[] = {
+	{PAWS_SUITE_XCHACHA20, PAWS_PURPOSE_PAYLOAD, false, false, PAWS_XCHACHA_UNIQUE},
+	{PAWS_SUITE_AES256GCM, PAWS_PURPOSE_PAYLOAD, false, true, PAWS_GCM_UNIQUE},
+	{PAWS_SUITE_SEALED, PAWS_PURPOSE_CRISIS, false, false, PAWS_SEALED_UNIQUE},
+	{PAWS_SUITE_LAYERED, PAWS_PURPOSE_PAYLOAD, true, true, PAWS_XCHACHA_UNIQUE},
+	{PAWS_SUITE_SEALED_LAYERED, PAWS_PURPOSE_CRISIS, true, true, PAWS_SEALED_UNIQUE},
+};
+
+static const Suite *
+find_suite(uint8_t number)
 {
-	for (int i = 0; i < 4; i++)
-		at[i] = (uint8_t) (value >> (24 - 8 * i));
+	for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++)
+		if (suites[i].number == number)
+			return &suites[i];
+	return NULL;
 }
 
-static uint32_t
-get32(const uint8_t *at)
+/* Where the only layer begins, or the outer one. */
+static size_t
+layer_start(const Suite *suite)
 {
-	return ((uint32_t) at[0] << 24) | ((uint32_t) at[1] << 16) | ((uint32_t) at[2] << 8) | at[3];
+	return suite->layered ? PAWS_OUTER_HEADER_BYTES : PAWS_HEADER_BYTES;
 }
 
-static void
-put64(uint8_t *at, uint64_t value)
+/* Where the layer begins that holds the padded plaintext. */
+static size_t
+inner_start(const Suite *suite)
 {
-	put32(at, (uint32_t) (value >> 32));
-	put32(at + 4, (uint32_t) value);
+	return layer_start(suite) + (suite->layered ? PAWS_LAYER_START(PAWS_GCM_UNIQUE) : 0);
 }
 
-/* A field with its length (4 bytes) in front, so that no two contexts read the same. */
-static void
-paws_context_field(crypto_generichash_state *state, const uint8_t *field, uint32_t length)
+/* All of an envelope but the padded plaintext. */
+static size_t
+overhead(const Suite *suite)
 {
-	uint8_t prefix[4];
-
-	put32(prefix, length);
-	crypto_generichash_update(state, prefix, sizeof(prefix));
-	crypto_generichash_update(state, field, length);
+	return inner_start(suite) + PAWS_LAYER_OVERHEAD(suite->unique) +
+		   (suite->layered ? PAWS_AEAD_TAG_BYTES : 0);
 }
 
-static void
-paws_context_hash(const PawsEnvelopeContext *context, uint8_t hash[HASH_BYTES])
+bool
+paws_suite_available(uint8_t suite)
 {
-	crypto_generichash_state state;
-	uint8_t purpose = (uint8_t) context->purpose;
-	uint8_t collection[4];
-	uint8_t base_revision[8];
+	const Suite *found = find_suite(suite);
 
-	put32(collection, context->collection);
-	put64(base_revision, context->base_revision);
-
-	crypto_generichash_init(&state, NULL, 0, HASH_BYTES);
-	crypto_generichash_update(&state, (const uint8_t *) CONTEXT_LABEL, strlen(CONTEXT_LABEL));
-	paws_context_field(&state, &purpose, sizeof(purpose));
-	paws_context_field(&state, collection, sizeof(collection));
-	paws_context_field(&state, context->subject, 16);
-	paws_context_field(&state, context->doc_id, 16);
-	paws_context_field(&state, context->op_id, 16);
-	paws_context_field(&state, base_revision, sizeof(base_revision));
-	paws_context_field(&state, &context->operation, sizeof(context->operation));
-	crypto_generichash_final(&state, hash, HASH_BYTES);
-}
-
-/* Message key and commitment from the data key, the header up to the commitment, and the context. */
-static void
-derive(MessageKeys *keys, const PawsDataKey *key, const uint8_t *header, const PawsEnvelopeContext *context)
-{
-	crypto_generichash_state state;
-	uint8_t hash[HASH_BYTES];
-	uint8_t both[64];
-
-	paws_context_hash(context, hash);
-	crypto_generichash_init(&state, key->secret, PAWS_DATA_KEY_BYTES, sizeof(both));
-	crypto_generichash_update(&state, (const uint8_t *) ENVELOPE_LABEL, strlen(ENVELOPE_LABEL));
-	crypto_generichash_update(&state, header, PAWS_COMMITMENT_OFFSET);
-	crypto_generichash_update(&state, hash, sizeof(hash));
-	crypto_generichash_final(&state, both, sizeof(both));
-	memcpy(keys->key, both, sizeof(keys->key));
-	memcpy(keys->commitment, both + sizeof(keys->key), sizeof(keys->commitment));
-	sodium_memzero(both, sizeof(both));
-	sodium_memzero(&state, sizeof(state));
+	return found != NULL && (!found->needs_gcm || paws_aead_gcm_available());
 }
 
 size_t
-paws_envelope_size(size_t payload_length)
+paws_envelope_size(uint8_t suite, size_t stored_length)
 {
-	return PAWS_ENVELOPE_OVERHEAD + paws_padded_length(PAWS_PADDING_HEADER_BYTES + payload_length);
+	const Suite *found = find_suite(suite);
+
+	if (found == NULL || stored_length > PAWS_STORED_MAX)
+		return 0;
+	return overhead(found) + paws_padded_length(PAWS_PADDING_HEADER_BYTES + stored_length);
 }
 
-/* Bytes 0 to 55: all of the header but the commitment. */
+/* What the layer with the padded plaintext is bound to: the outer key is not its business. */
+static PawsLayer
+inner_layer(const uint8_t *envelope, const uint8_t *context, size_t padded)
+{
+	PawsLayer layer = {.header = envelope,
+					   .header_length = PAWS_HEADER_BYTES,
+					   .context = context,
+					   .length = padded};
+
+	return layer;
+}
+
+/* The layer around it: its plaintext is the whole inner layer. */
+static PawsLayer
+outer_layer(const Suite *suite, const uint8_t *envelope, const uint8_t *context, size_t padded)
+{
+	PawsLayer layer = {.header = envelope,
+					   .header_length = PAWS_OUTER_HEADER_BYTES,
+					   .context = context,
+					   .length = PAWS_LAYER_OVERHEAD(suite->unique) + padded};
+
+	return layer;
+}
+
 static void
-write_header(uint8_t *out, const PawsDataKey *key, PawsPurpose purpose)
+write_header(uint8_t *out, const PawsSealing *sealing, const Suite *suite)
 {
 	out[0] = 'P';
 	out[1] = 'W';
 	out[2] = FORMAT_VERSION;
-	out[3] = PAWS_SUITE_XCHACHA20;
-	out[AT_PURPOSE] = (uint8_t) purpose;
+	out[AT_SUITE] = suite->number;
+	out[AT_PURPOSE] = suite->purpose;
 	out[AT_FLAGS] = FLAG_PADDED;
 	out[AT_ZERO] = 0;
 	out[AT_ZERO + 1] = 0;
-	put32(out + AT_EPOCH, key->epoch);
-	put32(out + AT_VERSION, key->version);
-	memcpy(out + AT_KEY_ID, key->id, PAWS_DATA_KEY_ID_BYTES);
-	randombytes_buf(out + AT_NONCE, NONCE_BYTES);
+	paws_put32(out + AT_EPOCH, sealing->key->epoch);
+	paws_put32(out + AT_VERSION, sealing->key->version);
+	memcpy(out + AT_KEY_ID, sealing->key->id, PAWS_DATA_KEY_ID_BYTES);
+	if (suite->layered)
+		paws_put32(out + AT_OUTER_ID, sealing->outer->id);
 }
 
-void
-paws_envelope_seal(uint8_t *out, const PawsDataKey *key, const PawsEnvelopeContext *context,
-				   const uint8_t *payload, size_t length)
+static bool
+seal_layer(const Suite *suite, const PawsLayer *layer, const PawsDataKey *key, uint8_t *at)
 {
-	size_t padded = paws_padded_length(PAWS_PADDING_HEADER_BYTES + length);
-	uint8_t *body = out + PAWS_ENVELOPE_HEADER_BYTES;
-	MessageKeys keys;
+	switch (suite->number)
+	{
+		case PAWS_SUITE_XCHACHA20:
+		case PAWS_SUITE_LAYERED:
+			return paws_xchacha_layer_seal(layer, key->secret, at);
+		case PAWS_SUITE_AES256GCM:
+			return paws_gcm_layer_seal(layer, key->secret, at);
+		case PAWS_SUITE_SEALED:
+		case PAWS_SUITE_SEALED_LAYERED:
+			return paws_sealed_layer_seal(layer, key->public_key, at);
+	}
+	return false;
+}
 
-	write_header(out, key, context->purpose);
-	derive(&keys, key, out, context);
-	memcpy(out + PAWS_COMMITMENT_OFFSET, keys.commitment, PAWS_COMMITMENT_BYTES);
-
-	/* Encrypted where it stands, so that no second copy of the plaintext has to be wiped. */
-	paws_padding_write(body, PAWS_CODEC_NONE, payload, length);
-	crypto_aead_xchacha20poly1305_ietf_encrypt(body, NULL, body, padded, out, PAWS_ENVELOPE_HEADER_BYTES,
-											   NULL, out + AT_NONCE, keys.key);
-	sodium_memzero(&keys, sizeof(keys));
+/* Everything that can be told before anything is written. */
+static bool
+may_seal(const Suite *suite, const PawsSealing *sealing, const PawsEnvelopeContext *context)
+{
+	if ((uint8_t) context->purpose != suite->purpose || !paws_suite_available(suite->number) ||
+		(uint8_t) sealing->codec > PAWS_CODEC_ZSTD)
+		return false;
+	return !suite->layered || (sealing->outer != NULL && sealing->outer->id != 0);
 }
 
 bool
-paws_envelope_key(const uint8_t *envelope, size_t length, PawsDataKey *key_fields)
+paws_envelope_seal(uint8_t *out, const PawsSealing *sealing, const PawsEnvelopeContext *context,
+				   const uint8_t *stored, size_t stored_length)
 {
-	static const uint8_t start[] = {
-		'P', 'W', FORMAT_VERSION, PAWS_SUITE_XCHACHA20, PAWS_PURPOSE_PAYLOAD, FLAG_PADDED, 0, 0};
+	const Suite *suite = find_suite(sealing->suite);
+	size_t padded = paws_padded_length(PAWS_PADDING_HEADER_BYTES + stored_length);
+	uint8_t encoded[PAWS_CONTEXT_BYTES];
+	PawsLayer layer;
+	uint8_t *at;
+	bool sealed;
 
-	memset(key_fields, 0, sizeof(*key_fields));
-	if (length < PAWS_ENVELOPE_OVERHEAD + PAWS_PADDING_MIN ||
-		paws_padded_length(length - PAWS_ENVELOPE_OVERHEAD) != length - PAWS_ENVELOPE_OVERHEAD)
+	if (suite == NULL || stored_length > PAWS_STORED_MAX || !may_seal(suite, sealing, context))
 		return false;
-	if (memcmp(envelope, start, sizeof(start)) != 0)
+	paws_context_encode(context, encoded);
+	write_header(out, sealing, suite);
+
+	/* Encrypted where it stands, so that no second copy of the plaintext has to be wiped. */
+	at = out + inner_start(suite);
+	paws_padding_write(at + PAWS_LAYER_START(suite->unique), sealing->codec, stored, stored_length);
+	layer = inner_layer(out, encoded, padded);
+	sealed = seal_layer(suite, &layer, sealing->key, at);
+	if (sealed && suite->layered)
+	{
+		layer = outer_layer(suite, out, encoded, padded);
+		sealed = paws_gcm_layer_seal(&layer, sealing->outer->secret, out + PAWS_OUTER_HEADER_BYTES);
+	}
+	if (!sealed)
+		sodium_memzero(out, overhead(suite) + padded);
+	return sealed;
+}
+
+/* The suite of a well-formed envelope, NULL if it is none. */
+static const Suite *
+parse(const uint8_t *envelope, size_t length)
+{
+	const uint8_t start[] = {'P', 'W', FORMAT_VERSION};
+	const Suite *suite;
+	size_t padded;
+
+	if (length < PAWS_HEADER_BYTES || memcmp(envelope, start, sizeof(start)) != 0)
+		return NULL;
+	suite = find_suite(envelope[AT_SUITE]);
+	if (suite == NULL || envelope[AT_PURPOSE] != suite->purpose || envelope[AT_FLAGS] != FLAG_PADDED ||
+		envelope[AT_ZERO] != 0 || envelope[AT_ZERO + 1] != 0)
+		return NULL;
+	if (length < overhead(suite) + PAWS_PADDING_MIN)
+		return NULL;
+	padded = length - overhead(suite);
+	if (padded > paws_padded_length(PAWS_PADDING_HEADER_BYTES + (size_t) PAWS_STORED_MAX) ||
+		paws_padded_length(padded) != padded)
+		return NULL;
+	if (suite->layered && paws_get32(envelope + AT_OUTER_ID) == 0)
+		return NULL;
+	return suite;
+}
+
+bool
+paws_envelope_name(const uint8_t *envelope, size_t length, PawsEnvelopeName *name)
+{
+	const Suite *suite = parse(envelope, length);
+
+	memset(name, 0, sizeof(*name));
+	if (suite == NULL)
 		return false;
-	memcpy(key_fields->id, envelope + AT_KEY_ID, PAWS_DATA_KEY_ID_BYTES);
-	key_fields->epoch = get32(envelope + AT_EPOCH);
-	key_fields->version = get32(envelope + AT_VERSION);
+	name->suite = suite->number;
+	name->purpose = suite->purpose;
+	memcpy(name->key_id, envelope + AT_KEY_ID, PAWS_DATA_KEY_ID_BYTES);
+	name->epoch = paws_get32(envelope + AT_EPOCH);
+	name->version = paws_get32(envelope + AT_VERSION);
+	if (suite->layered)
+		name->outer_id = paws_get32(envelope + AT_OUTER_ID);
 	return true;
 }
 
-/* True if the envelope is of version 1, of this purpose, and names this key. */
-static bool
-names_key(const uint8_t *envelope, size_t length, const PawsDataKey *key, PawsPurpose purpose)
+const uint8_t *
+paws_envelope_commitment(const uint8_t *envelope, size_t length)
 {
-	PawsDataKey named;
+	const Suite *suite = parse(envelope, length);
 
-	return paws_envelope_key(envelope, length, &named) && envelope[AT_PURPOSE] == (uint8_t) purpose &&
-		   memcmp(named.id, key->id, PAWS_DATA_KEY_ID_BYTES) == 0 && named.epoch == key->epoch &&
-		   named.version == key->version;
+	if (suite == NULL)
+		return NULL;
+	return envelope + layer_start(suite) + (suite->layered ? PAWS_GCM_UNIQUE : suite->unique);
 }
 
-/* Decrypts the padded plaintext into `out`; false if commitment or tag is not right. */
 static bool
-decrypt(const uint8_t *envelope, size_t length, const PawsDataKey *key, const PawsEnvelopeContext *context,
-		uint8_t *out)
+open_layer(const Suite *suite, const PawsLayer *layer, const PawsDataKey *key, const uint8_t *at,
+		   uint8_t *out)
 {
-	MessageKeys keys;
-	bool good;
+	switch (suite->number)
+	{
+		case PAWS_SUITE_XCHACHA20:
+		case PAWS_SUITE_LAYERED:
+			return paws_xchacha_layer_open(layer, key->secret, at, out);
+		case PAWS_SUITE_AES256GCM:
+			return paws_gcm_layer_open(layer, key->secret, at, out);
+		case PAWS_SUITE_SEALED:
+		case PAWS_SUITE_SEALED_LAYERED:
+			return paws_sealed_layer_open(layer, key, at, out);
+	}
+	return false;
+}
 
-	derive(&keys, key, envelope, context);
-	good = sodium_memcmp(keys.commitment, envelope + PAWS_COMMITMENT_OFFSET, PAWS_COMMITMENT_BYTES) == 0 &&
-		   crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL, envelope + PAWS_ENVELOPE_HEADER_BYTES,
-													  length - PAWS_ENVELOPE_HEADER_BYTES, envelope,
-													  PAWS_ENVELOPE_HEADER_BYTES, envelope + AT_NONCE,
-													  keys.key) == 0;
-	sodium_memzero(&keys, sizeof(keys));
-	return good;
+/* True if these are the keys that the header names, and the suite may be opened for this purpose, here. */
+static bool
+may_open(const Suite *suite, const uint8_t *envelope, const PawsDataKey *key, const PawsOuterKey *outer,
+		 const PawsEnvelopeContext *context)
+{
+	if ((uint8_t) context->purpose != suite->purpose || !paws_suite_available(suite->number))
+		return false;
+	if (memcmp(envelope + AT_KEY_ID, key->id, PAWS_DATA_KEY_ID_BYTES) != 0 ||
+		paws_get32(envelope + AT_VERSION) != key->version)
+		return false;
+	return !suite->layered || (outer != NULL && paws_get32(envelope + AT_OUTER_ID) == outer->id);
+}
+
+/* Decrypts; the padded plaintext is then at *plain in `out`. */
+static bool
+decrypt(const Suite *suite, const uint8_t *envelope, size_t padded, const PawsDataKey *key,
+		const PawsOuterKey *outer, const PawsEnvelopeContext *context, uint8_t *out, uint8_t **plain)
+{
+	uint8_t encoded[PAWS_CONTEXT_BYTES];
+	PawsLayer layer;
+
+	paws_context_encode(context, encoded);
+	layer = inner_layer(envelope, encoded, padded);
+	*plain = out;
+	if (!suite->layered)
+		return open_layer(suite, &layer, key, envelope + PAWS_HEADER_BYTES, out);
+
+	/* The inner layer is opened where it came out. */
+	*plain = out + PAWS_LAYER_START(suite->unique);
+	layer = outer_layer(suite, envelope, encoded, padded);
+	if (!paws_gcm_layer_open(&layer, outer->secret, envelope + PAWS_OUTER_HEADER_BYTES, out))
+		return false;
+	layer = inner_layer(envelope, encoded, padded);
+	return open_layer(suite, &layer, key, out, *plain);
 }
 
 bool
-paws_envelope_open(const uint8_t *envelope, size_t length, const PawsDataKey *key,
-				   const PawsEnvelopeContext *context, uint8_t *out, size_t *payload_length)
+paws_envelope_open(const uint8_t *envelope, size_t length, const PawsDataKey *key, const PawsOuterKey *outer,
+				   const PawsEnvelopeContext *context, uint8_t *out, PawsCodec *codec, size_t *stored_length)
 {
-	size_t payload = 0;
+	const Suite *suite = parse(envelope, length);
+	uint8_t *plain = out;
+	size_t stored = 0;
 
-	*payload_length = 0;
-	if (!names_key(envelope, length, key, context->purpose) ||
-		!decrypt(envelope, length, key, context, out) ||
-		!paws_padding_read(out, length - PAWS_ENVELOPE_OVERHEAD, &payload))
+	*codec = PAWS_CODEC_NONE;
+	*stored_length = 0;
+	if (suite == NULL || !may_open(suite, envelope, key, outer, context) ||
+		!decrypt(suite, envelope, length - overhead(suite), key, outer, context, out, &plain) ||
+		!paws_padding_read(plain, length - overhead(suite), codec, &stored))
 	{
 		sodium_memzero(out, length);
 		return false;
 	}
-	memmove(out, out + PAWS_PADDING_HEADER_BYTES, payload);
-	sodium_memzero(out + payload, length - payload);
-	*payload_length = payload;
+	memmove(out, plain + PAWS_PADDING_HEADER_BYTES, stored);
+	sodium_memzero(out + stored, length - stored);
+	*stored_length = stored;
 	return true;
 }

@@ -1,23 +1,105 @@
 /*
  * vault/key_cache.c - opened data keys, least recently used out first.
+ *
+ * The timer's handler may come between any two instructions. While the cache is being read or written it only
+ * notes that it came, and whoever was at work wipes; what leaves this file are copies.
  */
 #include "postgres.h"
 
+#include <signal.h>
 #include <sodium.h>
 
+#include "access/xact.h"
+#include "base/settings.h"
+#include "utils/timeout.h"
+#include "utils/timestamp.h"
 #include "vault/key_cache.h"
 #include "vault/secret.h"
 
 typedef struct CachedKey
 {
-	PawsDataKey key; /* first, so that a pointer to it is one to the entry */
+	PawsDataKey key;
 	PawsKeyOwner owner;
 	uint64 last_used; /* 0: not an entry */
+	bool has_secret;
 	bool current;
 } CachedKey;
 
 static CachedKey *cache = NULL;
 static uint64 uses = 0;
+static uint64 followed = 0;
+static TimeoutId timer = MAX_TIMEOUTS;
+static TimestampTz deadline = 0; /* of what is in the cache */
+static volatile sig_atomic_t at_work = 0;
+static volatile sig_atomic_t expired = 0;
+
+static void
+wipe(void)
+{
+	sodium_memzero(cache, PAWS_KEY_CACHE_SIZE * sizeof(CachedKey));
+	expired = 0;
+}
+
+static void
+handle_timer(void)
+{
+	expired = 1;
+	if (!at_work && cache != NULL)
+		wipe();
+}
+
+/* No error may be raised between these two. */
+static void
+begin_work(void)
+{
+	at_work = 1;
+	pg_compiler_barrier();
+}
+
+static void
+end_work(void)
+{
+	pg_compiler_barrier();
+	if (expired)
+		wipe();
+	at_work = 0;
+	if (expired) /* between the two lines above */
+		wipe();
+}
+
+/* An error in a session stops its timers; what is in the cache has its deadline all the same. */
+static void
+keep_deadline(void)
+{
+	if (cache == NULL || get_timeout_active(timer) || paws_key_cache_count() == 0)
+		return;
+	if (GetCurrentTimestamp() >= deadline)
+		paws_key_cache_wipe();
+	else
+		enable_timeout_at(timer, deadline);
+}
+
+static void
+at_transaction_event(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_ABORT)
+		keep_deadline();
+}
+
+static void
+start_timer(void)
+{
+	if (timer == MAX_TIMEOUTS)
+	{
+		timer = RegisterTimeout(USER_TIMEOUT, handle_timer);
+		RegisterXactCallback(at_transaction_event, NULL);
+	}
+	keep_deadline();
+	if (get_timeout_active(timer))
+		return;
+	deadline = GetCurrentTimestamp() + (int64) paws_key_cache_ttl * USECS_PER_SEC;
+	enable_timeout_at(timer, deadline);
+}
 
 static bool
 same_owner(const PawsKeyOwner *a, const PawsKeyOwner *b)
@@ -25,11 +107,9 @@ same_owner(const PawsKeyOwner *a, const PawsKeyOwner *b)
 	return a->subject_no == b->subject_no && a->home == b->home && a->identity == b->identity;
 }
 
-const PawsDataKey *
-paws_key_cache_find(const PawsKeyOwner *owner, const uint8_t *id)
+static CachedKey *
+find_entry(const PawsKeyOwner *owner, const uint8_t *id)
 {
-	if (cache == NULL)
-		return NULL;
 	for (int i = 0; i < PAWS_KEY_CACHE_SIZE; i++)
 	{
 		CachedKey *entry = &cache[i];
@@ -37,46 +117,95 @@ paws_key_cache_find(const PawsKeyOwner *owner, const uint8_t *id)
 		if (entry->last_used == 0 || !same_owner(&entry->owner, owner))
 			continue;
 		if (id == NULL ? entry->current : memcmp(entry->key.id, id, PAWS_DATA_KEY_ID_BYTES) == 0)
-		{
-			entry->last_used = ++uses;
-			return &entry->key;
-		}
+			return entry;
 	}
 	return NULL;
 }
 
-PawsDataKey *
-paws_key_cache_vacant(void)
+void
+paws_key_cache_follow(uint64 version)
 {
-	CachedKey *oldest;
+	if (version != followed)
+		paws_key_cache_wipe();
+	followed = version;
+}
+
+bool
+paws_key_cache_find(const PawsKeyOwner *owner, const uint8_t *id, bool with_secret, PawsDataKey *key)
+{
+	CachedKey *entry;
+	bool found;
 
 	if (cache == NULL)
-		cache = paws_secret_alloc(PAWS_KEY_CACHE_SIZE * sizeof(CachedKey));
-	oldest = &cache[0];
+		return false;
+	keep_deadline();
+	paws_secret_relock();
+	begin_work();
+	entry = find_entry(owner, id);
+	found = entry != NULL && (entry->has_secret || !with_secret);
+	if (found)
+	{
+		entry->last_used = ++uses;
+		*key = entry->key;
+	}
+	end_work();
+	return found;
+}
+
+/* The place of the same key, or of the one that was not used for longest. */
+static CachedKey *
+find_place(const PawsKeyOwner *owner, const uint8_t *id)
+{
+	CachedKey *place = find_entry(owner, id);
+
+	if (place != NULL)
+		return place;
+	place = &cache[0];
 	for (int i = 1; i < PAWS_KEY_CACHE_SIZE; i++)
-		if (cache[i].last_used < oldest->last_used)
-			oldest = &cache[i];
-	sodium_memzero(oldest, sizeof(CachedKey));
-	return &oldest->key;
+		if (cache[i].last_used < place->last_used)
+			place = &cache[i];
+	return place;
 }
 
 void
-paws_key_cache_keep(PawsDataKey *place, const PawsKeyOwner *owner)
+paws_key_cache_keep(const PawsKeyOwner *owner, const PawsDataKey *key, PawsKeyKnown known)
 {
-	CachedKey *entry = (CachedKey *) place;
+	CachedKey *place;
 
-	entry->owner = *owner;
-	entry->current = false;
-	entry->last_used = ++uses;
+	if (cache == NULL)
+		cache = paws_secret_take(PAWS_KEY_CACHE_SIZE * sizeof(CachedKey));
+	start_timer();
+	begin_work();
+	place = find_place(owner, key->id);
+	sodium_memzero(place, sizeof(*place));
+	if (known.current)
+		for (int i = 0; i < PAWS_KEY_CACHE_SIZE; i++)
+			if (cache[i].last_used != 0 && same_owner(&cache[i].owner, owner))
+				cache[i].current = false;
+	place->key = *key;
+	place->owner = *owner;
+	place->has_secret = known.secret;
+	place->current = known.current;
+	place->last_used = ++uses;
+	end_work();
 }
 
 void
-paws_key_cache_mark_current(const PawsDataKey *key)
+paws_key_cache_wipe(void)
 {
-	CachedKey *chosen = (CachedKey *) key;
+	if (cache == NULL)
+		return;
+	begin_work();
+	wipe();
+	end_work();
+}
 
-	for (int i = 0; i < PAWS_KEY_CACHE_SIZE; i++)
-		if (cache[i].last_used != 0 && same_owner(&cache[i].owner, &chosen->owner))
-			cache[i].current = false;
-	chosen->current = true;
+int
+paws_key_cache_count(void)
+{
+	int count = 0;
+
+	for (int i = 0; cache != NULL && i < PAWS_KEY_CACHE_SIZE; i++)
+		count += cache[i].last_used != 0;
+	return count;
 }

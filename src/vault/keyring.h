@@ -8,9 +8,14 @@
  * and oid), and only the owner destroys it. A database that was restored or cloned goes on reading under
  * epochs of its origin and makes its own for what it writes.
  *
- * The postmaster reads the file at start, processes inherit what it opened. A process reads it again when the
- * shared generation moved, or when it is asked for an epoch that it does not know and the file is another
- * one; when that fails, it keeps what it has.
+ * The postmaster reads the file at start, processes inherit what it opened. Shared memory holds the lines as
+ * they are in the file, keys wrapped: a process takes them over when their generation moved, so nobody needs
+ * the file to learn of a change. The file is read again before each change, by the launcher when it is
+ * another one, by a process that is asked for an epoch that it does not know, and on a standby, where no
+ * launcher runs, for any epoch; when that fails, everybody goes on with what is in memory.
+ *
+ * Servers may share a file: a standby and its primary, or clones. Changes lock its folder against one
+ * another.
  *
  * No lock is held by the caller of any of these; changes take PAWS_LOCK_KEYRING.
  */
@@ -19,9 +24,9 @@
 
 #include "postgres.h"
 #include "datatype/timestamp.h"
+#include "vault/keyring_format.h"
+#include "vault/keyring_wrap.h"
 #include "vault/roots.h"
-
-#define PAWS_KEYRING_KEY_BYTES 32
 
 /*
  * Reads the keyring, or makes it if there is no file and a root is loaded. Called by the postmaster after
@@ -29,9 +34,38 @@
  */
 extern void paws_keyring_load(void);
 
-/* One closed word why no keyring is loaded, NULL if it is; and a sentence. Static strings. */
+/*
+ * One closed word why no keyring is loaded, NULL if it is; and a sentence. Static strings. The words:
+ * "unset", "missing" (or it cannot be read or made), "link", "owner", "mode", "place" (in the data
+ * directory), "folder" (others may write in it), "busy" (somebody keeps it locked), "garbage", "full" (longer
+ * than a keyring may be), "memory" (none for secrets).
+ */
 extern const char *paws_keyring_problem(void);
 extern const char *paws_keyring_explain(void);
+
+#define PAWS_KEYRING_HINT                                                                                    \
+	"Let \"paws_sync.keyring_file\" name a file of the server's user with mode 0600, in a folder where "     \
+	"nobody else may write, outside the data directory, and restart the server."
+
+/*
+ * Why a loaded root has no base secret here, NULL if it has one: the words above, "wrong_root" (it does not
+ * open under this root) or "no_base" (none could be added).
+ */
+extern const char *paws_keyring_root_problem(PawsRoot root);
+extern const char *paws_keyring_root_explain(PawsRoot root);
+
+/*
+ * What is wrong with the file now, NULL if it is what is in memory: the words above or "other" (an older
+ * keyring, or that of another server). Nobody needs the file until the next change or start.
+ */
+extern const char *paws_keyring_file_problem(void);
+extern const char *paws_keyring_file_explain(void);
+
+/* Looks whether the file changed, takes over what is new in it and logs once what is wrong with it. */
+extern void paws_keyring_watch(void);
+
+/* Offers the shared memory. Called from _PG_init while preloading. */
+extern void paws_keyring_init(void);
 
 /* Copies a base secret, number 1 being the first; false if it is not in memory. The caller wipes its copy. */
 extern bool paws_keyring_base(PawsRoot root, uint32 number, uint8_t key[PAWS_KEYRING_KEY_BYTES]);
@@ -48,6 +82,13 @@ extern uint32 paws_keyring_make_epoch(PawsRoot root);
 
 /* The same, but returns the newest one if there is one. */
 extern uint32 paws_keyring_ensure_epoch(PawsRoot root);
+
+/*
+ * The newest epoch of this database if it is a newer one than `before`; else a new one, with a number above
+ * `above` as well. So whoever noted the newest one may repeat this and gets one new epoch. Errors like
+ * paws_keyring_make_epoch.
+ */
+extern uint32 paws_keyring_succeed_epoch(PawsRoot root, uint32 before, uint32 above);
 
 /* Copies the key of an epoch; false if the keyring does not have it, or no longer. The caller wipes it. */
 extern bool paws_keyring_epoch_key(PawsRoot root, uint32 epoch, uint8_t key[PAWS_KEYRING_KEY_BYTES]);
@@ -71,23 +112,17 @@ extern int paws_keyring_count_stale(PawsRoot root);
 extern int paws_keyring_rewrap(PawsRoot root);
 
 /* What the keyring holds, for views: no secrets. */
-typedef enum PawsKeyringKind
-{
-	PAWS_KEYRING_BASE = 1,
-	PAWS_KEYRING_EPOCH = 2,
-	PAWS_KEYRING_DESTROYED = 3
-} PawsKeyringKind;
-
 typedef struct PawsKeyringEntry
 {
 	PawsKeyringKind kind;
 	PawsRoot root;
 	uint32 number;
-	uint32 root_id;   /* that wraps it; 0 for a destroyed one */
-	uint64 system;    /* the owner; 0 for a base secret */
+	uint32 root_id; /* that wraps it; 0 for a destroyed one */
+	uint64 system;  /* the owner; 0 for a base secret */
 	Oid database;
 	TimestampTz made_at; /* or destroyed */
-	bool open;        /* its key is in this process's memory */
+	bool own;            /* it belongs to this database */
+	bool open;           /* its key is in this process's memory */
 } PawsKeyringEntry;
 
 /* Entry `index` from 0; false beyond the last. */

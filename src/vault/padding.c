@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "vault/bytes.h"
+
 /* The number of the highest bit that is set; value > 0. */
 static unsigned
 high_bit(size_t value)
@@ -34,29 +36,26 @@ paws_padded_length(size_t length)
 }
 
 void
-paws_padding_write(uint8_t *out, PawsCodec codec, const uint8_t *payload, size_t length)
+paws_padding_write(uint8_t *out, PawsCodec codec, const uint8_t *stored, size_t length)
 {
 	size_t used = PAWS_PADDING_HEADER_BYTES + length;
 
 	out[0] = (uint8_t) codec;
-	out[1] = (uint8_t) (length >> 24);
-	out[2] = (uint8_t) (length >> 16);
-	out[3] = (uint8_t) (length >> 8);
-	out[4] = (uint8_t) length;
+	paws_put32(out + 1, (uint32_t) length);
 	if (length > 0)
-		memcpy(out + PAWS_PADDING_HEADER_BYTES, payload, length);
+		memcpy(out + PAWS_PADDING_HEADER_BYTES, stored, length);
 	memset(out + used, 0, paws_padded_length(used) - used);
 }
 
 bool
-paws_padding_read(const uint8_t *padded, size_t length, size_t *payload_length)
+paws_padding_read(const uint8_t *padded, size_t length, PawsCodec *codec, size_t *stored_length)
 {
 	size_t claimed;
 	uint8_t filling = 0;
 
-	if (length < PAWS_PADDING_MIN || padded[0] != PAWS_CODEC_NONE)
+	if (length < PAWS_PADDING_MIN || padded[0] > PAWS_CODEC_ZSTD)
 		return false;
-	claimed = ((size_t) padded[1] << 24) | ((size_t) padded[2] << 16) | ((size_t) padded[3] << 8) | padded[4];
+	claimed = paws_get32(padded + 1);
 	if (claimed > length - PAWS_PADDING_HEADER_BYTES ||
 		paws_padded_length(PAWS_PADDING_HEADER_BYTES + claimed) != length)
 		return false;
@@ -64,6 +63,7 @@ paws_padding_read(const uint8_t *padded, size_t length, size_t *payload_length)
 		filling |= padded[i];
 	if (filling != 0)
 		return false;
-	*payload_length = claimed;
+	*codec = (PawsCodec) padded[0];
+	*stored_length = claimed;
 	return true;
 }

@@ -4,15 +4,13 @@
  * A root wraps what is in the keyring and nothing else. Content of a provider, file or command alike: 1 to 8
  * lines of an id (decimal, 1 to 2147483647, strictly ascending), one space and 64 hexadecimal digits; the
  * last line may lack its newline. The highest id is the current one; older ids only open. No key is all
- * zeros, and none is used by two custodians.
+ * zeros, and none is used twice, least of all by two custodians (vault/root_grammar.h).
  */
 #ifndef PAWS_VAULT_ROOTS_H
 #define PAWS_VAULT_ROOTS_H
 
 #include "postgres.h"
-
-#define PAWS_ROOT_KEY_BYTES 32
-#define PAWS_ROOT_IDS_MAX   8
+#include "vault/root_grammar.h"
 
 /* Whose key it is. The numbers are stored (paws_vault.root_check, wrapped keys) and never given anew. */
 typedef enum PawsRoot
@@ -45,8 +43,12 @@ extern bool paws_root_has(PawsRoot root, uint32 id);
  */
 extern bool paws_root_purpose_key(PawsRoot root, uint32 id, const char *label, uint8_t key[32]);
 
-/* One closed word why a root is not loaded, NULL if it is; and a sentence that explains it. Static strings. */
+/*
+ * One closed word (root_problem.c) why a root is not loaded, NULL if it is; a sentence that explains it; and
+ * a hint that names the setting and what to do. Static strings.
+ */
 extern const char *paws_root_problem(PawsRoot root);
 extern const char *paws_root_explain(PawsRoot root);
+extern const char *paws_root_hint(PawsRoot root);
 
 #endif

@@ -1,125 +1,327 @@
 /*
- * vault/seal.c - sealing and opening payloads of subjects, and the seal over an assigned revision.
+ * vault/seal.c - sealing and opening payloads of subjects.
  *
- * Whatever is wrong with an envelope, the answer is the same one: "envelope rejected".
+ * Whatever is wrong with an envelope, the answer is the same one: NULL.
  */
 #include "postgres.h"
 
 #include <sodium.h>
 
-#include "port/pg_bswap.h"
-#include "utils/memutils.h"
+#include "access/xact.h"
 
 #include "base/errors.h"
+#include "vault/compress.h"
+#include "vault/data_key.h"
+#include "vault/key_wrap.h"
+#include "vault/supersede.h"
 #include "vault/vault.h"
 
-#define REVISION_SEAL_LABEL "revision seal"
-#define PAYLOAD_MAX         (MaxAllocSize / 2) /* leaves room for padding and for copies in text form */
+/* The outer layers belong to the crisis root, so that one of care's documents takes two custodians to read.
+ */
+#define OUTER_KEY_ID       1
+#define CARE_OUTER_LABEL   "outer layer care 1"
+#define CRISIS_OUTER_LABEL "outer layer crisis 1"
 
 static void
-reject_envelope(void)
+get_outer_key(PawsKeyHome home, PawsOuterKey *outer)
 {
-	ereport(ERROR, (errcode(PAWS_ERRCODE_ENVELOPE), errmsg("envelope rejected")));
+	outer->id = OUTER_KEY_ID;
+	paws_vault_purpose_key(PAWS_ROOT_CRISIS, home == PAWS_KEYS_CRISIS ? CRISIS_OUTER_LABEL : CARE_OUTER_LABEL,
+						   outer->secret);
+}
+
+static bool
+has_outer_layer(uint8_t suite)
+{
+	return suite == PAWS_SUITE_LAYERED || suite == PAWS_SUITE_SEALED_LAYERED;
+}
+
+/* A crisis write needs no secret. It gets the outer layer whenever its key is at hand. */
+static uint8_t
+crisis_suite(void)
+{
+	if (paws_suite_available(PAWS_SUITE_SEALED_LAYERED) && paws_vault_usable(PAWS_ROOT_CRISIS))
+		return PAWS_SUITE_SEALED_LAYERED;
+	return PAWS_SUITE_SEALED;
+}
+
+bool
+paws_vault_can_seal(uint8_t suite)
+{
+	return paws_suite_available(suite) && paws_vault_ready(PAWS_ROOT_CARE) &&
+		   (!has_outer_layer(suite) || paws_vault_usable(PAWS_ROOT_CRISIS));
+}
+
+/* Whatever needs a key is asked for before any is in this process's hands. */
+static void
+require_to_seal(PawsKeyHome home, uint8_t suite)
+{
+	if (!paws_suite_available(suite))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("this machine has no AES instructions"),
+				 errdetail("AES-256-GCM is not used without them."),
+				 errhint("Define the collection with sealing \"standard\".")));
+	if (home == PAWS_KEYS_CARE && has_outer_layer(suite))
+		paws_vault_require_usable(PAWS_ROOT_CRISIS);
+}
+
+/* What the codecs keep for their next call holds parts of payloads: no longer than a transaction. */
+static void
+at_transaction_event(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT)
+		paws_compress_forget();
+}
+
+static void
+forget_at_end(void)
+{
+	static bool registered = false;
+
+	if (!registered)
+		RegisterXactCallback(at_transaction_event, NULL);
+	registered = true;
+}
+
+/* What is sealed: the payload, or what compressing makes of it. */
+typedef struct Stored
+{
+	PawsCodec codec;
+	const uint8_t *bytes;
+	size_t length;
+	uint8_t *buffer; /* of the codec, NULL without */
+} Stored;
+
+static void
+compress_payload(Stored *stored, const PawsSealForm *form, const uint8_t *payload, size_t length)
+{
+	*stored = (Stored){.codec = PAWS_CODEC_NONE, .bytes = payload, .length = length};
+	if (form == NULL || form->codec == PAWS_CODEC_NONE || length == 0)
+		return;
+	forget_at_end();
+	stored->buffer = palloc(length);
+	stored->length = paws_compress(form->codec, form->level, payload, length, stored->buffer, length);
+	if (stored->length > 0)
+	{
+		stored->codec = form->codec;
+		stored->bytes = stored->buffer;
+	}
+	else
+		stored->length = length;
+}
+
+static void
+wipe_stored(Stored *stored, size_t payload_length)
+{
+	if (stored->buffer == NULL)
+		return;
+	sodium_memzero(stored->buffer, payload_length);
+	pfree(stored->buffer);
+}
+
+static bytea *
+seal_stored(PawsKeyHome home, uint8_t suite, const PawsDataKey *key, const PawsEnvelopeContext *context,
+			const Stored *stored)
+{
+	Size size = VARHDRSZ + paws_envelope_size(suite, stored->length);
+	bytea *envelope = palloc(size);
+	PawsOuterKey outer;
+	PawsSealing sealing = {.suite = suite, .key = key, .codec = stored->codec};
+	bool sealed;
+
+	if (has_outer_layer(suite))
+	{
+		get_outer_key(home, &outer);
+		sealing.outer = &outer;
+	}
+	SET_VARSIZE(envelope, size);
+	sealed =
+		paws_envelope_seal((uint8_t *) VARDATA(envelope), &sealing, context, stored->bytes, stored->length);
+	sodium_memzero(&outer, sizeof(outer));
+	if (!sealed)
+		ereport(ERROR, (errcode(PAWS_ERRCODE_ENVELOPE), errmsg("payload could not be sealed")));
+	return envelope;
 }
 
 bytea *
 paws_vault_seal(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *context,
-				const uint8_t *payload, size_t length)
+				const PawsSealForm *form, const uint8_t *payload, size_t length)
 {
-	const PawsDataKey *key;
-	Size size;
+	uint8_t suite = home == PAWS_KEYS_CRISIS ? crisis_suite() : form->suite;
+	PawsDataKey key;
+	Stored stored;
 	bytea *envelope;
 
-	paws_vault_require();
-	if (length > PAYLOAD_MAX)
+	if (length > PAWS_PAYLOAD_MAX)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("payload is too large to be sealed")));
-	key = paws_vault_current_key(home, subject_no);
-	if (key == NULL)
-		ereport(ERROR, (errcode(PAWS_ERRCODE_ENVELOPE), errmsg("subject has no data key")));
-	size = VARHDRSZ + paws_envelope_size(length);
-	envelope = palloc(size);
-	SET_VARSIZE(envelope, size);
-	paws_envelope_seal((uint8_t *) VARDATA(envelope), key, context, payload, length);
+	require_to_seal(home, suite);
+	compress_payload(&stored, home == PAWS_KEYS_CRISIS ? NULL : form, payload, length);
+	paws_data_key_to_seal(home, subject_no, &key);
+	envelope = seal_stored(home, suite, &key, context, &stored);
+	sodium_memzero(&key, sizeof(key));
+	wipe_stored(&stored, length);
 	return envelope;
+}
+
+/*
+ * Turns what was sealed into the payload; NULL if it is not what its codec makes. `stored` is wiped and freed
+ * if it is not the answer itself. The crisis lane never compresses, and anybody may seal to a public key:
+ * what claims to be compressed there is not restored.
+ */
+static bytea *
+finish_opening(PawsKeyHome home, bytea *stored, PawsCodec codec, size_t length)
+{
+	const uint8_t *bytes = (const uint8_t *) VARDATA(stored);
+	bytea *payload = NULL;
+	size_t raw;
+
+	if (codec == PAWS_CODEC_NONE)
+	{
+		SET_VARSIZE(stored, VARHDRSZ + length);
+		return stored;
+	}
+	if (home == PAWS_KEYS_CARE && paws_compressed_raw_length(codec, bytes, length, &raw) &&
+		raw <= PAWS_PAYLOAD_MAX)
+	{
+		payload = palloc(VARHDRSZ + raw);
+		SET_VARSIZE(payload, VARHDRSZ + raw);
+		forget_at_end();
+		if (!paws_decompress(codec, bytes, length, (uint8_t *) VARDATA(payload), raw))
+		{
+			pfree(payload);
+			payload = NULL;
+		}
+	}
+	sodium_memzero(VARDATA(stored), length);
+	pfree(stored);
+	return payload;
+}
+
+/* What a header says, and the keys that it names. */
+typedef struct Opening
+{
+	PawsEnvelopeName name;
+	PawsDataKey key;
+	PawsOuterKey outer;
+} Opening;
+
+/* True if it is an envelope of this home. */
+static bool
+read_name(PawsKeyHome home, const bytea *envelope, PawsEnvelopeName *name)
+{
+	return paws_envelope_name((const uint8_t *) VARDATA_ANY(envelope), VARSIZE_ANY_EXHDR(envelope), name) &&
+		   name->purpose == paws_key_purpose(home) &&
+		   (!has_outer_layer(name->suite) || name->outer_id == OUTER_KEY_ID);
+}
+
+bool
+paws_vault_can_open(PawsKeyHome home, const bytea *envelope)
+{
+	PawsEnvelopeName name;
+
+	if (!read_name(home, envelope, &name))
+		return true;
+	return paws_suite_available(name.suite) && paws_vault_usable(paws_vault_home_root(home)) &&
+		   (!has_outer_layer(name.suite) || paws_vault_usable(PAWS_ROOT_CRISIS));
+}
+
+/* Errors where paws_vault_can_open is false. */
+static void
+require_to_open(PawsKeyHome home, uint8_t suite)
+{
+	if (!paws_suite_available(suite))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("this machine has no AES instructions"),
+				 errdetail("AES-256-GCM is not used without them, and what was sealed with it stays sealed."),
+				 errhint("Move the database to a machine whose processor has them.")));
+	paws_vault_require_usable(paws_vault_home_root(home));
+	if (has_outer_layer(suite))
+		paws_vault_require_usable(PAWS_ROOT_CRISIS);
+}
+
+static bool
+find_keys(PawsKeyHome home, int64 subject_no, const bytea *envelope, Opening *opening)
+{
+	memset(opening, 0, sizeof(*opening));
+	if (!read_name(home, envelope, &opening->name))
+		return false;
+	require_to_open(home, opening->name.suite);
+	if (!paws_data_key_to_open(home, subject_no, opening->name.key_id, &opening->key))
+		return false;
+	if (has_outer_layer(opening->name.suite))
+		get_outer_key(home, &opening->outer);
+	return true;
+}
+
+/* Opens into a palloc'd bytea that has room for more than it holds; NULL on any defect. */
+static bytea *
+open_stored(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *context, const bytea *envelope,
+			PawsEnvelopeName *name, PawsCodec *codec, size_t *stored_length)
+{
+	const uint8_t *bytes = (const uint8_t *) VARDATA_ANY(envelope);
+	size_t length = VARSIZE_ANY_EXHDR(envelope);
+	Opening opening;
+	bytea *stored = NULL;
+
+	if (find_keys(home, subject_no, envelope, &opening))
+	{
+		stored = palloc(VARHDRSZ + length);
+		if (!paws_envelope_open(bytes, length, &opening.key, &opening.outer, context,
+								(uint8_t *) VARDATA(stored), codec, stored_length))
+		{
+			pfree(stored);
+			stored = NULL;
+		}
+	}
+	*name = opening.name;
+	sodium_memzero(&opening, sizeof(opening));
+	return stored;
 }
 
 bytea *
 paws_vault_open(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *context, const bytea *envelope)
 {
-	const uint8_t *bytes = (const uint8_t *) VARDATA_ANY(envelope);
-	size_t length = VARSIZE_ANY_EXHDR(envelope);
-	const PawsDataKey *key;
-	PawsDataKey named;
-	bytea *payload;
-	size_t payload_length;
+	PawsEnvelopeName name;
+	PawsCodec codec;
+	size_t length;
+	bytea *stored = open_stored(home, subject_no, context, envelope, &name, &codec, &length);
 
-	paws_vault_require();
-	if (!paws_envelope_key(bytes, length, &named))
-		return NULL;
-	key = paws_vault_key_by_id(home, subject_no, named.id);
-	if (key == NULL)
-		return NULL;
-	payload = palloc(VARHDRSZ + length);
-	if (!paws_envelope_open(bytes, length, key, context, (uint8_t *) VARDATA(payload), &payload_length))
-		return NULL;
-	SET_VARSIZE(payload, VARHDRSZ + payload_length);
-	return payload;
+	return stored != NULL ? finish_opening(home, stored, codec, length) : NULL;
 }
 
-/* The MAC over the commitment and what the store assigned; numbers are big-endian. */
-static void
-compute_seal(const uint8_t *commitment, int64 subject_no, const uint8_t doc_id[16], int64 revision,
-			 uint8_t seal[PAWS_SEAL_BYTES])
+/* True if what opens an envelope is here, its data key as well. */
+static bool
+has_keys(PawsKeyHome home, int64 subject_no, const bytea *envelope)
 {
-	crypto_generichash_state state;
-	uint8_t key[32];
-	uint64 subject = pg_hton64((uint64) subject_no);
-	uint64 assigned = pg_hton64((uint64) revision);
+	PawsEnvelopeName name;
 
-	paws_vault_purpose_key(REVISION_SEAL_LABEL, key);
-	crypto_generichash_init(&state, key, sizeof(key), PAWS_SEAL_BYTES);
-	crypto_generichash_update(&state, commitment, PAWS_COMMITMENT_BYTES);
-	crypto_generichash_update(&state, (const uint8_t *) &subject, sizeof(subject));
-	crypto_generichash_update(&state, doc_id, 16);
-	crypto_generichash_update(&state, (const uint8_t *) &assigned, sizeof(assigned));
-	crypto_generichash_final(&state, seal, PAWS_SEAL_BYTES);
-	sodium_memzero(key, sizeof(key));
-	sodium_memzero(&state, sizeof(state));
+	return read_name(home, envelope, &name) && paws_vault_can_open(home, envelope) &&
+		   paws_vault_key_opens(home, subject_no, name.key_id);
 }
 
-/* Where an envelope's commitment stands; NULL if it is too short to be one. */
-static const uint8_t *
-find_commitment(const bytea *envelope)
+bytea *
+paws_vault_reseal(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *context,
+				  const bytea *envelope)
 {
-	if (VARSIZE_ANY_EXHDR(envelope) < PAWS_ENVELOPE_OVERHEAD)
+	PawsEnvelopeName name;
+	PawsCodec codec;
+	size_t length;
+	bytea *opened = NULL;
+	PawsDataKey key;
+	Stored stored;
+	bytea *sealed;
+
+	if (has_keys(home, subject_no, envelope))
+		opened = open_stored(home, subject_no, context, envelope, &name, &codec, &length);
+	if (opened == NULL)
 		return NULL;
-	return (const uint8_t *) VARDATA_ANY(envelope) + PAWS_COMMITMENT_OFFSET;
-}
-
-void
-paws_vault_revision_seal(const bytea *envelope, int64 subject_no, const uint8_t doc_id[16], int64 revision,
-						 uint8_t seal[PAWS_SEAL_BYTES])
-{
-	const uint8_t *commitment = find_commitment(envelope);
-
-	if (commitment == NULL)
-		reject_envelope();
-	compute_seal(commitment, subject_no, doc_id, revision, seal);
-}
-
-bool
-paws_vault_revision_check(const bytea *envelope, int64 subject_no, const uint8_t doc_id[16], int64 revision,
-						  const uint8_t seal[PAWS_SEAL_BYTES])
-{
-	const uint8_t *commitment = find_commitment(envelope);
-	uint8_t expected[PAWS_SEAL_BYTES];
-	bool same;
-
-	if (commitment == NULL)
-		return false;
-	compute_seal(commitment, subject_no, doc_id, revision, expected);
-	same = sodium_memcmp(expected, seal, sizeof(expected)) == 0;
-	sodium_memzero(expected, sizeof(expected));
-	return same;
+	stored = (Stored){.codec = codec, .bytes = (const uint8_t *) VARDATA(opened), .length = length};
+	paws_data_key_to_seal(home, subject_no, &key);
+	sealed =
+		seal_stored(home, home == PAWS_KEYS_CRISIS ? crisis_suite() : name.suite, &key, context, &stored);
+	sodium_memzero(&key, sizeof(key));
+	sodium_memzero(VARDATA(opened), length);
+	pfree(opened);
+	return sealed;
 }

@@ -8,77 +8,82 @@
 #include "miscadmin.h"
 #include "storage/ipc.h"
 
+#include "base/settings.h"
+#include "vault/memory_state.h"
 #include "vault/secret.h"
 
-#define AREAS_MAX 4
-
-typedef struct SecretArea
-{
-	void *at;
-	Size size;
-} SecretArea;
-
-static SecretArea areas[AREAS_MAX];
-static int area_count = 0;
-static int locked_by = 0; /* process id that took the locks */
-static bool all_locked = true;
+static uint8_t *slab = NULL;
+static Size taken = 0;
+static int locked_by = 0; /* process id that tried to take the lock */
+static bool locked = false;
 
 static void
-wipe_areas(int code, Datum arg)
+wipe_slab(int code, Datum arg)
 {
-	for (int i = 0; i < area_count; i++)
-		sodium_memzero(areas[i].at, areas[i].size);
+	if (slab != NULL)
+		sodium_memzero(slab, PAWS_SECRET_BYTES);
 }
 
-void
-paws_secret_relock(void)
+/* sodium_malloc locks, but does not tell whether that succeeded; and a child has to lock anew. */
+static void
+lock_slab(void)
 {
-	if (locked_by == MyProcPid)
+	if (slab == NULL || locked_by == MyProcPid)
 		return;
-	all_locked = true;
-	for (int i = 0; i < area_count; i++)
-		if (sodium_mlock(areas[i].at, areas[i].size) != 0)
-			all_locked = false;
-	on_proc_exit(wipe_areas, (Datum) 0);
+	locked = sodium_mlock(slab, PAWS_SECRET_BYTES) == 0;
+	on_proc_exit(wipe_slab, (Datum) 0);
 	locked_by = MyProcPid;
-}
-
-void *
-paws_secret_try_alloc(Size size)
-{
-	void *at;
-
-	if (area_count >= AREAS_MAX || sodium_init() < 0)
-		return NULL;
-	paws_secret_relock();
-	at = sodium_malloc(size);
-	if (at == NULL)
-		return NULL;
-	sodium_memzero(at, size);
-
-	/* sodium_malloc does not tell whether its lock succeeded; locking again does. */
-	if (sodium_mlock(at, size) != 0)
-		all_locked = false;
-	areas[area_count].at = at;
-	areas[area_count].size = size;
-	area_count++;
-	return at;
-}
-
-void *
-paws_secret_alloc(Size size)
-{
-	void *at = paws_secret_try_alloc(size);
-
-	if (at == NULL)
-		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("no guarded memory for secrets"),
-						errhint("Check the limits on memory and on memory mappings of the server process.")));
-	return at;
+	paws_memory_report(locked ? PAWS_MEMORY_LOCKED : PAWS_MEMORY_UNLOCKED, taken);
 }
 
 bool
 paws_secret_locked(void)
 {
+	lock_slab();
+	return slab != NULL && locked;
+}
+
+void
+paws_secret_relock(void)
+{
+	lock_slab();
+	if (paws_require_locked_memory && IsUnderPostmaster && slab != NULL && !locked)
+		ereport(FATAL, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("memory for secrets could not be locked"),
+						errhint("Raise the limit on locked memory of the server's user, or switch "
+								"\"paws_sync.require_locked_memory\" off.")));
+}
+
+void *
+paws_secret_try_take(Size size)
+{
+	uint8_t *part;
+
+	if (slab == NULL)
+	{
+		if (sodium_init() < 0)
+			return NULL;
+		slab = sodium_malloc(PAWS_SECRET_BYTES);
+		if (slab == NULL)
+			return NULL;
+		sodium_memzero(slab, PAWS_SECRET_BYTES);
+	}
+	lock_slab();
+	if (size > PAWS_SECRET_BYTES || MAXALIGN(size) > PAWS_SECRET_BYTES - taken)
+		return NULL;
+	part = slab + taken;
+	taken += MAXALIGN(size);
+	paws_memory_report(locked ? PAWS_MEMORY_LOCKED : PAWS_MEMORY_UNLOCKED, taken);
+	return part;
+}
+
+void *
+paws_secret_take(Size size)
+{
+	void *part = paws_secret_try_take(size);
+
 	paws_secret_relock();
-	return all_locked;
+	if (part == NULL)
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("no guarded memory for secrets"),
+						errhint("Check the limits on memory and on memory mappings of the server process.")));
+	return part;
 }

@@ -17,6 +17,7 @@
 #include "nodes/pg_list.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "vault/keyring.h"
 #include "workers/workers.h"
 
 #define TURN_MS 1000
@@ -94,6 +95,7 @@ turn(void)
 	ListCell *cell;
 	static bool complained = false;
 
+	paws_keyring_watch();
 	stop_unwanted(wanted);
 	foreach (cell, wanted)
 	{

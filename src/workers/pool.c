@@ -284,7 +284,8 @@ apply_one_by_one(void)
 static bool
 may_choose(void)
 {
-	return paws_depth_counted(paws_worker_database_slot()) && paws_vault_match_root() != PAWS_ROOT_DIFFERS;
+	return paws_depth_counted(paws_worker_database_slot()) &&
+		   paws_vault_match_root(PAWS_ROOT_CARE) != PAWS_ROOT_DIFFERS;
 }
 
 /* The first batch after a pause. True if there is something to do. */
@@ -369,7 +370,7 @@ try_turn(void)
 		claim = MemoryContextAllocZero(TopMemoryContext, sizeof(PawsClaim));
 		drop_claim();
 	}
-	if (!paws_vault_ready() || (claim->count == 0 && !first_choice()))
+	if (!paws_vault_ready(PAWS_ROOT_CARE) || (claim->count == 0 && !first_choice()))
 		return paws_poll_interval;
 	pg_atomic_write_u32(&self->busy, 1);
 	wait = work();

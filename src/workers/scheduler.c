@@ -16,6 +16,8 @@
 #include "queue/depth.h"
 #include "queue/queue.h"
 #include "utils/timestamp.h"
+#include "workers/keeper.h"
+#include "workers/sealer.h"
 #include "workers/workers.h"
 
 #define TURN_MS              1000
@@ -165,6 +167,8 @@ turn(void)
 {
 	PawsWorkerSlot *self = paws_worker_self();
 	long wait;
+	long kept;
+	long sealed;
 	int slot;
 
 	if (!paws_worker_begin("paws_sync: schedule"))
@@ -174,6 +178,12 @@ turn(void)
 	}
 	slot = paws_worker_database_slot();
 	wait = try_to_look_after(slot);
+	kept = paws_depth_counted(slot) ? paws_keeper_turn(slot) : PAWS_KEEPER_IDLE;
+	if (kept != PAWS_KEEPER_IDLE)
+		wait = Min(wait, kept);
+	sealed = paws_sealer_turn();
+	if (sealed != PAWS_SEALER_IDLE)
+		wait = Min(wait, sealed);
 	pg_atomic_fetch_add_u64(&self->batches, 1);
 	pg_atomic_write_u64(&self->active_at, (uint64) GetCurrentTimestamp());
 	if (paws_depth_counted(slot))

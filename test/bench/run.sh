@@ -1,5 +1,6 @@
 #!/bin/bash
-# run.sh: throughput and latency beside bare statements of the same row size, in alternating rounds.
+# run.sh [seal]: throughput and latency beside bare statements of the same row size, in alternating rounds; with
+# "seal" only what sealing costs (seal.sh), which is otherwise the last part.
 #
 # Brings up a durable cluster of its own, measures, prints a table, writes it with machine, versions and date
 # to test/output/bench/results.md and .json, and takes the cluster down.
@@ -12,6 +13,10 @@
 set -euo pipefail
 
 . "$(dirname "$0")/../lib.sh"
+
+if [ "${1:-}" = seal ]; then
+    exec bash "$TOP/test/bench/seal.sh"
+fi
 
 duration=${DURATION:-5}
 rounds=${ROUNDS:-3}
@@ -334,3 +339,4 @@ latency_under_backlog
 mkdir -p "$output"
 results | tee "$output/results.md"
 results_json >"$output/results.json"
+bash "$here/seal.sh"

@@ -104,8 +104,8 @@ class Server:
 
     PUSH_COLUMNS = "op_id::text, outcome::text, revision, retry_after, code, receipt::text"
 
-    def push(self, device, operations):
-        """Push as JSON: the plain way, for a few operations."""
+    @staticmethod
+    def as_json(operations):
         items = []
         for op in operations:
             item = {"op_id": op.op_id, "collection": op.collection, "doc_id": op.doc_id,
@@ -113,9 +113,19 @@ class Server:
             if op.deleted:
                 item["deleted"] = True
             items.append(item)
+        return json.dumps(items)
+
+    def push(self, device, operations):
+        """Push as JSON: the plain way, for a few operations."""
         return self.rows(
             f"SELECT {self.PUSH_COLUMNS} FROM paws_sync.push(%s::paws_sync.device, %s::jsonb) ORDER BY item",
-            (device, json.dumps(items)))
+            (device, self.as_json(operations)))
+
+    def push_crisis(self, device, operations):
+        """The same for crisis collections: it depends on nothing that is ordinary."""
+        return self.rows(
+            f"SELECT {self.PUSH_COLUMNS} FROM paws_sync.push_crisis(%s::paws_sync.device, %s::jsonb) ORDER BY item",
+            (device, self.as_json(operations)))
 
     def push_many(self, device, operations):
         """Push as columns: no JSON and no base64, for bursts."""
@@ -127,12 +137,22 @@ class Server:
              [op.payload for op in operations], [op.deleted for op in operations]))
 
     PULL_COLUMNS = ("cursor::text, kind, collection, doc_id::text, revision, deleted, payload, op_id::text,"
-                    " outcome::text, code, changed_at")
+                    " outcome::text, code")
 
     def pull(self, device, cursor):
         return self.rows(
             f"SELECT {self.PULL_COLUMNS} FROM paws_sync.pull(%s::paws_sync.device, %s::paws_sync.cursor, %s, %s)",
             (device, cursor, MAX_CHANGES, MAX_BYTES))
+
+    def pull_crisis(self, device, cursor):
+        return self.rows(
+            f"SELECT {self.PULL_COLUMNS} FROM paws_sync.pull_crisis(%s::paws_sync.device, %s::paws_sync.cursor, %s, %s)",
+            (device, cursor, MAX_CHANGES, MAX_BYTES))
+
+    def crisis_bundle(self, device, region):
+        return self.dicts(
+            "SELECT kind, region, name, channel, contact, priority, collection, doc_id::text, revision, payload, code"
+            " FROM paws_sync.crisis_bundle(%s::paws_sync.device, %s)", (device, region))
 
     def pull_wait(self, device, cursor, timeout="1 second"):
         return self.rows(
@@ -168,7 +188,8 @@ class Server:
 
 
 class Operation:
-    __slots__ = ("op_id", "collection", "doc_id", "base", "payload", "deleted", "hash", "uncertain", "not_before")
+    __slots__ = ("op_id", "collection", "doc_id", "base", "payload", "deleted", "hash", "uncertain", "not_before",
+                 "sent")
 
     def __init__(self, collection, doc_id, payload, deleted):
         self.op_id = str(uuid.uuid4())
@@ -178,6 +199,7 @@ class Operation:
         self.deleted = deleted
         self.uncertain = False          # sent, but the answer was lost: it must go out again unchanged
         self.not_before = 0.0
+        self.sent = None                # when it was last handed over; not again for an answer that was lost
         self.replace(payload)
 
     def replace(self, payload):
@@ -197,7 +219,7 @@ class Observer:
     def finished(self, device, op, outcome, revision, code):
         pass
 
-    def changed(self, device, collection, doc_id, changed_at):
+    def changed(self, device, collection, doc_id, revision):
         pass
 
     def reset(self, device, code):
@@ -205,13 +227,15 @@ class Observer:
 
 
 class Device:
-    """One installation of the app. `observer` hears of everything that becomes known."""
+    """One installation of the app. `observer` hears of everything that becomes known; `crisis` are the collections
+    that go by way of push_crisis."""
 
-    __slots__ = ("token", "observer", "cursor", "acked", "replica", "outbox", "in_flight", "busy")
+    __slots__ = ("token", "observer", "crisis", "cursor", "acked", "replica", "outbox", "in_flight", "busy")
 
-    def __init__(self, token, observer):
+    def __init__(self, token, observer, crisis=frozenset()):
         self.token = token
         self.observer = observer
+        self.crisis = crisis
         self.cursor = None
         self.acked = None
         self.replica = {}               # doc_id -> (revision, hash, or None for a tombstone)
@@ -245,6 +269,7 @@ class Device:
                 continue
             if not op.uncertain:
                 op.base = self.replica.get(op.doc_id, (0, None))[0]
+                op.sent = time.time()
             chosen.append(op)
             if len(chosen) == limit:
                 break
@@ -259,7 +284,11 @@ class Device:
             operations = self.ready(now, batch)
             if not operations:
                 break
-            call = server.push_many if bulk or len(operations) > 8 else server.push
+            urgent = [op for op in operations if op.collection in self.crisis]
+            if urgent:                  # alone and first; the rest goes out in the next round
+                operations, call = urgent, server.push_crisis
+            else:
+                call = server.push_many if bulk or len(operations) > 8 else server.push
             answers = call(self.token, operations)
             sent += len(operations)
             if lose_answer is not None and lose_answer():
@@ -312,11 +341,11 @@ class Device:
     def take(self, rows):
         """Works on the rows of one pull, in order; returns how many changes were among them."""
         changes = 0
-        for cursor, kind, collection, doc_id, revision, deleted, payload, op_id, outcome, code, changed_at in rows:
+        for cursor, kind, collection, doc_id, revision, deleted, payload, op_id, outcome, code in rows:
             if kind == "change":
                 changes += 1
                 self.learn(doc_id, revision, None if deleted else digest(payload))
-                self.observer.changed(self, collection, doc_id, changed_at)
+                self.observer.changed(self, collection, doc_id, revision)
             elif kind == "position":    # nothing for this device; only the cursor is further on
                 pass
             elif kind == "receipt":
@@ -329,12 +358,14 @@ class Device:
             self.cursor = cursor
         return changes
 
-    def pull(self, server, thorough=False):
+    def pull(self, server, thorough=False, crisis=False):
         """Pulls page by page; returns the number of changes. A page far below both limits is taken for the last
-        one, which saves a call; with `thorough` only an empty page is."""
+        one, which saves a call; with `thorough` only an empty page is. The cursor is one for both lanes, so what
+        was pulled of the crisis lane alone does not come again."""
         changes = 0
+        call = server.pull_crisis if crisis else server.pull
         while True:
-            rows = server.pull(self.token, self.cursor)
+            rows = call(self.token, self.cursor)
             changes += self.take(rows)
             size = sum(len(row[6]) for row in rows if row[6] is not None)
             if not rows or (not thorough and len(rows) < MAX_CHANGES and size < MAX_BYTES // 2):

@@ -199,7 +199,7 @@ class Clinic:
 
     def verify(self):
         """Stops the waiters, then compares replicas; returns one dict of what was found."""
-        waited = {"delays": [], "prints": {}, "devices": 0}
+        waited = {"arrived": [], "prints": {}, "devices": 0}
         if self.waiters:
             self.waiters.send("stop")
             waited = self.gather([self.waiters], "waited")[0]
@@ -209,10 +209,13 @@ class Clinic:
             pipe.send([index for index in sorted(wanted) if index % self.options.processes == number])
         parts = self.gather(self.pipes, "verified")
         prints = {index: value for part in parts for index, value in part["prints"].items()}
+        sent = {change: when for part in parts for change, when in part["sent"].items()}
+        delays = [(when - sent[doc_id, revision]) * 1000
+                  for doc_id, revision, when in waited["arrived"] if (doc_id, revision) in sent]
         problems = [problem for part in parts for problem in part["problems"]]
         problems += [f"subject {index}, the waiting device: its replica differs"
                      for index, value in waited["prints"].items() if prints[index] != value]
-        return {"problems": problems, "delays": sorted(waited["delays"]),
+        return {"problems": problems, "delays": sorted(delays),
                 "subjects": sum(part["subjects"] for part in parts),
                 "devices": sum(part["devices"] for part in parts) + waited["devices"],
                 "documents": sum(part["documents"] for part in parts)}
@@ -244,15 +247,16 @@ def statements(example):
         ("Push a mood. Paste it twice: the second time the answer is a duplicate, with the receipt.",
          f"SELECT op_id, outcome, level, receipt FROM paws_sync.push('{device}', '"
          + operation("mood", {"resourceType": "Observation", "status": "final", "valueInteger": 7}) + "');", False),
-        ("Push a safety plan: it goes through the crisis lane and is final in the same call.",
-         f"SELECT outcome, level, revision, receipt FROM paws_sync.push('{device}', '"
+        ("Push a safety plan through the crisis lane alone: it is final in the same call.",
+         f"SELECT outcome, level, revision, receipt FROM paws_sync.push_crisis('{device}', '"
          + operation("safety_plan", {"resourceType": "CarePlan", "status": "active"}) + "');", False),
         ("What became of an operation of this morning?",
          f"SELECT * FROM paws_sync.receipts('{device}', ARRAY['{example['mood']}']::uuid[]);", False),
         ("A payment fails: the grace period raises priority, it takes nothing away.",
          f"SELECT paws_sync.set_entitlement('{subject}', 'grace_period', now() + interval '7 days');", False),
-        ("Which level and target has which tier?",
-         "SELECT class, tier, level, target FROM paws_sync.policy WHERE class IN ('session', 'interactive');", False),
+        ("What does the app show in a crisis, wherever the person is?",
+         "SELECT kind, region, name, channel, contact, priority, collection, revision, octet_length(payload) AS bytes"
+         f" FROM paws_sync.crisis_bundle('{other}', 'us_ny');", False),
         ("A token with one letter changed is refused before any table is read.",
          f"SELECT * FROM paws_sync.devices('{forged}');", True),
     ]
@@ -314,7 +318,8 @@ def results(clinic, summaries, checked, seconds):
         "sent": clinic.total("sent"), "acknowledged": clinic.total("acknowledged"), "pulled": clinic.total("pulled"),
         "outcomes": merged(summaries, "outcomes"), "refused": refused, "limits": merged(summaries, "limits"),
         "resets": merged(summaries, "resets"),
-        "duplicates": sum(s["duplicates"] for s in summaries), "lost": lost, "unsent": unsent,
+        "duplicates": sum(s["duplicates"] for s in summaries),
+        "bundles": sum(s["bundles"] for s in summaries), "lost": lost, "unsent": unsent,
         "reconnects": sum(s["reconnects"] for s in summaries),
         "worst_lag": max(s["worst_lag"] for s in summaries),
         "peak": max(sum(counts[b] for counts in classes.values()) for b in range(load.BUCKETS - 1))

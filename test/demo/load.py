@@ -15,7 +15,7 @@ import traceback
 from datetime import datetime, timedelta, timezone
 
 import traffic
-from client import Device, Observer, Server
+from client import Device, Observer, Server, digest
 
 FIELDS = ("sent", "acknowledged", "final", "pulled", "limited", "lag_ms")
 BUCKETS = 144                           # ten simulated minutes each
@@ -45,6 +45,7 @@ class Ledger(Observer):
         self.open = {}                  # op_id -> collection: promised by the server, no final outcome yet
         self.expected = {}              # doc_id -> (revision, hash, or None for a tombstone)
         self.wrong = []
+        self.sent = {}                  # (doc_id, revision) -> when the change was handed over
 
     def acknowledged(self, device, op, outcome):
         if outcome == "duplicate":
@@ -73,8 +74,9 @@ class Ledger(Observer):
             self.wrong.append(f"revision {revision} of a document was given twice")
         if revision > known:
             self.expected[op.doc_id] = (revision, None if op.deleted else op.hash)
+            self.sent[op.doc_id, revision] = op.sent
 
-    def changed(self, device, collection, doc_id, changed_at):
+    def changed(self, device, collection, doc_id, revision):
         self.shard.counters.add("pulled")
 
     def reset(self, device, code):
@@ -113,6 +115,7 @@ class Shard:
         self.limits = collections.Counter()
         self.resets = collections.Counter()
         self.duplicates = 0
+        self.bundles = 0
         self.merges = []
         self.later = []                 # heap of (moment, tie-breaker, device, person)
         self.planned = set()
@@ -135,7 +138,7 @@ class Shard:
             owners = [(person, platform) for person in people for platform in person.platforms]
             devices = self.server.register_devices([p.token for p, _ in owners], [f for _, f in owners])
             for (person, _), token in zip(owners, devices, strict=True):
-                person.devices.append(Device(token, self.ledgers[person.index]))
+                person.devices.append(Device(token, self.ledgers[person.index], traffic.CRISIS))
 
     # -- the day ----------------------------------------------------------------------------------
 
@@ -180,7 +183,11 @@ class Shard:
         device = person.devices[number]
         if kind == "open":              # what others did comes first, so that edits build on it
             self.pulled(device)
-        for edit in traffic.documents(self.rng, person, device, at, actions, self.date):
+        edits = list(traffic.documents(self.rng, person, device, at, actions, self.date))
+        if any(collection in traffic.CRISIS for collection, *_ in edits):
+            device.pull(self.server, crisis=True)
+            self.ledgers[index].wrong += self.check_bundle(person, device)
+        for edit in edits:
             self.edit(person, device, *edit)
         self.sync(device, person, bulk=kind in ("return", "charge"), pull=kind != "open")
         if kind in ("open", "return"):
@@ -194,6 +201,28 @@ class Shard:
         if collection == "mood":
             self.example = {"subject": person.token, "device": device.token, "mood": op.op_id, "mood_doc": doc_id,
                             "other": person.devices[-1].token, "tier": person.tier, "count": len(person.devices)}
+
+    def check_bundle(self, person, device, complete=False):
+        """Opens what the app shows in a crisis: 988 is in it, and each plan is at least as new as on the device, and
+        the same if it is as new. With `complete` nobody writes any more, so both hold exactly the same plans."""
+        self.bundles += 1
+        rows = self.server.crisis_bundle(device.token, traffic.REGIONS[person.index % len(traffic.REGIONS)])
+        shown = {row["doc_id"]: row for row in rows if row["kind"] == "document"}
+        mine = {doc_id: device.replica[doc_id] for doc_id in person.documents.get("safety_plan", ())
+                if device.known(doc_id)}
+        problems = []
+        if not {"call", "text"} <= {row["channel"] for row in rows if row["contact"] == "988"}:
+            problems.append("a crisis bundle without 988")
+        if any(row["code"] is not None for row in shown.values()):
+            problems.append("a document of a crisis bundle could not be read")
+        if mine.keys() - shown.keys() or complete and shown.keys() - mine.keys():
+            problems.append("a crisis bundle has other plans than the device")
+        for doc_id in mine.keys() & shown.keys():
+            revision, content = mine[doc_id]
+            row = shown[doc_id]
+            if row["revision"] < revision or row["revision"] == revision and digest(row["payload"]) != content:
+                problems.append("a plan in a crisis bundle is not the one of the device")
+        return problems
 
     def sync(self, device, person, bulk, pull=True):
         sent, retry = device.flush(self.server, bulk=bulk, lose_answer=lambda: self.rng.random() < LOST_ANSWERS)
@@ -249,6 +278,7 @@ class Shard:
             "limits": dict(self.limits),
             "resets": dict(self.resets),
             "duplicates": self.duplicates,
+            "bundles": self.bundles,
             "devices": sum(len(person.devices) for person in self.people.values()),
             "unsent": sum(len(d.outbox) for p in self.people.values() for d in p.devices),
             "lost": sum(len(ledger.open) for ledger in self.ledgers.values()),
@@ -262,8 +292,10 @@ class Shard:
 
     def verify(self, wanted):
         """For the given subjects: every device and a brand-new one hold exactly what was applied."""
-        problems, checked, documents, prints = [], 0, 0, {}
+        problems, checked, documents, prints, sent = [], 0, 0, {}, {}
         for index in wanted:
+            if index in self.config["waiting"]:
+                sent.update(self.ledgers[index].sent)
             person, expected = self.people[index], self.ledgers[index].live()
             for number, device in enumerate(person.devices):
                 device.pull(self.server, thorough=True)
@@ -272,13 +304,15 @@ class Shard:
                 # the tier has room for no more: the new phone takes the place of an old one
                 self.server.revoke_device(person.devices[-1].token)
             fresh = Device(self.server.register_devices([person.token], ["ios"])[0], Observer())
+            fresh.pull(self.server, thorough=True, crisis=True)
+            problems += [f"subject {index}: {text}" for text in self.check_bundle(person, fresh, complete=True)]
             fresh.pull(self.server, thorough=True)
             problems += self.compare(index, "a new device", alive(fresh.replica), expected)
             prints[index] = fingerprint(self.ledgers[index].expected)
             checked += len(person.devices) + 1
             documents += len(expected)
         return {"problems": problems, "devices": checked, "documents": documents, "prints": prints,
-                "subjects": len(wanted)}
+                "sent": sent, "subjects": len(wanted)}
 
     @staticmethod
     def compare(index, who, found, expected):
@@ -311,10 +345,10 @@ def shard_process(number, config, shared, pipe):
 
 class Listener(Observer):
     def __init__(self):
-        self.delays = []                # milliseconds from a change to its arrival here
+        self.arrived = []               # (doc_id, revision, when)
 
-    def changed(self, device, collection, doc_id, changed_at):
-        self.delays.append((time.time() - changed_at.timestamp()) * 1000)
+    def changed(self, device, collection, doc_id, revision):
+        self.arrived.append((doc_id, revision, time.time()))
 
 
 def waiters_process(config, pipe):
@@ -348,7 +382,7 @@ def waiters_process(config, pipe):
         if failures:
             raise RuntimeError(failures[0])
         prints = {index: fingerprint(device.replica) for index, (device, _, _) in zip(config["waiting"], waiting)}
-        pipe.send(("waited", {"delays": [delay for d, _, _ in waiting for delay in d.observer.delays],
+        pipe.send(("waited", {"arrived": [arrival for d, _, _ in waiting for arrival in d.observer.arrived],
                               "prints": prints, "devices": len(waiting)}))
     except EOFError:
         stop.set()

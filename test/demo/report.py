@@ -71,6 +71,7 @@ Final outcomes         {counted(data['outcomes'])}; lost: {data['lost']}
 Sent again             {data['duplicates']:,} after a lost answer (answered duplicate)
 Limited, tried again   {counted(data['limits'])}
 Pulled                 {data['pulled']:,} changes by the subjects' other devices
+Crisis bundles         {data['bundles']:,} opened during the day, each checked for 988 and the person's plans
 Waiting devices        {news['count']:,} changes, in hand p50 {milliseconds(news['p50'])}, p99 {milliseconds(news['p99'])}
 Time                   {data['replay_seconds']:.1f} s for the day with draining, {data['seconds']:.1f} s in all\
  (driver late by at most {data['worst_lag']:.1f} s)
@@ -123,9 +124,10 @@ def summary(data):
         ("Final outcomes", counted(data["outcomes"])),
         ("Sent again after a lost answer", f"{data['duplicates']:,} operations, each answered as a duplicate"),
         ("Limited and tried again", counted(data["limits"])),
+        ("Crisis bundles", f"{data['bundles']:,} opened, each checked for 988 and the person's plans"),
         ("Waiting devices",
          f"{news['count']:,} changes reached a device that waited: p50 {milliseconds(news['p50'])},"
-         f" p99 {milliseconds(news['p99'])}, max {milliseconds(news['max'])} after the change"),
+         f" p99 {milliseconds(news['p99'])}, max {milliseconds(news['max'])} after it was handed over"),
         ("Duration",
          f"{data['replay_seconds']:.1f} s for 24 hours with draining; {data['seconds']:.1f} s in all"),
         ("Driver", f"late by at most {data['worst_lag']:.1f} s against its own plan"),

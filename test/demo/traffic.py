@@ -34,6 +34,8 @@ COLLECTIONS = (
     ("housekeeping", "background", "server_order"),
 )
 CLASS_OF = {name: klass for name, klass, _ in COLLECTIONS}
+CRISIS = frozenset(name for name, klass, _ in COLLECTIONS if klass in ("emergency", "safety"))
+REGIONS = ("us", "us_ny", "ca", "gb", "de", None)       # where the app is when it asks for hotlines
 
 TIERS = (("trial", 15), ("basic", 50), ("premium", 30), ("grace_period", 5))
 PLATFORMS = (("ios", 38), ("android", 36), ("web", 14), ("wearable", 7), ("desktop", 5))

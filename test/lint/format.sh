@@ -14,7 +14,7 @@ done
 [ -n "$tool" ] || { echo "SKIP clang-format 14 is not installed"; exit 0; }
 
 if [ "${1:-}" = --write ]; then
-    find src test/unit -name '*.[ch]' -exec "$tool" -i {} +
+    find src test/unit test/fuzz -name '*.[ch]' -exec "$tool" -i {} +
     exit 0
 fi
 status=0
@@ -23,5 +23,5 @@ while IFS= read -r -d '' file; do
         echo "$file is not as clang-format has it; see \"$tool $file | diff $file -\""
         status=1
     fi
-done < <(find src test/unit -name '*.[ch]' -print0 2>/dev/null)
+done < <(find src test/unit test/fuzz -name '*.[ch]' -print0 2>/dev/null)
 exit "$status"

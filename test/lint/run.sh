@@ -99,7 +99,7 @@ no_foreign_places() {
 }
 
 white_space() {
-    files | grep -vE '^(test/isolation/)?expected/|\.(png|svg|html)$' | while IFS= read -r file; do
+    files | grep -vE '^(test/isolation/)?expected/|^test/fuzz/corpus/|\.(png|svg|html)$' | while IFS= read -r file; do
         grep -nIE '[[:space:]]+$' "$file" | sed "s|^\([0-9]*\):.*|$file:\1: white space at the end of the line|"
         [ ! -s "$file" ] || [ -z "$(tail -c 1 "$file")" ] || echo "$file: no newline at the end"
     done

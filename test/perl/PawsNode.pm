@@ -11,6 +11,8 @@ use strict;
 use warnings;
 
 use Exporter 'import';
+use File::Basename;
+use File::Copy;
 use POSIX ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -22,7 +24,7 @@ $ENV{MALLOC_PERTURB_} //= 165;
 
 our @EXPORT = qw(
   new_uuid new_subject new_device op_json paws_push paws_pull wait_for_sql wait_applied wait_workers
-  depth_total depth_rows depths_agree worker_pids restart_node seed_random
+  depth_total depth_rows depths_agree worker_pids restart_node seed_random write_root copy_keyring
   start_psql hold_subjects release_subjects pause_workers resume_workers kill_postmaster
 );
 
@@ -52,18 +54,25 @@ my %SETTINGS = (
 	'log_line_prefix' => '%m [%p] %b ',
 	'log_statement' => 'none');
 
-# Starts a node; %conf are settings by name. The key file is beside the data directory.
-# Option "-no_extension" => 1 leaves the database bare.
+# Starts a node; %conf are settings by name. Roots and keyring are in a folder "keys" beside the data directory.
+# Option "-no_extension" => 1 leaves the database bare; "-keys_of" => $node takes copies of another one's keys.
 sub new_node
 {
 	my ($class, $name, %conf) = @_;
 	my $bare = delete $conf{-no_extension};
+	my $source = delete $conf{-keys_of};
 	my $node = PostgreSQL::Test::Cluster->new($name);
-	my $key = $node->basedir . '/root.key';
+	my $keys = $node->basedir . '/keys';
 
 	$node->init(auth_extra => []);
-	write_key($key);
-	$conf{'paws_sync.root_key_file'} //= $key;
+	mkdir $keys, 0700 or die "$keys: $!";
+	foreach my $root (qw(care crisis billing))
+	{
+		write_root("$keys/$root.root") if !$source;
+		$conf{"paws_sync.${root}_root"} //= "file:$keys/$root.root";
+	}
+	copy_keys($source, $keys) if $source;
+	$conf{'paws_sync.keyring_file'} //= "$keys/keyring";
 	my %all = (%SETTINGS, %conf);
 	$node->append_conf('postgresql.conf', join('', map { "$_ = '$all{$_}'\n" } sort keys %all));
 	$node->start;
@@ -72,15 +81,42 @@ sub new_node
 	return $node;
 }
 
-sub write_key
+# A root with a random key under id 1.
+sub write_root
 {
 	my ($path) = @_;
 	my $mask = umask 0077;
 
-	open(my $file, '>', $path) or die "could not create the key file: $!";
-	print $file join('', map { sprintf '%02x', int(rand(256)) } 1 .. 32), "\n";
+	open(my $file, '>', $path) or die "$path: $!";
+	print $file '1 ', join('', map { sprintf '%02x', int(rand(256)) } 1 .. 32), "\n";
 	close $file;
 	umask $mask;
+	return;
+}
+
+sub copy_keys
+{
+	my ($source, $keys) = @_;
+
+	foreach my $file (glob($source->basedir . '/keys/*'))
+	{
+		my $copy = "$keys/" . basename($file);
+
+		copy($file, $copy) or die "$file: $!";
+		chmod 0600, $copy;
+	}
+	return;
+}
+
+# A dump is read under the keyring as it was then, or later: brings what the source has into the place of the target's.
+sub copy_keyring
+{
+	my ($source, $target) = @_;
+	my ($from, $to) = map { $_->basedir . '/keys/keyring' } $source, $target;
+
+	copy($from, "$to.copy") or die "$from: $!";
+	chmod 0600, "$to.copy";
+	rename "$to.copy", $to or die "$to: $!";
 	return;
 }
 
@@ -180,7 +216,7 @@ sub paws_pull
 	{
 		my $from = defined $cursor ? "'$cursor'" : 'NULL';
 		my $text = $node->safe_psql($database // 'postgres', <<"SQL");
-SELECT "cursor", lane, kind, collection, doc_id, revision, deleted, convert_from(payload, 'UTF8'), op_id, outcome, code
+SELECT "cursor", lane, kind, collection, doc_id, revision, deleted, CASE kind WHEN 'change' THEN convert_from(payload, 'UTF8') END, op_id, outcome, code
 FROM paws_sync.pull('$device', $from)
 SQL
 		my @rows = rows_of($text,
@@ -311,10 +347,10 @@ sub restart_node
 # waited for.
 sub start_psql
 {
-	my ($node, $file, $out, $err) = @_;
+	my ($node, $file, $out, $err, $database) = @_;
 	my @command = (
 		$node->installed_command('psql'), '-XAtq', '-v', 'ON_ERROR_STOP=1',
-		'-d', $node->connstr('postgres'), '-f', $file);
+		'-d', $node->connstr($database // 'postgres'), '-f', $file);
 	my $pid = fork() // die "could not fork: $!";
 
 	return $pid if $pid;

@@ -11,7 +11,9 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = PawsNode->new_node('lift', 'paws_sync.pool_size' => 1, 'paws_sync.batch_size' => 10);
+# stored times are coarse: the order is that of the commits
+my $node = PawsNode->new_node('lift', 'paws_sync.pool_size' => 1, 'paws_sync.batch_size' => 10,
+	'track_commit_timestamp' => 'on');
 
 new_subject($node, 'person', 'basic');
 my $device = new_device($node, 'person');
@@ -32,11 +34,11 @@ is($second->{level}, 'interactive', 'the next one of the document is urgent');
 
 resume_workers($node);
 wait_applied($node);
-my $feed = "SELECT finished_at FROM paws_care.feed WHERE op_id";
+my $feed = "SELECT pg_xact_commit_timestamp(xmin) FROM paws_care.feed WHERE op_id";
 is($node->safe_psql('postgres', "SELECT string_agg(revision::text, ' ' ORDER BY position) FROM paws_care.feed "
 	  . "WHERE op_id IN ('$first->{op_id}', '$second->{op_id}')"), '1 2', 'both are applied, in the order pushed');
 is($node->safe_psql('postgres', "SELECT count(*) > 200 FROM paws_care.feed f JOIN paws_registry.device d USING (device_no) "
-	  . "WHERE d.device OPERATOR(paws_sync.=) '$crowd' AND f.finished_at > ($feed = '$second->{op_id}')"), 't',
+	  . "WHERE d.device OPERATOR(paws_sync.=) '$crowd' AND pg_xact_commit_timestamp(f.xmin) > ($feed = '$second->{op_id}')"), 't',
 	'and neither waited for the less urgent work that came between them');
 ok(depths_agree($node), 'the depths are right');
 

@@ -10,7 +10,9 @@ use Test::More;
 my $URGENT = 20_000;
 my $LOW = 3_000;
 
-my $node = PawsNode->new_node('fair_share', 'paws_sync.pool_size' => 2, 'paws_sync.batch_size' => 50);
+# stored times are coarse: the order is that of the commits
+my $node = PawsNode->new_node('fair_share', 'paws_sync.pool_size' => 2, 'paws_sync.batch_size' => 50,
+	'track_commit_timestamp' => 'on');
 
 $node->safe_psql('postgres', "SELECT paws_sync.set_tier_policy('trial', 1000000, 1000000, 1000000000, 1000000000)");
 
@@ -36,7 +38,7 @@ sub served
 	my $text = $node->safe_psql('postgres', <<"SQL");
 WITH f AS (SELECT collection = (SELECT collection_no FROM paws_registry.collection WHERE name = 'background') AS low,
 		finished_at, row_number() OVER (ORDER BY finished_at) AS n
-	FROM paws_care.feed),
+	FROM (SELECT collection, pg_xact_commit_timestamp(xmin) AS finished_at FROM paws_care.feed) c),
 e AS (SELECT max(n) FILTER (WHERE NOT low) AS last, min(finished_at) FILTER (WHERE low) AS first_low FROM f)
 SELECT count(*) FILTER (WHERE low AND n < last), count(*) FILTER (WHERE NOT low AND n < last / 2),
 	count(*) FILTER (WHERE n < last / 2), count(*) FILTER (WHERE NOT low AND finished_at > first_low)

@@ -1,23 +1,22 @@
-# The root key file: whatever is wrong with it, the server starts and says what; the right one again, and
-# everything is as before; another one opens nothing and destroys nothing.
+# The care root: without it the server starts and says what is wrong; the right one again, and everything is as
+# before; another one opens nothing and destroys nothing.
 
 use strict;
 use warnings;
 
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
-use POSIX qw(mkfifo);
 use Test::More;
 
 use PawsNode;
 use PawsProbe;
 
-my $HINT = qr/"paws_sync.root_key_file"/;
+my $HINT = qr/"paws_sync.care_root"/;
 
 my $node = PawsNode->new_node('keys');
-my $right = $node->basedir . '/root.key';
-my $place = $node->basedir . '/keys';
-mkdir $place;
+my $right = $node->basedir . '/keys/care.root';
+my $place = $node->basedir . '/place';
+mkdir $place, 0700;
 
 sub content_of
 {
@@ -28,6 +27,7 @@ sub content_of
 	return scalar <$file>;
 }
 
+# The setting that names a new file.
 sub key_file
 {
 	my ($name, $content, $mode) = @_;
@@ -38,26 +38,26 @@ sub key_file
 	print $file $content;
 	close $file;
 	chmod $mode // 0600, $path;
-	return $path;
+	return "file:$path";
 }
 
 sub start_with
 {
-	my ($path) = @_;
+	my ($root, $keyring) = @_;
 
 	$node->stop if $node->{_pid};
-	$node->adjust_conf('postgresql.conf', 'paws_sync.root_key_file', "'$path'");
+	$node->adjust_conf('postgresql.conf', 'paws_sync.care_root', "'$root'");
+	$node->adjust_conf('postgresql.conf', 'paws_sync.keyring_file', "'" . ($keyring // $node->basedir . '/keys/keyring') . "'");
 	return $node->start(fail_ok => 1);
 }
 
 sub key_status
 {
-	return $node->safe_psql('postgres', "SELECT state || ': ' || detail FROM paws_sync.status() WHERE component = 'keys'");
+	return $node->safe_psql('postgres', "SELECT state || ': ' || detail FROM paws_sync.status() WHERE component = 'keys care'");
 }
 
-my $hex = content_of($right);
-chomp $hex;
-my $raw = pack 'H*', $hex;
+my $text = content_of($right);
+my ($hex) = $text =~ /^1 ([0-9a-f]{64})$/;
 my $subject = new_subject($node, 'one', 'premium');
 my $device = new_device($node, 'one');
 my $other = new_device($node, 'one', 'web');
@@ -70,34 +70,13 @@ is($node->safe_psql('postgres', push_some($device, 5)), 5, 'something waits');
 set_option($node, 'paws_sync.databases', "'postgres'");
 $node->stop;
 
-# What is wrong, and what status() says of it. The owner cannot be tested without being root: a closed file of
-# somebody else cannot be opened, so that it counts as missing.
-symlink $right, "$place/symlink";
-mkfifo("$place/fifo", 0600);
+# Some of what can be wrong (072_roots.pl has the rest), and what status() says of it.
 my @wrong = (
-	[ 'no file named', '', qr/^none: No root key file is configured/ ],
-	[ 'a missing file', "$place/nothing", qr/^none: .* does not exist/ ],
-	[ 'a file open to the group', key_file('group', $hex, 0640), qr/^none: .*accessible to its group or to others/ ],
-	[ 'a file open to others', key_file('others', $raw, 0604), qr/^none: .*accessible to its group or to others/ ],
-	[ 'a file that cannot be read', key_file('closed', $raw, 0), qr/^none: .*cannot be read/ ],
-	[ 'a symbolic link', "$place/symlink", qr/^none: .*symbolic link/ ],
-	[ 'a pipe', "$place/fifo", qr/^none: .*not a regular file/ ],
-	[ 'a folder', $place, qr/^none: .*not a regular file/ ],
-	[ 'a file in the data directory', $node->data_dir . '/root.key', qr/^none: .*in the data directory/ ],
-	[ 'the same by a detour', $node->data_dir . '/../pgdata/global/../root.key', qr/^none: .*in the data directory/ ],
-	[ 'an empty file', key_file('empty', ''), qr/^none: .*neither 32 bytes nor 64/ ],
-	[ '31 bytes', key_file('short', substr($raw, 1)), qr/^none: .*neither 32 bytes nor 64/ ],
-	[ '33 bytes', key_file('long', "$raw\n"), qr/^none: .*neither 32 bytes nor 64/ ],
-	[ '63 digits', key_file('odd', substr($hex, 1)), qr/^none: .*neither 32 bytes nor 64/ ],
-	[ '64 digits and two newlines', key_file('lines', "$hex\n\n"), qr/^none: .*neither 32 bytes nor 64/ ],
-	[ '64 characters that are no digits', key_file('letters', 'g' x 64), qr/^none: .*neither 32 bytes nor 64/ ]);
-
-{
-	open(my $inside, '>:raw', $node->data_dir . '/root.key') or die $!;
-	print $inside $hex;
-	close $inside;
-	chmod 0600, $node->data_dir . '/root.key';
-}
+	[ 'no root configured', '', qr/^none: No provider is configured/ ],
+	[ 'a missing file', "file:$place/nothing", qr/^none: .* does not exist/ ],
+	[ 'a file open to others', key_file('others', $text, 0604), qr/^none: .*accessible to its group or to others/ ],
+	[ 'a file without an id', key_file('bare', 'ab' x 32), qr/^none: .*does not begin with an id/ ],
+	[ 'a command that fails', 'command:/bin/false', qr/^none: .*did not end with status 0/ ]);
 
 foreach my $case (@wrong)
 {
@@ -119,17 +98,21 @@ is(depth_rows($node), 5, 'and not touched');
 $node->safe_psql('postgres', "CREATE DATABASE fresh");
 $node->safe_psql('fresh', 'SET client_min_messages = warning; CREATE EXTENSION paws_sync CASCADE');
 pass('CREATE EXTENSION needs no key');
-like(slurp_file($node->logfile), qr/paws_sync runs without keys/, 'the log says it at the start');
+like(slurp_file($node->logfile), qr/paws_sync runs without its care root/, 'the log says it at the start');
 unlike(slurp_file($node->logfile), qr/$hex/i, 'the key is not in the log');
-is($node->safe_psql('postgres', "SET SESSION AUTHORIZATION pg_monitor; SELECT count(*) FROM pg_settings WHERE name = 'paws_sync.root_key_file' AND setting <> ''"),
-	$node->safe_psql('postgres', "SELECT count(*) FROM pg_settings WHERE name = 'paws_sync.root_key_file' AND setting <> ''"), 'monitoring sees the path')
+is($node->safe_psql('postgres', "SET SESSION AUTHORIZATION pg_monitor; SELECT count(*) FROM pg_settings WHERE name = 'paws_sync.care_root' AND setting <> ''"),
+	$node->safe_psql('postgres', "SELECT count(*) FROM pg_settings WHERE name = 'paws_sync.care_root' AND setting <> ''"), 'monitoring sees the path')
   ;
 $node->safe_psql('postgres', 'CREATE ROLE plain LOGIN');
-error_like($node, 'SHOW paws_sync.root_key_file', '42501', undef, 'others do not', user => 'plain');
+error_like($node, 'SHOW paws_sync.care_root', '42501', undef, 'others do not', user => 'plain');
 
-# Another key: well-formed, but not ours.
-ok(start_with(key_file('other', 'ab' x 32)), 'the server starts with another key');
-like(key_status(), qr/^wrong: .*not the one that this database was used with/, 'status() says that it is not the one of this database');
+# Another key, well-formed, but not ours: the keyring does not open with it, and a new keyring is not ours either.
+my $foreign = key_file('other', '1 ' . 'ab' x 32);
+ok(start_with($foreign), 'the server starts with another key');
+like(key_status(), qr/^none: The keyring does not open with this root key/, 'status() says that it does not open the keyring');
+error_like($node, "SELECT * FROM paws_sync.push('$device', '[]')", '55000', $HINT, 'push fails with a hint');
+ok(start_with($foreign, "$place/keyring"), 'the server starts with another key and without a keyring');
+like(key_status(), qr/^wrong: .*not those that this database was used with/, 'status() says that they are not those of this database');
 ok(has_workers($node, 'postgres', 2), 'there are workers');
 error_like($node, "SELECT * FROM paws_sync.push('$device', '[]')", 'PW001', $HINT, 'tokens of the first key are refused by push');
 error_like($node, "SELECT * FROM paws_sync.pull('$device')", 'PW001', $HINT, 'by pull');
@@ -160,10 +143,10 @@ else
 }
 
 # The right one again, in each of its forms.
-foreach my $case ([ '64 digits', key_file('hex', $hex) ], [ '64 capital digits and a newline', key_file('line', uc($hex) . "\n", 0400) ],
-	[ '32 bytes', key_file('raw', $raw) ])
+foreach my $case ([ 'without a newline', key_file('hex', "1 $hex") ], [ 'in capital digits', key_file('line', '1 ' . uc($hex) . "\n", 0400) ],
+	[ 'from a command', "command:/bin/cat $right" ])
 {
-	ok(start_with($case->[1]), "the right key as $case->[0]");
+	ok(start_with($case->[1]), "the right key $case->[0]");
 	like(key_status(), qr/^ready/, 'is loaded');
 	is($node->safe_psql('postgres', "SELECT paws_sync.subject_for('one')"), $subject, 'and gives the same subject');
 }

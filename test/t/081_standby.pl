@@ -44,15 +44,29 @@ my ($op_id) = $first =~ /"op_id": "([^"]+)"/;
 is($standby->safe_psql('postgres', "SELECT outcome FROM paws_sync.receipts('$phone', ARRAY['$op_id']::uuid[])"), 'applied', 'receipts too');
 is($standby->safe_psql('postgres', 'SELECT count(*) FROM paws_sync.policy'), 32, 'the policy is readable');
 is($standby->safe_psql('postgres', 'SELECT count(*) FROM paws_sync.collections'), 8, 'so are collections');
-like($standby->safe_psql('postgres', 'SELECT component, state FROM paws_sync.status()'), qr/keys\|ready/, 'status() answers');
+like($standby->safe_psql('postgres', 'SELECT component, state FROM paws_sync.status()'), qr/keys care\|ready/, 'status() answers');
 is($standby->safe_psql('postgres', 'SELECT count(*) FROM paws_sync.pg_stat_paws_sync_workers'), 0, 'no worker runs');
-$standby->safe_psql('postgres', 'SELECT * FROM paws_sync.pg_stat_paws_sync_lanes; SELECT * FROM paws_sync.pg_stat_paws_sync_latency');
+is($standby->safe_psql('postgres', "SELECT kind, convert_from(payload, 'UTF8') FROM paws_sync.pull_crisis('$tablet')"), 'change|plan', 'pull_crisis answers');
+is($standby->safe_psql('postgres', "SELECT \"cursor\" FROM paws_sync.pull_crisis('$tablet')"),
+	$primary->safe_psql('postgres', "SELECT \"cursor\" FROM paws_sync.pull_crisis('$tablet')"), 'with the cursor that the primary gives');
+is($standby->safe_psql('postgres', "SELECT count(*) FROM paws_sync.pull_crisis('$tablet', '$cursor')"), 0, 'from a cursor too');
+my $bundle = "SELECT kind, region, name, channel, contact, priority, collection, doc_id, revision, payload, code, changed_at FROM paws_sync.crisis_bundle('$tablet', 'gb')";
+is($standby->safe_psql('postgres', $bundle), $primary->safe_psql('postgres', $bundle), 'crisis_bundle answers as the primary does');
+is($standby->safe_psql('postgres', "SELECT count(*) FILTER (WHERE contact = '988') >= 2, max(convert_from(payload, 'UTF8')) FROM paws_sync.crisis_bundle('$tablet')"), 't|plan',
+	'988 and the plan are in it');
+$standby->safe_psql('postgres', 'SELECT * FROM paws_sync.resources; SELECT * FROM paws_sync.pg_stat_paws_sync_lanes; SELECT * FROM paws_sync.pg_stat_paws_sync_latency');
+is($standby->safe_psql('postgres', "SELECT string_agg(check_name, ', ') FROM paws_sync.doctor() "
+	  . "WHERE area IN ('status', 'keys', 'workers', 'objects', 'minimisation') AND NOT ok"), '', 'doctor() finds that in order');
+is($standby->safe_psql('postgres', 'SELECT count(*) > 100 FROM paws_sync.manifest()'), 't', 'the manifest is readable');
 pass('statistics answer');
 
 # Writing.
 my %writing = (
 	push => "paws_sync.push('$phone', '[" . op_json('standard') . "]')",
 	'push of the crisis lane' => "paws_sync.push('$phone', '[" . op_json('safety') . "]')",
+	push_crisis => "paws_sync.push_crisis('$phone', '[" . op_json('safety') . "]')",
+	set_resource => "paws_sync.set_resource('us', 'line', 'call', '123')",
+	drop_resource => "paws_sync.drop_resource('gb', 'samaritans', 'call')",
 	push_many => "paws_sync.push_many('$phone', ARRAY[gen_random_uuid()], ARRAY['standard'], ARRAY[gen_random_uuid()], ARRAY[0], ARRAY['x'::bytea])",
 	register_device => "paws_sync.register_device('$subject', 'ios')",
 	'register_device of a new subject' => "paws_sync.register_device(paws_sync.subject_for('new'), 'ios')",
@@ -68,7 +82,10 @@ foreach my $name (sort keys %writing)
 
 # The same in a read-only transaction of the primary.
 error_like($primary, "BEGIN READ ONLY;\nSELECT * FROM $writing{push}", '25006', undef, 'push is refused in a read-only transaction');
+error_like($primary, "BEGIN READ ONLY;\nSELECT * FROM $writing{push_crisis}", '25006', undef, 'push_crisis too');
 is($primary->safe_psql('postgres', "BEGIN READ ONLY; SELECT count(*) FROM paws_sync.pull('$tablet'); COMMIT"), 2, 'pull is not');
+is($primary->safe_psql('postgres', "BEGIN READ ONLY; SELECT count(*) FROM paws_sync.pull_crisis('$tablet'); COMMIT"), 1, 'nor is pull_crisis');
+is($primary->safe_psql('postgres', "BEGIN READ ONLY; SELECT count(*) > 10 FROM paws_sync.crisis_bundle('$tablet'); COMMIT"), 't', 'nor is crisis_bundle');
 is($primary->safe_psql('postgres', "BEGIN READ ONLY; SELECT count(*) FROM paws_sync.pull_wait('$tablet', '$cursor', '1 ms'); COMMIT"), 0, 'nor is pull_wait');
 
 # Waiting.

@@ -75,7 +75,7 @@ error_like($node, 'ALTER SYSTEM SET paws_sync.pool_size = 33', '22023', undef, '
 error_like($node, "ALTER SYSTEM SET paws_sync.batch_time = '21ms'", '22023', undef, 'batches that take too long');
 error_like($node, 'ALTER SYSTEM SET paws_sync.nonsense = 1', '42704', undef, 'a setting that does not exist');
 error_like($node, 'SET paws_sync.nonsense = 1', '42602', undef, 'not even for the session');
-error_like($node, "SET paws_sync.$_ = DEFAULT", '55P02', undef, "$_ is not for sessions") foreach qw(pool_size databases root_key_file max_databases);
+error_like($node, "SET paws_sync.$_ = DEFAULT", '55P02', undef, "$_ is not for sessions") foreach qw(pool_size databases care_root keyring_file root_command_timeout require_locked_memory max_databases);
 
 # A bad value in the file: the reload keeps the old one and says so.
 my $offset = -s $node->logfile;

@@ -76,7 +76,7 @@ SQL
 my $path = "SET search_path = public, pg_temp, pg_catalog;\n";
 my $temp = $in_temp;
 $temp .= "CREATE TEMP TABLE $_ (id bigint, subject_no bigint, device_no bigint, kind text, code integer, name text);\n"
-  foreach qw(operation subject device collection feed document counter policy effective_policy vocabulary data_key pg_proc pg_type pg_namespace);
+  foreach qw(operation subject device collection feed document counter policy effective_policy vocabulary resource data_key pg_proc pg_type pg_namespace);
 my $script = $temp . <<'SQL';
 SET search_path = public, pg_temp, pg_catalog;
 SELECT paws_sync.define_collection('standard', 'standard');
@@ -89,6 +89,11 @@ SELECT outcome FROM paws_sync.push(:'d', '[{"op_id": "11111111-1111-1111-1111-11
 SELECT outcome FROM paws_sync.push_many(:'d', '{13111111-1111-1111-1111-111111111111,14111111-1111-1111-1111-111111111111}', '{standard,standard}', '{23111111-1111-1111-1111-111111111111,24111111-1111-1111-1111-111111111111}', '{0,0}', '{x,y}', '{f,t}');
 SELECT kind FROM paws_sync.pull(:'e');
 SELECT kind FROM paws_sync.pull_wait(:'e', NULL, '2 s', 10);
+SELECT outcome FROM paws_sync.push_crisis(:'d', '[{"op_id": "15111111-1111-1111-1111-111111111111", "collection": "safety", "doc_id": "25111111-1111-1111-1111-111111111111", "base_revision": 0, "payload": "aGVsbG8="}]');
+SELECT kind FROM paws_sync.pull_crisis(:'e');
+SELECT paws_sync.set_resource('us', 'line', 'call', '123');
+SELECT kind FROM paws_sync.crisis_bundle(:'e', 'us');
+SELECT paws_sync.drop_resource('gb', 'samaritans', 'call');
 SELECT "cursor" AS c FROM paws_sync.pull(:'e', NULL, 1) LIMIT 1 \gset
 SELECT paws_sync.ack(:'e', :'c');
 SELECT outcome FROM paws_sync.receipts(:'d', '{11111111-1111-1111-1111-111111111111}');
@@ -96,6 +101,7 @@ SELECT platform FROM paws_sync.devices(:'s');
 SELECT behind FROM paws_sync.sync_status(:'s');
 SELECT state FROM paws_sync.status();
 SELECT * FROM paws_sync.collections;
+SELECT * FROM paws_sync.resources;
 SELECT * FROM paws_sync.policy;
 SELECT * FROM paws_sync.tier_policy;
 SELECT * FROM paws_sync.pg_stat_paws_sync_latency;

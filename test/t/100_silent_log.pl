@@ -483,7 +483,7 @@ is($node->safe_psql('postgres', $bad), 'paws_sync.log_scrub of role plain,track_
 # Without the collector, and without keys: our own lines keep what they say.
 $node->adjust_conf('postgresql.conf', 'logging_collector', "'off'");
 $node->adjust_conf('postgresql.conf', 'log_destination', "'stderr'");
-$node->adjust_conf('postgresql.conf', 'paws_sync.root_key_file', "''");
+$node->adjust_conf('postgresql.conf', 'paws_sync.care_root', "''");
 %planted = ();
 $sizes = log_sizes();
 $node->restart;
@@ -493,7 +493,7 @@ plant_raised();
 plant_crash();
 $text = log_text($sizes)->{log};
 is(join(', ', paths_in($text)), '', 'without collector: nothing');
-like($text, qr/LOG:  00000: paws_sync runs without keys \[00000 paws_vault_init:\d+\]\n.*DETAIL:  No root key file .*\n.*HINT:  Let "paws_sync\.root_key_file" name/,
+like($text, qr/LOG:  00000: paws_sync runs without its care root \[00000 \w+:\d+\]\n.*DETAIL:  No provider is configured .*\n.*HINT:  Let "paws_sync\.care_root" name/,
 	'our own lines are whole');
 like($text, qr/LOG:  00000: starting PostgreSQL 15/, 'the server says what it is');
 unlike(join('', map { slurp_file($_) } log_files()), qr/PANIC|TRAP:|was terminated by signal (?!9)/, 'no process failed');

@@ -18,7 +18,14 @@ main(void)
 	}
 	test_tokens();
 	test_padding();
+	test_compression();
 	test_envelopes();
+	test_attacks();
+	test_collisions();
+	test_published_vectors();
+	test_keyrings();
+	test_purposes();
+	test_root_grammar();
 	printf("1..%d\n", tap_count);
 	return tap_failures == 0 ? 0 : 1;
 }

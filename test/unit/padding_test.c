@@ -63,12 +63,15 @@ test_round_trips(void)
 	for (size_t length = 0; length <= sizeof(payload); length++)
 	{
 		size_t bucket = paws_padded_length(PAWS_PADDING_HEADER_BYTES + length);
+		PawsCodec wanted = (PawsCodec) (length % 3);
+		PawsCodec codec = PAWS_CODEC_NONE;
 		size_t found = SIZE_MAX;
 
 		memset(padded, 0xee, sizeof(padded));
-		paws_padding_write(padded, PAWS_CODEC_NONE, payload, length);
-		same = same && paws_padding_read(padded, bucket, &found) && found == length &&
-			   memcmp(padded + PAWS_PADDING_HEADER_BYTES, payload, length) == 0 && padded[bucket] == 0xee;
+		paws_padding_write(padded, wanted, payload, length);
+		same = same && paws_padding_read(padded, bucket, &codec, &found) && found == length &&
+			   codec == wanted && memcmp(padded + PAWS_PADDING_HEADER_BYTES, payload, length) == 0 &&
+			   padded[bucket] == 0xee;
 	}
 	tap_ok(same, "what is padded is found again, and nothing is written beyond the bucket");
 }
@@ -77,31 +80,33 @@ static void
 test_refusals(void)
 {
 	uint8_t padded[512];
+	PawsCodec codec;
 	size_t found;
 	bool refused = true;
 
 	paws_padding_write(padded, PAWS_CODEC_NONE, (const uint8_t *) "abc", 3);
 	for (size_t length = 0; length < 256; length++)
-		refused = refused && !paws_padding_read(padded, length, &found);
+		refused = refused && !paws_padding_read(padded, length, &codec, &found);
 	tap_ok(refused, "less than a bucket is refused");
 
 	memset(padded + 256, 0, 256);
-	tap_ok(!paws_padding_read(padded, 272, &found), "a bucket larger than the content needs is refused");
+	tap_ok(!paws_padding_read(padded, 272, &codec, &found),
+		   "a bucket larger than the content needs is refused");
 
 	refused = true;
 	for (size_t i = PAWS_PADDING_HEADER_BYTES + 3; i < 256; i++)
 	{
 		padded[i] = 1;
-		refused = refused && !paws_padding_read(padded, 256, &found);
+		refused = refused && !paws_padding_read(padded, 256, &codec, &found);
 		padded[i] = 0;
 	}
 	tap_ok(refused, "a filling byte that is not zero is refused");
 
-	padded[0] = 1;
-	tap_ok(!paws_padding_read(padded, 256, &found), "an unknown codec is refused");
+	padded[0] = 3;
+	tap_ok(!paws_padding_read(padded, 256, &codec, &found), "an unknown codec is refused");
 	padded[0] = 0;
 	padded[1] = 0xff;
-	tap_ok(!paws_padding_read(padded, 256, &found), "a length beyond the bucket is refused");
+	tap_ok(!paws_padding_read(padded, 256, &codec, &found), "a length beyond the bucket is refused");
 }
 
 void

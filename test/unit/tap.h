@@ -22,6 +22,13 @@ tap_ok(bool passed, const char *name)
 /* The suites, one in each *_test.c. */
 extern void test_tokens(void);
 extern void test_padding(void);
+extern void test_compression(void);
 extern void test_envelopes(void);
+extern void test_attacks(void);
+extern void test_collisions(void);
+extern void test_published_vectors(void);
+extern void test_keyrings(void);
+extern void test_purposes(void);
+extern void test_root_grammar(void);
 
 #endif

@@ -240,6 +240,82 @@ test_buckets_of_tokens(void)
 		   "sharing a bucket copies twelve bits and no more");
 }
 
+#define FORGED       1000000
+#define FLIPPED      100000
+#define MINT_KEY_ID  1
+#define RANDOM_BYTES (PAWS_TOKEN_ID_BYTES + PAWS_TOKEN_MAC_BYTES)
+
+/* What every function of the API asks of a token: its form, then its MAC. */
+static bool
+let_in(const char *text, PawsTokenKind kind, bool *well_formed)
+{
+	PawsToken token;
+	bool wrong_kind;
+
+	*well_formed = paws_token_parse(text, PAWS_TOKEN_TEXT_LENGTH, kind, &token, &wrong_kind);
+	return *well_formed && token.key_id == MINT_KEY_ID && paws_token_verify(&token, kind, mint_key);
+}
+
+/* Well formed, since the checksum needs no key; everything else is guessed. */
+static void
+test_forged(void)
+{
+	int accepted = 0;
+	int formed = 0;
+
+	for (int i = 0; i < FORGED; i++)
+	{
+		PawsTokenKind kind = kinds[i % KINDS];
+		PawsToken token = {.key_id = MINT_KEY_ID};
+		uint8_t random[RANDOM_BYTES];
+		char text[PAWS_TOKEN_TEXT_LENGTH + 1];
+		bool well_formed;
+
+		randombytes_buf(random, sizeof(random));
+		memcpy(token.id, random, PAWS_TOKEN_ID_BYTES);
+		memcpy(token.mac, random + PAWS_TOKEN_ID_BYTES, PAWS_TOKEN_MAC_BYTES);
+		paws_token_print(&token, kind, text);
+		accepted += let_in(text, kind, &well_formed);
+		formed += well_formed;
+	}
+	tap_ok(formed == FORGED, "1,000,000 random tokens are well formed");
+	tap_ok(accepted == 0, "and none of them is accepted");
+}
+
+/* One bit of a good token changed: as it is, and with the checksum made anew. */
+static void
+test_flipped(void)
+{
+	int good = 0;
+	int formed = 0;
+	int accepted = 0;
+	int accepted_anew = 0;
+
+	for (int i = 0; i < FLIPPED; i++)
+	{
+		PawsTokenKind kind = kinds[i % KINDS];
+		PawsToken token;
+		uint8_t *bytes = (uint8_t *) &token;
+		uint32_t bit = randombytes_uniform(PAWS_TOKEN_BYTES * 8);
+		char text[PAWS_TOKEN_TEXT_LENGTH + 1];
+		bool well_formed;
+
+		randombytes_buf(token.id, sizeof(token.id));
+		paws_token_mint(&token, kind, MINT_KEY_ID, mint_key);
+		paws_token_print(&token, kind, text);
+		good += let_in(text, kind, &well_formed);
+		text[4 + randombytes_uniform(PAWS_TOKEN_TEXT_LENGTH - 4)] ^= (char) (1 << randombytes_uniform(8));
+		accepted += let_in(text, kind, &well_formed) || well_formed;
+		bytes[bit / 8] ^= (uint8_t) (1 << (bit % 8));
+		paws_token_print(&token, kind, text);
+		accepted_anew += let_in(text, kind, &well_formed);
+		formed += well_formed;
+	}
+	tap_ok(good == FLIPPED, "100,000 minted tokens are accepted");
+	tap_ok(accepted == 0, "none with one bit changed is well formed");
+	tap_ok(formed == FLIPPED && accepted_anew == 0, "and with a checksum to match, none is accepted");
+}
+
 void
 test_tokens(void)
 {
@@ -254,4 +330,6 @@ test_tokens(void)
 	test_relabelled();
 	test_macs();
 	test_buckets_of_tokens();
+	test_forged();
+	test_flipped();
 }

@@ -1,0 +1,93 @@
+/*
+ * control/doctor.c - what SQL cannot see of the state of the server; the rest of doctor() is in doctor.sql.
+ */
+#include "postgres.h"
+
+#include "access/xlog.h"
+#include "base/settings.h"
+#include "base/shmem.h"
+#include "base/worker.h"
+#include "commands/dbcommands.h"
+#include "control/rows.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "nodes/pg_list.h"
+#include "replication/logicallauncher.h"
+#include "vault/vault.h"
+
+PG_FUNCTION_INFO_V1(paws_doctor_probe);
+
+/* The hint is given where it is needed. */
+static void
+put(PawsRows *rows, const char *area, const char *name, bool good, const char *value, const char *wanted,
+	const char *hint)
+{
+	paws_row_text(rows, area);
+	paws_row_text(rows, name);
+	paws_row_datum(rows, BoolGetDatum(good));
+	paws_row_text(rows, value);
+	paws_row_text(rows, wanted);
+	paws_row_text(rows, good ? NULL : hint);
+	paws_row_end(rows);
+}
+
+/*
+ * The launcher, and for each database a scheduler and its pool; beside them what the server itself starts
+ * from the same number, which would else leave us without when it is busy.
+ */
+static void
+put_processes(PawsRows *rows, int databases)
+{
+	int ours = 1 + databases * (1 + paws_pool_size);
+	int needed = ours + max_parallel_workers + (max_logical_replication_workers > 0 ? 1 : 0);
+
+	put(rows, "workers", "max_worker_processes", max_worker_processes >= needed,
+		psprintf("%d", max_worker_processes), psprintf("%d or more", needed),
+		psprintf("paws_sync needs %d; the rest is \"max_parallel_workers\" and logical replication. Raise "
+				 "it, or lower \"max_parallel_workers\".",
+				 ours));
+}
+
+static void
+put_databases(PawsRows *rows, List *names)
+{
+	StringInfoData missing;
+	ListCell *cell;
+
+	initStringInfo(&missing);
+	foreach (cell, names)
+		if (!OidIsValid(get_database_oid(lfirst(cell), true)))
+			appendStringInfo(&missing, "%s%s", missing.len ? ", " : "", (char *) lfirst(cell));
+	put(rows, "workers", "listed databases that do not exist", missing.len == 0,
+		missing.len ? missing.data : "none", "none",
+		"Correct \"paws_sync.databases\"; nothing serves a database under another name.");
+	put(rows, "workers", "listed databases", list_length(names) <= paws_max_databases,
+		psprintf("%d", list_length(names)), psprintf("%d or fewer", paws_max_databases),
+		"Raise \"paws_sync.max_databases\" and restart the server.");
+}
+
+Datum
+paws_doctor_probe(PG_FUNCTION_ARGS)
+{
+	List *names = paws_settings_databases();
+	bool standby = RecoveryInProgress();
+	bool launcher;
+	bool locked;
+	PawsRows rows;
+
+	paws_shmem_require();
+	launcher = paws_worker_count(PAWS_WORKER_LAUNCHER, InvalidOid) > 0;
+	locked = (!paws_vault_ready(PAWS_ROOT_CARE) && !paws_vault_ready(PAWS_ROOT_CRISIS)) ||
+			 paws_vault_memory_locked();
+	paws_rows_begin(&rows, fcinfo);
+	put(&rows, "keys", "memory of this process", locked, locked ? "locked" : "not locked", "locked",
+		"Keys may be written to swap space: raise the limit on locked memory of the server's user.");
+	put(&rows, "workers", "launcher", launcher || standby,
+		launcher  ? "there"
+		: standby ? "not on a standby"
+				  : "gone",
+		"there", "It comes back by itself within seconds; if not, look into the server's log.");
+	put_processes(&rows, list_length(names));
+	put_databases(&rows, names);
+	return (Datum) 0;
+}
