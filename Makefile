@@ -94,6 +94,7 @@ OBJS = \
 	src/registry/devices.o \
 	src/registry/subjects.o \
 	src/store/expire.o \
+	src/store/late.o \
 	src/store/page.o \
 	src/store/read.o \
 	src/store/reseal.o \
@@ -128,6 +129,7 @@ OBJS = \
 	src/workers/rotate_data_keys.o \
 	src/workers/rotate_keyring.o \
 	src/workers/scheduler.o \
+	src/workers/sealer.o \
 	src/api/bundle.o \
 	src/api/cursor_type.o \
 	src/api/define.o \

@@ -234,6 +234,22 @@ static const PawsStatement templates[] = {
 			.nargs = 4,
 			.types = {INT8OID, BYTEAOID, UUIDOID, INT8OID},
 		},
+	[PAWS_STORE_FIND_UNSEALED] =
+		{
+			.sql =
+				"SELECT doc_id, collection, op_id, base_revision, revision, envelope "
+				"FROM @schema@.document WHERE subject_no" EQ "$1 AND envelope IS NOT NULL AND seal IS NULL "
+				"AND doc_id OPERATOR(pg_catalog.>) $2 ORDER BY doc_id LIMIT 1",
+			.nargs = 2,
+			.types = {INT8OID, UUIDOID},
+		},
+	[PAWS_STORE_SEAL_LATE] =
+		{
+			.sql = "UPDATE @schema@.document SET envelope = $3, seal = $4 WHERE subject_no" EQ "$1 "
+				   "AND doc_id" EQ "$2",
+			.nargs = 4,
+			.types = {INT8OID, UUIDOID, BYTEAOID, BYTEAOID},
+		},
 	[PAWS_STORE_RESEAL_DOCUMENT] =
 		{
 			.sql = "UPDATE @schema@.document SET envelope = $3, seal = $4 WHERE subject_no" EQ "$1 "

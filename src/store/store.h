@@ -19,7 +19,7 @@
 #include "utils/uuid.h"
 #include "vault/vault.h"
 
-#define PAWS_STORE_STATEMENTS 31
+#define PAWS_STORE_STATEMENTS 34
 
 typedef struct PawsStore
 {

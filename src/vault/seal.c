@@ -45,6 +45,13 @@ crisis_suite(void)
 	return PAWS_SUITE_SEALED;
 }
 
+bool
+paws_vault_can_seal(uint8_t suite)
+{
+	return paws_suite_available(suite) && paws_vault_ready(PAWS_ROOT_CARE) &&
+		   (!has_outer_layer(suite) || paws_vault_usable(PAWS_ROOT_CRISIS));
+}
+
 /* Whatever needs a key is asked for before any is in this process's hands. */
 static void
 require_to_seal(PawsKeyHome home, uint8_t suite)

@@ -101,6 +101,12 @@ typedef struct PawsSealForm
 } PawsSealForm;
 
 /*
+ * False if a payload of the ordinary lane cannot be sealed with this suite, for want of keys or of a cipher:
+ * what paws_vault_seal would error for. Needs SPI connected; reads nothing of the ordinary lane.
+ */
+extern bool paws_vault_can_seal(uint8_t suite);
+
+/*
  * Seals a payload into a palloc'd bytea. The crisis lane takes no form: it seals to the subject's public key,
  * inside an outer layer whenever the crisis root is usable and the machine has the cipher, and needs no
  * secret. Needs SPI connected. Errors 55000 without keys, 0A000 on a machine that lacks the cipher, 54000

@@ -18,6 +18,7 @@
 #include "storage/latch.h"
 #include "utils/timestamp.h"
 #include "workers/keeper.h"
+#include "workers/sealer.h"
 #include "workers/workers.h"
 
 #define TURN_MS              1000
@@ -170,6 +171,7 @@ turn(void)
 	PawsWorkerSlot *self = paws_worker_self();
 	long wait;
 	long kept;
+	long sealed;
 	int slot;
 
 	if (asleep_slot >= 0)
@@ -186,6 +188,9 @@ turn(void)
 	kept = paws_depth_counted(slot) ? paws_keeper_turn(slot) : PAWS_KEEPER_IDLE;
 	if (kept != PAWS_KEEPER_IDLE)
 		wait = Min(wait, kept);
+	sealed = paws_sealer_turn();
+	if (sealed != PAWS_SEALER_IDLE)
+		wait = Min(wait, sealed);
 	pg_atomic_fetch_add_u64(&self->batches, 1);
 	pg_atomic_write_u64(&self->active_at, (uint64) GetCurrentTimestamp());
 	if (paws_depth_counted(slot))

@@ -216,7 +216,7 @@ sub paws_pull
 	{
 		my $from = defined $cursor ? "'$cursor'" : 'NULL';
 		my $text = $node->safe_psql($database // 'postgres', <<"SQL");
-SELECT "cursor", lane, kind, collection, doc_id, revision, deleted, convert_from(payload, 'UTF8'), op_id, outcome, code
+SELECT "cursor", lane, kind, collection, doc_id, revision, deleted, CASE kind WHEN 'change' THEN convert_from(payload, 'UTF8') END, op_id, outcome, code
 FROM paws_sync.pull('$device', $from)
 SQL
 		my @rows = rows_of($text,
