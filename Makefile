@@ -31,6 +31,7 @@ OBJS = \
 	src/base/histogram.o \
 	src/base/install.o \
 	src/base/settings.o \
+	src/base/settle.o \
 	src/base/shmem.o \
 	src/base/spi.o \
 	src/base/wake.o \
@@ -58,6 +59,7 @@ OBJS = \
 	src/vault/keyring_wrap.o \
 	src/vault/layer.o \
 	src/vault/memory_state.o \
+	src/vault/origin.o \
 	src/vault/padding.o \
 	src/vault/purpose.o \
 	src/vault/revision_seal.o \
@@ -123,6 +125,8 @@ OBJS = \
 	src/workers/keeper.o \
 	src/workers/launcher.o \
 	src/workers/pool.o \
+	src/workers/rotate_data_keys.o \
+	src/workers/rotate_keyring.o \
 	src/workers/scheduler.o \
 	src/workers/sealer.o \
 	src/api/bundle.o \

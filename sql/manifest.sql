@@ -124,6 +124,23 @@ SELECT p.tier FROM person p, LATERAL paws_sync.receipts(p.phone, ARRAY[t.id(1), 
 JOIN paws_sync.manifest() m ON m.relation = 'paws_care.feed' AND m.column_name = 'finished_at'
 WHERE m.tier = p.tier AND date_bin(m.resolution, r.finished_at, '2000-01-01Z') <> r.finished_at;
 
+-- the tier is that of the push, whatever it is when the change is applied
+SELECT phone AS trial_phone, subject AS trial FROM person WHERE tier = 'trial' \gset
+SELECT phone AS premium_phone, subject AS premium FROM person WHERE tier = 'premium' \gset
+SELECT clock_timestamp() AS before \gset
+BEGIN;
+SELECT outcome FROM paws_sync.push(:'trial_phone', t.ops(t.op(21, 'mood', 21, 0, 'x')));
+SELECT paws_sync.set_entitlement(:'trial', 'premium');
+SELECT outcome FROM paws_sync.push(:'premium_phone', t.ops(t.op(21, 'mood', 21, 0, 'x')));
+SELECT paws_sync.set_entitlement(:'premium', 'trial');
+COMMIT;
+CALL t.wait_applied();
+SELECT finished_at = date_bin('1 hour', finished_at, '2000-01-01Z') AS by_trial FROM paws_sync.receipts(:'trial_phone', ARRAY[t.id(21)]);
+SELECT finished_at = date_bin('1 minute', finished_at, '2000-01-01Z') AND finished_at >= date_bin('1 minute', :'before', '2000-01-01Z') AS by_premium
+FROM paws_sync.receipts(:'premium_phone', ARRAY[t.id(21)]);
+SELECT paws_sync.set_entitlement(:'trial', 'trial', (SELECT before FROM person WHERE tier = 'trial') + '40 days'::interval),
+	paws_sync.set_entitlement(:'premium', 'premium');
+
 -- an end to come is rounded up, so that nobody loses of it; what has ended has ended
 CREATE TEMP VIEW until AS
 	SELECT e.until FROM paws_care.entitlement e JOIN paws_registry.subject s USING (subject_no)

@@ -3,6 +3,7 @@
  */
 #include "postgres.h"
 
+#include "base/database.h"
 #include "base/spi.h"
 #include "fmgr.h"
 #include "registry/registry.h"
@@ -119,6 +120,7 @@ paws_define_collection(PG_FUNCTION_ARGS)
 
 	refuse_null(fcinfo, 0, "name");
 	refuse_null(fcinfo, 1, "class");
+	(void) paws_database_slot(); /* it says when preload or extension are missing */
 	name = PG_GETARG_TEXT_PP(0);
 	definition.klass = paws_class_from_datum(PG_GETARG_DATUM(1));
 	definition.on_conflict = conflict_argument(fcinfo, 2);

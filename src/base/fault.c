@@ -39,21 +39,59 @@ paws_fault_init(void)
 	paws_shmem_offer(&part);
 }
 
-void
-paws_fault(void)
+/* The number in the file, 0 if there is no such file. */
+static uint64
+read_order(const char *path)
 {
-	const char *at = getenv("PAWS_FAULT_AT");
-	const char *marker = getenv("PAWS_FAULT_FILE");
-	int file;
+	char text[32] = {0};
+	int file = open(path, O_RDONLY | O_CLOEXEC);
 
-	if (passed == NULL || at == NULL || marker == NULL ||
-		pg_atomic_add_fetch_u64(passed, 1) != strtoul(at, NULL, 10))
-		return;
-	file = open(marker, O_WRONLY | O_CREAT | O_EXCL, 0600);
 	if (file < 0)
-		return;
+		return 0;
+	if (read(file, text, sizeof(text) - 1) < 0)
+		text[0] = '\0';
 	close(file);
+	return strtoull(text, NULL, 10);
+}
+
+static void
+write_trace(const char *path, const char *file, int line)
+{
+	char name[MAXPGPATH];
+	char text[MAXPGPATH];
+	int length = snprintf(text, sizeof(text), "%s:%d\n", file, line);
+	int trace;
+
+	snprintf(name, sizeof(name), "%s.passed", path);
+	trace = open(name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (trace < 0)
+		return;
+	if (write(trace, text, length) != length)
+		abort();
+	close(trace);
+}
+
+void
+paws_fault(const char *file, int line)
+{
+	const char *path = getenv("PAWS_FAULT_FILE");
+	uint64 order;
+
+	if (passed == NULL || path == NULL || !IsUnderPostmaster)
+		return;
+	order = read_order(path);
+	if (order == 0)
+	{
+		pg_atomic_write_u64(passed, 0);
+		return;
+	}
+	write_trace(path, file, line);
+	if (pg_atomic_add_fetch_u64(passed, 1) != order)
+		return;
+	unlink(path);
 	kill(MyProcPid, SIGKILL);
+	for (;;)
+		pause();
 }
 
 #endif

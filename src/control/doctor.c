@@ -70,13 +70,15 @@ Datum
 paws_doctor_probe(PG_FUNCTION_ARGS)
 {
 	List *names = paws_settings_databases();
-	bool locked = (!paws_vault_ready(PAWS_ROOT_CARE) && !paws_vault_ready(PAWS_ROOT_CRISIS)) ||
-				  paws_vault_memory_locked();
-	bool launcher = paws_worker_count(PAWS_WORKER_LAUNCHER, InvalidOid) > 0;
 	bool standby = RecoveryInProgress();
+	bool launcher;
+	bool locked;
 	PawsRows rows;
 
 	paws_shmem_require();
+	launcher = paws_worker_count(PAWS_WORKER_LAUNCHER, InvalidOid) > 0;
+	locked = (!paws_vault_ready(PAWS_ROOT_CARE) && !paws_vault_ready(PAWS_ROOT_CRISIS)) ||
+			 paws_vault_memory_locked();
 	paws_rows_begin(&rows, fcinfo);
 	put(&rows, "keys", "memory of this process", locked, locked ? "locked" : "not locked", "locked",
 		"Keys may be written to swap space: raise the limit on locked memory of the server's user.");

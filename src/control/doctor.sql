@@ -70,6 +70,11 @@ CREATE FUNCTION paws_sync.doctor_server()
 		'They keep WAL and hold back vacuum for as long as nobody reads them: drop what is not needed.'
 	FROM pg_replication_slots WHERE NOT active
 	UNION ALL
+	SELECT 'keys', 'memory of all processes', count(*) FILTER (WHERE m.memory = 'unlocked') = 0,
+		count(*) FILTER (WHERE m.memory = 'unlocked') || ' of ' || count(*) FILTER (WHERE m.memory <> 'none') || ' not locked', '0 not locked',
+		'Keys may be written to swap space: raise the limit on locked memory of the server''s user; see pg_stat_paws_sync_memory.'
+	FROM paws_sync.stat_memory() m
+	UNION ALL
 	SELECT 'leaks', 'track_activity_query_size', s.setting::integer <= 1024, s.setting || ' B', '1024 B or less',
 		'So much of every statement is shown in pg_stat_activity and kept in memory. Lower it and restart the server.'
 	FROM pg_settings s WHERE s.name = 'track_activity_query_size'

@@ -97,8 +97,14 @@ extern void paws_queue_recover(int worker);
 /* True if an operation of the subject waits that is sealed under this key. */
 extern bool paws_queue_uses_key(int64 subject_no, const pg_uuid_t *key);
 
-/* Drops up to `limit` waiting operations of a subject that is forgotten; true if there may be more. */
-extern bool paws_queue_drop_subject(int slot, int64 subject_no, int limit);
+/* Drops up to `limit` waiting operations of a subject that is forgotten, and adds to *removed how many; true
+ * when none is left. Those that are locked are left for another call. */
+extern bool paws_queue_drop_subject(int slot, int64 subject_no, int limit, int64 *removed);
+
+/* The last id that was given to an operation; and whether one with this id or a lower one waits. Looks at
+ * each level from its beginning, so not to be called often. */
+extern int64 paws_queue_last_id(void);
+extern bool paws_queue_waits_since(int64 id);
 
 /* Forgets what an earlier worker with this index had recorded; it ended without a crash. */
 extern void paws_queue_forget(int worker);

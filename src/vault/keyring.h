@@ -83,6 +83,13 @@ extern uint32 paws_keyring_make_epoch(PawsRoot root);
 /* The same, but returns the newest one if there is one. */
 extern uint32 paws_keyring_ensure_epoch(PawsRoot root);
 
+/*
+ * The newest epoch of this database if it is a newer one than `before`; else a new one, with a number above
+ * `above` as well. So whoever noted the newest one may repeat this and gets one new epoch. Errors like
+ * paws_keyring_make_epoch.
+ */
+extern uint32 paws_keyring_succeed_epoch(PawsRoot root, uint32 before, uint32 above);
+
 /* Copies the key of an epoch; false if the keyring does not have it, or no longer. The caller wipes it. */
 extern bool paws_keyring_epoch_key(PawsRoot root, uint32 epoch, uint8_t key[PAWS_KEYRING_KEY_BYTES]);
 

@@ -90,26 +90,46 @@ paws_keyring_seal_new(PawsKeyringLine *line)
 	return sealed;
 }
 
-/* Every base secret in memory must be in the file, and be the same: others keys derive from it. */
+/* True if the file has an epoch as destroyed, or may have had it. */
 static bool
-bases_agree(const PawsKeyringFile *file)
+was_destroyed(const PawsKeyringFile *file, const PawsKeyringLine *line)
 {
+	return line->kind == PAWS_KEYRING_EPOCH &&
+		   (file->count - file->entries == PAWS_KEYRING_DESTROYED_MAX ||
+			paws_keyring_find(file, PAWS_KEYRING_DESTROYED, line->root, line->number) >= 0);
+}
+
+/* Why a file cannot take the place of line `index` of the keyring in memory, NULL if it can. */
+static const char *
+find_conflict(const PawsKeyringFile *file, int index)
+{
+	const PawsKeyringLine *line = &held.lines[index];
+	int there = paws_keyring_find(file, (PawsKeyringKind) line->kind, line->root, line->number);
 	Key key;
-	bool agree = true;
+	bool same;
 
-	for (int i = 0; i < held.entries && agree; i++)
-	{
-		const PawsKeyringLine *line = &held.lines[i];
-		int there;
-
-		if (line->kind != PAWS_KEYRING_BASE || !opened[i])
-			continue;
-		there = paws_keyring_find(file, PAWS_KEYRING_BASE, line->root, line->number);
-		agree = there >= 0 && open_line(&file->lines[there], key) &&
-				sodium_memcmp(key, keys[i], sizeof(Key)) == 0;
-	}
+	if (there < 0)
+		return was_destroyed(file, line) ? NULL : "other";
+	if (!paws_root_has((PawsRoot) line->root, file->lines[there].root_id))
+		return "wrong_root";
+	same = open_line(&file->lines[there], key) && sodium_memcmp(key, keys[index], sizeof(Key)) == 0;
 	sodium_memzero(key, sizeof(key));
-	return agree;
+	return same ? NULL : "other";
+}
+
+/*
+ * Every key that is open must be in the file, and be the same. Else what was derived from it or wrapped under
+ * it since would be lost: with an older copy, another server's keyring, or a copy that was changed elsewhere.
+ */
+static const char *
+find_conflicts(const PawsKeyringFile *file)
+{
+	const char *conflict = file->generation > held.generation ? NULL : "other";
+
+	for (int i = 0; i < held.entries && conflict == NULL; i++)
+		if (opened[i])
+			conflict = find_conflict(file, i);
+	return conflict;
 }
 
 static bool
@@ -131,10 +151,13 @@ paws_keyring_copy(PawsKeyringFile *to, const PawsKeyringFile *from)
 const char *
 paws_keyring_adopt(const PawsKeyringFile *file)
 {
+	const char *conflict;
+
 	if (same_content(&held, file))
 		return NULL;
-	if (file->generation <= held.generation || !bases_agree(file))
-		return "other";
+	conflict = find_conflicts(file);
+	if (conflict != NULL)
+		return conflict;
 	for (int i = 0; i < held.entries; i++)
 		opened[i] = false;
 	sodium_memzero(keys, (size_t) held.entries * sizeof(Key));

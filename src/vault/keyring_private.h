@@ -16,8 +16,9 @@ extern bool paws_keyring_prepare(void);
 extern bool paws_keyring_may_hold(void);
 
 /*
- * Opens what it can of a keyring and makes it the one of this process. NULL, or "other" and nothing changed,
- * if it is not a successor of the one that the process has.
+ * Opens what it can of a keyring and makes it the one of this process. NULL; or nothing changed and "other"
+ * if it is not a successor of the one that the process has, "wrong_root" if it is wrapped under an id that
+ * this server does not have.
  */
 extern const char *paws_keyring_adopt(const PawsKeyringFile *file);
 

@@ -7,10 +7,13 @@
 
 #include <sodium.h>
 
+#include "access/xact.h"
+
 #include "base/errors.h"
 #include "vault/compress.h"
 #include "vault/data_key.h"
 #include "vault/key_wrap.h"
+#include "vault/supersede.h"
 #include "vault/vault.h"
 
 /* The outer layers belong to the crisis root, so that one of care's documents takes two custodians to read.
@@ -62,6 +65,24 @@ require_to_seal(PawsKeyHome home, uint8_t suite)
 		paws_vault_require_usable(PAWS_ROOT_CRISIS);
 }
 
+/* What the codecs keep for their next call holds parts of payloads: no longer than a transaction. */
+static void
+at_transaction_event(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT)
+		paws_compress_forget();
+}
+
+static void
+forget_at_end(void)
+{
+	static bool registered = false;
+
+	if (!registered)
+		RegisterXactCallback(at_transaction_event, NULL);
+	registered = true;
+}
+
 /* What is sealed: the payload, or what compressing makes of it. */
 typedef struct Stored
 {
@@ -77,6 +98,7 @@ compress_payload(Stored *stored, const PawsSealForm *form, const uint8_t *payloa
 	*stored = (Stored){.codec = PAWS_CODEC_NONE, .bytes = payload, .length = length};
 	if (form == NULL || form->codec == PAWS_CODEC_NONE || length == 0)
 		return;
+	forget_at_end();
 	stored->buffer = palloc(length);
 	stored->length = paws_compress(form->codec, form->level, payload, length, stored->buffer, length);
 	if (stored->length > 0)
@@ -164,6 +186,7 @@ finish_opening(PawsKeyHome home, bytea *stored, PawsCodec codec, size_t length)
 	{
 		payload = palloc(VARHDRSZ + raw);
 		SET_VARSIZE(payload, VARHDRSZ + raw);
+		forget_at_end();
 		if (!paws_decompress(codec, bytes, length, (uint8_t *) VARDATA(payload), raw))
 		{
 			pfree(payload);
@@ -267,6 +290,16 @@ paws_vault_open(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *c
 	return stored != NULL ? finish_opening(home, stored, codec, length) : NULL;
 }
 
+/* True if what opens an envelope is here, its data key as well. */
+static bool
+has_keys(PawsKeyHome home, int64 subject_no, const bytea *envelope)
+{
+	PawsEnvelopeName name;
+
+	return read_name(home, envelope, &name) && paws_vault_can_open(home, envelope) &&
+		   paws_vault_key_opens(home, subject_no, name.key_id);
+}
+
 bytea *
 paws_vault_reseal(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *context,
 				  const bytea *envelope)
@@ -274,11 +307,13 @@ paws_vault_reseal(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext 
 	PawsEnvelopeName name;
 	PawsCodec codec;
 	size_t length;
-	bytea *opened = open_stored(home, subject_no, context, envelope, &name, &codec, &length);
+	bytea *opened = NULL;
 	PawsDataKey key;
 	Stored stored;
 	bytea *sealed;
 
+	if (has_keys(home, subject_no, envelope))
+		opened = open_stored(home, subject_no, context, envelope, &name, &codec, &length);
 	if (opened == NULL)
 		return NULL;
 	stored = (Stored){.codec = codec, .bytes = (const uint8_t *) VARDATA(opened), .length = length};

@@ -131,7 +131,8 @@ extern bytea *paws_vault_open(PawsKeyHome home, int64 subject_no, const PawsEnve
 
 /*
  * Seals anew, under the subject's current key, what an envelope holds: palloc'd, of the same suite; in the
- * crisis lane of the one that is best now. NULL if it does not open. Errors like paws_vault_seal.
+ * crisis lane of the one that is best now. NULL if it does not open, for whatever reason. Errors like
+ * paws_vault_seal.
  */
 extern bytea *paws_vault_reseal(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *context,
 								const bytea *envelope);

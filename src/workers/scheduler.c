@@ -178,7 +178,7 @@ turn(void)
 	}
 	slot = paws_worker_database_slot();
 	wait = try_to_look_after(slot);
-	kept = paws_keeper_turn(slot);
+	kept = paws_depth_counted(slot) ? paws_keeper_turn(slot) : PAWS_KEEPER_IDLE;
 	if (kept != PAWS_KEEPER_IDLE)
 		wait = Min(wait, kept);
 	sealed = paws_sealer_turn();

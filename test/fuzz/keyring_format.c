@@ -4,45 +4,32 @@
  * The input is parsed as it is, and once more as what stands before a checksum that fits, since no fuzzer
  * guesses one. What is accepted is written again and has to be the same to the byte.
  */
-#include <stdlib.h>
-#include <string.h>
-
-#include <sodium.h>
-
+#include "fuzz.h"
 #include "vault/keyring_format.h"
 
 #define CHECKSUM "checksum "
 
-extern int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 static PawsKeyringFile file;
 static char printed[PAWS_KEYRING_TEXT_MAX];
-
-static void
-require(int condition)
-{
-	if (!condition)
-		abort();
-}
 
 static void
 check(const char *text, size_t length)
 {
 	if (paws_keyring_parse(text, length, &file) != PAWS_KEYRING_GOOD)
 		return;
-	require(file.entries >= 0 && file.entries <= PAWS_KEYRING_ENTRIES_MAX);
-	require(file.count >= file.entries && file.count - file.entries <= PAWS_KEYRING_DESTROYED_MAX);
+	MUST(file.entries >= 0 && file.entries <= PAWS_KEYRING_ENTRIES_MAX);
+	MUST(file.count >= file.entries && file.count - file.entries <= PAWS_KEYRING_DESTROYED_MAX);
 	for (int i = 0; i < file.count; i++)
 	{
 		const PawsKeyringLine *line = &file.lines[i];
 
-		require(line->root >= 1 && line->root <= PAWS_KEYRING_ROOTS);
-		require((line->kind == PAWS_KEYRING_DESTROYED) == (i >= file.entries));
-		require(paws_keyring_find(&file, (PawsKeyringKind) line->kind, line->root, line->number) == i);
-		require(line->kind == PAWS_KEYRING_BASE || line->number <= file.highest[line->root - 1]);
+		MUST(line->root >= 1 && line->root <= PAWS_KEYRING_ROOTS);
+		MUST((line->kind == PAWS_KEYRING_DESTROYED) == (i >= file.entries));
+		MUST(paws_keyring_find(&file, (PawsKeyringKind) line->kind, line->root, line->number) == i);
+		MUST(line->kind == PAWS_KEYRING_BASE || line->number <= file.highest[line->root - 1]);
 	}
-	require(paws_keyring_print(&file, printed) == length);
-	require(memcmp(printed, text, length) == 0);
+	MUST(paws_keyring_print(&file, printed) == length);
+	MUST(memcmp(printed, text, length) == 0);
 }
 
 int
@@ -50,13 +37,16 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	uint8_t digest[32];
 	char hex[2 * sizeof(digest) + 1];
+	uint8_t *exact = exact_copy(data, size);
 	char *text = malloc(size + sizeof(CHECKSUM) + sizeof(hex));
 	size_t length = size;
 
-	require(text != NULL && sodium_init() >= 0);
-	memcpy(text, data, size);
-	check(text, size);
+	MUST(text != NULL && sodium_init() >= 0);
+	check((const char *) exact, size);
+	free(exact);
 
+	if (size > 0)
+		memcpy(text, data, size);
 	crypto_generichash(digest, sizeof(digest), data, size, NULL, 0);
 	sodium_bin2hex(hex, sizeof(hex), digest, sizeof(digest));
 	memcpy(text + length, CHECKSUM, sizeof(CHECKSUM) - 1);

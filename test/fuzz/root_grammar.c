@@ -4,22 +4,15 @@
  * What is accepted has to be what the grammar says, so it is written anew from the entries and compared; what
  * is refused has to leave nothing behind.
  */
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <sodium.h>
-
+#include "fuzz.h"
 #include "vault/root_grammar.h"
 
-extern int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-require(int condition)
+int
+LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	if (!condition)
-		abort();
+	(void) argc;
+	(void) argv;
+	return sodium_init() < 0 ? 1 : 0;
 }
 
 /* The text of the entries, with small digits. */
@@ -33,7 +26,7 @@ write_text(const PawsRootEntry *entries, int count, char *text, size_t size)
 		char hex[2 * PAWS_ROOT_KEY_BYTES + 1];
 
 		sodium_bin2hex(hex, sizeof(hex), entries[i].key, PAWS_ROOT_KEY_BYTES);
-		length += (size_t) snprintf(text + length, size - length, "%" PRIu32 " %s\n", entries[i].id, hex);
+		length += (size_t) snprintf(text + length, size - length, "%u %s\n", entries[i].id, hex);
 	}
 	return length;
 }
@@ -44,19 +37,19 @@ check_good(const uint8_t *data, size_t size, const PawsRootEntry *entries, int c
 	char again[PAWS_ROOT_TEXT_MAX + 1];
 	size_t length;
 
-	require(count >= 1 && count <= PAWS_ROOT_IDS_MAX);
+	MUST(count >= 1 && count <= PAWS_ROOT_IDS_MAX);
 	for (int i = 0; i < count; i++)
 	{
-		require(entries[i].id >= 1 && entries[i].id <= PAWS_ROOT_ID_MAX);
-		require(i == 0 || entries[i].id > entries[i - 1].id);
-		require(!sodium_is_zero(entries[i].key, PAWS_ROOT_KEY_BYTES));
+		MUST(entries[i].id >= 1 && entries[i].id <= PAWS_ROOT_ID_MAX);
+		MUST(i == 0 || entries[i].id > entries[i - 1].id);
+		MUST(!sodium_is_zero(entries[i].key, PAWS_ROOT_KEY_BYTES));
 		for (int j = 0; j < i; j++)
-			require(memcmp(entries[i].key, entries[j].key, PAWS_ROOT_KEY_BYTES) != 0);
+			MUST(memcmp(entries[i].key, entries[j].key, PAWS_ROOT_KEY_BYTES) != 0);
 	}
 	length = write_text(entries, count, again, sizeof(again));
-	require(size == length || size + 1 == length);
+	MUST(size == length || size + 1 == length);
 	for (size_t i = 0; i < size; i++)
-		require((data[i] >= 'A' && data[i] <= 'F' ? data[i] + ('a' - 'A') : data[i]) == (uint8_t) again[i]);
+		MUST((data[i] >= 'A' && data[i] <= 'F' ? data[i] + ('a' - 'A') : data[i]) == (uint8_t) again[i]);
 }
 
 int
@@ -65,19 +58,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	PawsRootEntry entries[PAWS_ROOT_IDS_MAX];
 	int count = -1;
 	const char *defect;
+	uint8_t *copy = exact_copy(data, size);
 
-	/* A place of its own, so that a read past the end is found. */
-	uint8_t *copy = malloc(size > 0 ? size : 1);
-
-	require(copy != NULL);
-	if (size > 0)
-		memcpy(copy, data, size);
 	memset(entries, 0xa5, sizeof(entries));
 	defect = paws_root_parse(copy, size, entries, &count);
 	if (defect == NULL)
 		check_good(copy, size, entries, count);
 	else
-		require(count == 0 && sodium_is_zero((const uint8_t *) entries, sizeof(entries)));
+		MUST(count == 0 && sodium_is_zero((const uint8_t *) entries, sizeof(entries)));
 	free(copy);
 	return 0;
 }

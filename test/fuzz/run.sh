@@ -38,7 +38,7 @@ verdict() { # STATUS TEXT
 
 for target in "${targets[@]}"; do
     work=$output/$target
-    mkdir -p "$work/corpus"
+    mkdir -p "$work/corpus" "$here/corpus/$target"
     if ! "$compiler" -std=gnu11 -g -O1 -Isrc -I$here -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined \
         -fno-sanitize-recover=all -o "$work/$target" "${sources[@]}" "$here/$target.c" -lsodium -llz4 -lzstd -lm; then
         verdict 1 "$target compiles"

@@ -24,7 +24,7 @@ $ENV{MALLOC_PERTURB_} //= 165;
 
 our @EXPORT = qw(
   new_uuid new_subject new_device op_json paws_push paws_pull wait_for_sql wait_applied wait_workers
-  depth_total depth_rows depths_agree worker_pids restart_node seed_random write_root
+  depth_total depth_rows depths_agree worker_pids restart_node seed_random write_root copy_keyring
   start_psql hold_subjects release_subjects pause_workers resume_workers kill_postmaster
 );
 
@@ -105,6 +105,18 @@ sub copy_keys
 		copy($file, $copy) or die "$file: $!";
 		chmod 0600, $copy;
 	}
+	return;
+}
+
+# A dump is read under the keyring as it was then, or later: brings what the source has into the place of the target's.
+sub copy_keyring
+{
+	my ($source, $target) = @_;
+	my ($from, $to) = map { $_->basedir . '/keys/keyring' } $source, $target;
+
+	copy($from, "$to.copy") or die "$from: $!";
+	chmod 0600, "$to.copy";
+	rename "$to.copy", $to or die "$to: $!";
 	return;
 }
 

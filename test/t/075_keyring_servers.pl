@@ -114,6 +114,23 @@ is($primary->safe_psql('postgres', "SELECT paws_sync.subject_for('one')"), $subj
 close $folder;
 is($primary->safe_psql('postgres', 'SELECT make_epoch(1)'), 104, 'afterwards epochs are made');
 
+# Two copies that both went on are two keyrings: neither takes the other's place, for each holds keys that it lacks.
+$standby->stop;
+put_file($copy, content_of($keyring));
+$standby->adjust_conf('postgresql.conf', 'paws_sync.keyring_file', "'$copy'");
+$standby->start;
+is($standby->safe_psql('postgres', 'SELECT make_epoch(1)'), 105, 'one server makes an epoch in its copy');
+is($primary->safe_psql('postgres', 'SELECT make_epoch(1), make_epoch(1), make_epoch(1)'), '105|106|107', 'the other in its own');
+my $own = $standby->safe_psql('postgres', 'SELECT epoch_digest(1, 105)');
+my $lost = content_of($copy);
+put_file($copy, content_of($keyring));
+like($standby->safe_psql('postgres', "SELECT state || ': ' || detail FROM paws_sync.status() WHERE component = 'keyring'"),
+	qr/^memory: .*that of another server/, 'the newer one of the two is not taken');
+is($standby->safe_psql('postgres', 'SELECT epoch_digest(1, 105), epoch_digest(1, 107) IS NULL'), "$own|t", 'and no key is lost');
+error_like($standby, 'SELECT make_epoch(1)', '58030', qr/"paws_sync.keyring_file"/, 'nor is it changed');
+put_file($copy, $lost);
+is($standby->safe_psql('postgres', 'SELECT make_epoch(1)'), 106, 'its own is');
+
 crash_free($_) foreach $primary, $standby;
 $_->stop foreach $standby, $primary;
 done_testing();

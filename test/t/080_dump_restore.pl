@@ -13,7 +13,8 @@ use PawsProbe;
 
 my $source = PawsNode->new_node('source');
 my $target = PawsNode->new_node('target', -no_extension => 1,
-	-keys_of => $source, 'paws_sync.databases' => '', 'paws_sync.max_databases' => 8);
+	-keys_of => $source, 'paws_sync.keyring_file' => $source->basedir . '/keys/keyring',
+	'paws_sync.databases' => '', 'paws_sync.max_databases' => 8);
 
 sub dump_to
 {
@@ -124,6 +125,7 @@ my $quiet = $source->basedir . '/quiet.dump';
 my $plain = $source->basedir . '/quiet.sql';
 dump_to($quiet, '-Fc');
 dump_to($plain, '-Fp');
+copy_keyring($source, $target);
 unlike(slurp_file($plain), qr/the plan|waiting [1-5]|newer/, 'no payload is readable in a dump');
 
 # Nothing is forgotten: every table and sequence of ours is marked for dump.

@@ -95,6 +95,46 @@ test_relabelled(uint8_t suite)
 	free(envelope);
 }
 
+/* The form alone, without keys: what it says is not to be trusted, but nothing odd is to get through. */
+static void
+test_form(uint8_t suite)
+{
+	Fixture with = fixture(suite);
+	PawsEnvelopeName name;
+	size_t overhead = layout(suite).overhead;
+	size_t length;
+	uint8_t *envelope = seal_known(&with, &length);
+	uint8_t *longer = calloc(1, 5000);
+	bool bytes = true;
+	bool lengths = true;
+
+	for (size_t at = 0; at < 8; at++)
+		for (int change = 1; change < 256; change++)
+		{
+			envelope[at] ^= (uint8_t) change;
+			bytes = bytes && !paws_envelope_name(envelope, length, &name) &&
+					paws_envelope_commitment(envelope, length) == NULL;
+			envelope[at] ^= (uint8_t) change;
+		}
+	tap_ok(bytes, suite_name(suite, "any other magic, version, suite, purpose, flag or zero is malformed"));
+
+	memcpy(longer, envelope, length);
+	for (size_t other = 0; other <= 5000; other++)
+	{
+		bool bucket = other >= overhead + PADDED && paws_padded_length(other - overhead) == other - overhead;
+
+		lengths = lengths && paws_envelope_name(longer, other, &name) == bucket;
+	}
+	tap_ok(lengths, suite_name(suite, "any length that is no bucket is malformed"));
+	if (suite >= 0x10)
+	{
+		memset(envelope + 32, 0, 4);
+		tap_ok(!paws_envelope_name(envelope, length, &name), suite_name(suite, "outer key 0 is malformed"));
+	}
+	free(envelope);
+	free(longer);
+}
+
 static void
 test_context(uint8_t suite)
 {
@@ -486,6 +526,7 @@ test_attacks(void)
 		test_flips(all_suites[i]);
 		test_lengths(all_suites[i]);
 		test_relabelled(all_suites[i]);
+		test_form(all_suites[i]);
 		test_context(all_suites[i]);
 		test_mixtures(all_suites[i]);
 		test_keys(all_suites[i]);

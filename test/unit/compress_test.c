@@ -184,6 +184,30 @@ test_no_gain(PawsCodec codec)
 	free(payload);
 }
 
+/* What saves some bytes, but no bucket, costs time and gains nothing. */
+static void
+test_little_gain(PawsCodec codec)
+{
+	uint8_t payload[1400];
+	int left = 0;
+	int taken = 0;
+	bool right = true;
+
+	randombytes_buf(payload, 1000);
+	memset(payload + 1000, 0, sizeof(payload) - 1000);
+	for (size_t length = 1000; length <= sizeof(payload); length++)
+	{
+		size_t stored;
+
+		free(compressed(codec, 1, payload, length, length, &stored));
+		left += stored == 0;
+		taken += stored > 0;
+		right = right && (stored == 0 || paws_padded_length(5 + stored) < paws_padded_length(5 + length));
+	}
+	tap_ok(right && left > 20 && taken > 20,
+		   codec_name(codec, "what would not save a bucket is left as it is"));
+}
+
 static void
 test_inexact(PawsCodec codec)
 {
@@ -215,7 +239,8 @@ test_inexact(PawsCodec codec)
 			continue;
 		refused = refused && restore_refused(codec, out, stored, raw);
 		paws_put32(longer, (uint32_t) raw);
-		refused = refused && restore_refused(codec, longer, stored, raw);
+		refused = refused && restore_refused(codec, longer, stored, raw) &&
+				  restore_refused(codec, longer, stored, 3000);
 	}
 	tap_ok(refused, codec_name(codec, "another length than it has is refused, whether claimed or asked for"));
 	free(payload);
@@ -283,6 +308,7 @@ test_foreign_frames(void)
 	uint8_t skippable[4 + 8 + 4096] = {0, 0, 0x07, 0xd0, 0x50, 0x2a, 0x4d, 0x18, 0, 0, 0, 0};
 	ZSTD_CCtx *context = ZSTD_createCCtx();
 	size_t written;
+	size_t empty;
 
 	paws_put32(stored, 2000);
 	written = ZSTD_compressCCtx(context, stored + 4, sizeof(stored) - 4, payload, 2000, 3);
@@ -291,6 +317,13 @@ test_foreign_frames(void)
 	memcpy(skippable + 12, stored + 4, written);
 	tap_ok(restore_refused(PAWS_CODEC_ZSTD, skippable, 12 + written, 2000),
 		   "zstd: a frame to be skipped in front is refused");
+
+	memcpy(skippable, stored, 4 + written);
+	memcpy(skippable + 4 + written, (uint8_t[]){0x50, 0x2a, 0x4d, 0x18, 0, 0, 0, 0}, 8);
+	tap_ok(restore_refused(PAWS_CODEC_ZSTD, skippable, 12 + written, 2000), "zstd: and so is one behind");
+	empty = ZSTD_compressCCtx(context, skippable + 4 + written, 64, NULL, 0, 3);
+	tap_ok(!ZSTD_isError(empty) && restore_refused(PAWS_CODEC_ZSTD, skippable, 4 + written + empty, 2000),
+		   "zstd: and a second frame of nothing");
 
 	ZSTD_CCtx_setParameter(context, ZSTD_c_contentSizeFlag, 0);
 	written = ZSTD_compress2(context, stored + 4, sizeof(stored) - 4, payload, 2000);
@@ -355,6 +388,7 @@ test_compression(void)
 		test_levels(codecs[i]);
 		test_sizes(codecs[i]);
 		test_no_gain(codecs[i]);
+		test_little_gain(codecs[i]);
 		test_inexact(codecs[i]);
 		test_damage(codecs[i]);
 		test_sealed_compressed(codecs[i]);

@@ -6,6 +6,7 @@
  * compares.
  */
 #include "fixture.h"
+#include "vault/aead.h"
 
 #define LONG_LENGTH 1000
 
@@ -321,6 +322,25 @@ test_without_aes(uint8_t suite)
 	free(envelope);
 }
 
+static void
+test_cipher_without_aes(void)
+{
+	uint8_t key[32] = {1};
+	uint8_t nonce[PAWS_GCM_NONCE_BYTES] = {2};
+	uint8_t sealed[32] = {0};
+	uint8_t out[16];
+	bool refused;
+
+	tap_ok(paws_aead_gcm_seal(sealed, sealed, 16, NULL, 0, nonce, key) &&
+			   paws_aead_gcm_open(out, sealed, 32, NULL, 0, nonce, key) && sodium_is_zero(out, 16),
+		   "AES-GCM by itself seals and opens");
+	without_aes = true;
+	refused = !paws_aead_gcm_available() && !paws_aead_gcm_seal(out, out, 0, NULL, 0, nonce, key) &&
+			  !paws_aead_gcm_open(out, sealed, 32, NULL, 0, nonce, key);
+	without_aes = false;
+	tap_ok(refused, "and does neither without AES in the processor");
+}
+
 void
 test_envelopes(void)
 {
@@ -341,6 +361,8 @@ test_envelopes(void)
 		test_seal_refusals(all_suites[i]);
 		test_without_aes(all_suites[i]);
 	}
+	if (suite_here(PAWS_SUITE_AES256GCM))
+		test_cipher_without_aes();
 	test_unknown_suites();
 	test_no_public_key();
 	test_sealing_without_secret(PAWS_SUITE_SEALED);

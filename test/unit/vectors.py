@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""vectors.py [tokens]: prints known_envelopes.inc, or the known answers in token_test.c and
-purpose_test.c.
+"""vectors.py [tokens|keyring]: prints known_envelopes.inc, or the known answers in token_test.c and
+purpose_test.c, or that in keyring_test.c.
 
-An implementation of the formats of its own, from their description in src/guard/token.h, src/vault/purpose.h and
-src/vault/envelope.h:
+An implementation of the formats of its own, from their description in src/guard/token.h, src/vault/purpose.h,
+src/vault/envelope.h, src/vault/keyring_format.h and src/vault/keyring_wrap.h:
 BLAKE2b is Python's hashlib; XChaCha20-Poly1305 and XSalsa20-Poly1305 are written out below after RFC 8439, the
 XChaCha draft and the papers on Salsa20; AES-GCM, the KDF in counter mode and X25519 are OpenSSL's. It shares no
 code with the engine, so agreement pins the formats.
@@ -248,6 +248,23 @@ def show_purposes():
         print(label.decode(), purpose_key(bytes(range(32)), label).hex())
 
 
+def keyring_line(words, kind, root, number, root_id, system, database, time, wrap_key, nonce, key):
+    bound = b"paws_sync keyring v1".ljust(24, b"\0") + struct.pack(
+        ">HHIIIQQ", kind, root, number, root_id, database, system, time)
+    return f"{words} {(nonce + xchacha20poly1305(wrap_key, nonce, key, bound)).hex()}\n"
+
+
+def show_keyring():
+    wrap_key = bytes(range(0x80, 0xA0))
+    lines = "paws_sync keyring 1\ngeneration 7\nhighest 2 0 0\n"
+    lines += keyring_line("base care 1 3 1000000", 1, 1, 1, 3, 0, 0, 1000000, wrap_key,
+                          bytes(range(0x10, 0x28)), bytes(range(32)))
+    lines += keyring_line("epoch care 2 3 18446744073709551615 16384 2000000", 2, 1, 2, 3, 2 ** 64 - 1, 16384, 2000000,
+                          wrap_key, bytes(range(0x30, 0x48)), bytes(range(32, 64)))
+    lines += "destroyed care 1 77 5 3000000\n"
+    print(lines + f"checksum {blake2b(lines.encode(), 32).hex()}")
+
+
 def show_hex(data):
     text = data.hex()
     for i in range(0, len(text), 96):
@@ -267,5 +284,7 @@ if __name__ == "__main__":
     if sys.argv[1:] == ["tokens"]:
         show_tokens()
         show_purposes()
+    elif sys.argv[1:] == ["keyring"]:
+        show_keyring()
     else:
         show_envelopes()
