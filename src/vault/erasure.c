@@ -186,16 +186,18 @@ paws_erasures_settle(void)
 	return (int) paws_spi_run(&set_settling, args, NULL, 0);
 }
 
-/* A key that was made since may be wrapped under a newer epoch, and have sealed what is in the WAL. */
+/*
+ * A key that was made since may be wrapped under a newer epoch, and have sealed what is in the WAL; so may
+ * one whose maker was rolled back, which leaves no row.
+ */
 void
 paws_erasure_swept(const PawsErasure *erasure)
 {
 	int keys = paws_vault_delete_keys(PAWS_KEYS_CARE, erasure->subject_no) +
 			   paws_vault_delete_keys(PAWS_KEYS_CRISIS, erasure->subject_no);
-	uint32 care = keys > 0 ? paws_keyring_current_epoch(PAWS_ROOT_CARE) : 0;
-	uint32 crisis = keys > 0 ? paws_keyring_current_epoch(PAWS_ROOT_CRISIS) : 0;
-	Datum args[4] = {UUIDPGetDatum(&erasure->id), Int32GetDatum(keys), Int32GetDatum((int32) care),
-					 Int32GetDatum((int32) crisis)};
+	Datum args[4] = {UUIDPGetDatum(&erasure->id), Int32GetDatum(keys),
+					 Int32GetDatum((int32) paws_keyring_current_epoch(PAWS_ROOT_CARE)),
+					 Int32GetDatum((int32) paws_keyring_current_epoch(PAWS_ROOT_CRISIS))};
 
 	paws_spi_run(&set_swept, args, NULL, 0);
 }
