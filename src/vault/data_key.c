@@ -23,6 +23,7 @@
 #include "vault/key_cache.h"
 #include "vault/key_wrap.h"
 #include "vault/keyring.h"
+#include "vault/rewrap.h"
 #include "vault/supersede.h"
 
 #define FIRST_VERSION 1
@@ -133,6 +134,13 @@ read_row(PawsKeyHome home, int64 subject_no, bool with_secret, PawsDataKey *key)
 						   subject_no, key);
 }
 
+/* True if the keyring is an older copy, without the epoch that this key is under. */
+static bool
+is_ahead(PawsKeyHome home, const PawsDataKey *key)
+{
+	return key->epoch > paws_keyring_highest(paws_vault_home_root(home));
+}
+
 typedef enum Found
 {
 	FOUND_NONE,
@@ -140,7 +148,10 @@ typedef enum Found
 	FOUND_KEY
 } Found;
 
-/* The subject's newest key; at least its version if it is broken. */
+/*
+ * The subject's newest key; at least its version if it is broken. With an older copy of the keyring the
+ * crisis lane seals to the public half: that can be read when the right one is back.
+ */
 static Found
 find_current(PawsKeyHome home, int64 subject_no, PawsDataKey *key)
 {
@@ -155,7 +166,11 @@ find_current(PawsKeyHome home, int64 subject_no, PawsDataKey *key)
 	if (paws_spi_run(&find_newest[home], args, NULL, 1) == 0)
 		return FOUND_NONE;
 	if (!read_row(home, subject_no, secret, key))
-		return FOUND_BROKEN;
+	{
+		if (home != PAWS_KEYS_CRISIS || !is_ahead(home, key))
+			return FOUND_BROKEN;
+		secret = false;
+	}
 	paws_key_cache_keep(&owner, key, (PawsKeyKnown){.secret = secret, .current = !unsettled});
 	return FOUND_KEY;
 }
@@ -235,6 +250,31 @@ paws_vault_key_opens(PawsKeyHome home, int64 subject_no, const uint8_t id[PAWS_D
 	return found == FOUND_KEY;
 }
 
+bool
+paws_vault_key_is_ahead(PawsKeyHome home, int64 subject_no, const uint8_t id[PAWS_DATA_KEY_ID_BYTES])
+{
+	PawsDataKey key;
+	pg_uuid_t wanted;
+	Datum args[2] = {Int64GetDatum(subject_no), UUIDPGetDatum(&wanted)};
+
+	memcpy(wanted.data, id, UUID_LEN);
+	return paws_spi_run(&find_by_id[home], args, NULL, 1) > 0 && read_row(home, subject_no, false, &key) &&
+		   is_ahead(home, &key);
+}
+
+static void
+refuse_older_keyring(PawsKeyHome home)
+{
+	if (paws_vault_keyring_is_older(home))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the keyring is older than this database"),
+				 errdetail("Stored data keys are wrapped under epochs that it does not have yet."),
+				 errhint(
+					 "Put the newest copy back where \"paws_sync.keyring_file\" names it, and restart the "
+					 "server; if that is lost for good, call paws_sync.rotate_keys('epochs').")));
+}
+
 static bytea *
 make_bytea(const uint8_t *bytes, size_t length)
 {
@@ -259,6 +299,7 @@ paws_data_key_make(PawsKeyHome home, int64 subject_no, uint32 version)
 	 * statement, so that an error in it leaves nothing settled that is not.
 	 */
 	made_in = GetTopFullTransactionId();
+	refuse_older_keyring(home);
 	fresh.epoch = paws_keyring_ensure_epoch(paws_vault_home_root(home));
 	paws_key_generate(&fresh, home);
 	done = paws_key_wrap(wrapped, home, subject_no, &fresh);

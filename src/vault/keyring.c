@@ -308,6 +308,13 @@ paws_keyring_current_epoch(PawsRoot root)
 	return paws_keyring_newest(root);
 }
 
+uint32
+paws_keyring_highest(PawsRoot root)
+{
+	paws_keyring_refresh();
+	return paws_keyring_held()->highest[root - 1];
+}
+
 static bool
 knows_epoch(PawsRoot root, uint32 epoch)
 {

@@ -73,6 +73,10 @@ extern bool paws_keyring_base(PawsRoot root, uint32 number, uint8_t key[PAWS_KEY
 /* The newest epoch of this database, 0 if it has none yet. Needs a database. */
 extern uint32 paws_keyring_current_epoch(PawsRoot root);
 
+/* The highest number that an epoch of a root had. A stored key under a higher one shows that the keyring is
+ * an older copy: the epoch may come back. */
+extern uint32 paws_keyring_highest(PawsRoot root);
+
 /*
  * Makes a new epoch of this database and returns its number, above all numbers of this root; durable in the
  * file when it returns, and known to all processes. Does not depend on the transaction. Errors 55000 without

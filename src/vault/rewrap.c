@@ -197,6 +197,18 @@ paws_vault_highest_epoch(PawsKeyHome home)
 	return paws_spi_run(&find_highest[home], NULL, NULL, 1) > 0 ? (uint32) paws_spi_int32(0, 1) : 0;
 }
 
+bool
+paws_vault_keyring_is_older(PawsKeyHome home)
+{
+	PawsRoot root = paws_vault_home_root(home);
+	uint32 stored = paws_vault_highest_epoch(home);
+
+	if (stored <= paws_keyring_highest(root))
+		return false;
+	paws_keyring_watch();
+	return stored > paws_keyring_highest(root);
+}
+
 /* An epoch that does not open counts as well: it would, under the root that wraps it. */
 bool
 paws_vault_needs_old_epochs(PawsKeyHome home, uint32 epoch)

@@ -34,6 +34,13 @@ extern int paws_vault_stored_epochs(PawsKeyHome home, uint32 **epochs);
 /* The highest number of an epoch that a key is under, in the keyring or not; 0 if there is no key. */
 extern uint32 paws_vault_highest_epoch(PawsKeyHome home);
 
+/*
+ * True if a key is under an epoch that the keyring does not have yet: it is an older copy. Until the right
+ * one is back, or a rotation was asked for, no key may be made: what is wrapped now under the newest epoch
+ * there is would be lost with the right one, which has that destroyed.
+ */
+extern bool paws_vault_keyring_is_older(PawsKeyHome home);
+
 /* True if a key is under an epoch of this database below `epoch` that is in the keyring: with it the key
  * would go for ever. */
 extern bool paws_vault_needs_old_epochs(PawsKeyHome home, uint32 epoch);

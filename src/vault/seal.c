@@ -226,6 +226,14 @@ paws_vault_can_open(PawsKeyHome home, const bytea *envelope)
 		   (!has_outer_layer(name.suite) || paws_vault_usable(PAWS_ROOT_CRISIS));
 }
 
+bool
+paws_vault_is_ahead(PawsKeyHome home, int64 subject_no, const bytea *envelope)
+{
+	PawsEnvelopeName name;
+
+	return read_name(home, envelope, &name) && paws_vault_key_is_ahead(home, subject_no, name.key_id);
+}
+
 /* Errors where paws_vault_can_open is false. */
 static void
 require_to_open(PawsKeyHome home, uint8_t suite)

@@ -22,6 +22,10 @@ extern bool paws_vault_newest_key(PawsKeyHome home, int64 subject_no, pg_uuid_t 
 extern bool
 paws_vault_key_opens(PawsKeyHome home, int64 subject_no, const uint8_t id[PAWS_DATA_KEY_ID_BYTES]);
 
+/* True if a key is there, under an epoch that the keyring does not have yet: it is an older copy. */
+extern bool
+paws_vault_key_is_ahead(PawsKeyHome home, int64 subject_no, const uint8_t id[PAWS_DATA_KEY_ID_BYTES]);
+
 /* Up to `max` keys of a subject that are not its newest; returns how many there are in `ids`. */
 extern int paws_vault_superseded(PawsKeyHome home, int64 subject_no, pg_uuid_t *ids, int max);
 

@@ -121,6 +121,9 @@ extern bytea *paws_vault_seal(PawsKeyHome home, int64 subject_no, const PawsEnve
  */
 extern bool paws_vault_can_open(PawsKeyHome home, const bytea *envelope);
 
+/* True if an envelope does not open because the keyring is an older copy. Needs SPI connected. */
+extern bool paws_vault_is_ahead(PawsKeyHome home, int64 subject_no, const bytea *envelope);
+
 /*
  * Opens an envelope into a palloc'd bytea, as it was before compression; NULL on any defect. Needs SPI
  * connected. Where paws_vault_can_open is false it errors: 55000 for keys, 0A000 for a cipher. Errors PW003

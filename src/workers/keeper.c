@@ -13,6 +13,7 @@
 #include "vault/erasure.h"
 #include "vault/key_job.h"
 #include "vault/keyring.h"
+#include "vault/rewrap.h"
 #include "workers/eraser.h"
 #include "workers/keeper.h"
 #include "workers/rotation.h"
@@ -92,13 +93,17 @@ wants_epochs(TimestampTz now)
 		   paws_erasures_wait_for_epochs(now - interval);
 }
 
-/* New epochs when they are old, and when subjects were forgotten: then after a while, for every key is
- * wrapped anew. */
+/*
+ * New epochs when they are old, and when subjects were forgotten: then after a while, for every key is
+ * wrapped anew. With an older copy of the keyring it takes somebody to decide that.
+ */
 static void
 ask_for_epochs(void)
 {
 	TimestampTz now = GetCurrentTimestamp();
 
+	if (paws_vault_keyring_is_older(PAWS_KEYS_CARE) || paws_vault_keyring_is_older(PAWS_KEYS_CRISIS))
+		return;
 	if (wants_epochs(now) && !paws_key_job_pending(PAWS_KEY_JOB_EPOCHS) &&
 		paws_key_job_left_over_at(PAWS_KEY_JOB_EPOCHS) < now - LEFT_OVER_PAUSE)
 		(void) paws_key_job_request(PAWS_KEY_JOB_EPOCHS);
