@@ -1,6 +1,7 @@
 """What was found where: the verdict, and its tables."""
 
 import collections
+import textwrap
 
 import ways
 from residue import RESIDUE
@@ -118,10 +119,10 @@ class Verdict:
             row = rows[planted.kind, planted.path]
             row[2] += 1
             row[3] += bool(self.control.places(planted))
-        print(f"{'kind':<10}{'path':<44}{'planted':>8}  {'found in':<40}{'control':>14}")
+        print(f"{'kind':<10}{'path':<44}{'planted':>8}  {'found in':<46}{'control':>14}")
         for (kind, path), (count, places, control, found) in rows.items():
             where = ", ".join(f"{place} {n}" for place, n in places.items()) or "–"
-            print(f"{kind:<10}{path:<44}{count:>8}  {where:<40}{f'{found} of {control}' if control else '–':>14}")
+            print(f"{kind:<10}{path:<44}{count:>8}  {where:<46}{f'{found} of {control}' if control else '–':>14}")
 
     def show_places(self):
         kinds = (ways.PARAMETER, ways.LITERAL, ways.STREAM, ways.OWN)
@@ -135,8 +136,9 @@ class Verdict:
     def show_residue(self):
         print("\nwhat is left, and why:")
         for residue in RESIDUE:
-            print(f"  {residue.title} ({residue.place}, {' and '.join(residue.kinds)}): {self.residue[residue.title]}"
-                  f" values. {residue.why} {residue.remedy}")
+            print(f"  {residue.title} [{residue.place}; {', '.join(residue.kinds)}]: {self.residue[residue.title]} values")
+            for line in textwrap.wrap(f"{residue.why} {residue.remedy}", 112):
+                print(f"      {line}")
 
     def data(self):
         return {

@@ -21,6 +21,7 @@ PATIENCE = 120                          # seconds that anything may take
 SETTINGS = {
     "wal_level": "logical",
     "wal_compression": "off",
+    "wal_keep_size": "100GB",
     "archive_mode": "on",
     "archive_timeout": "0",
     "max_wal_senders": "4",
@@ -99,7 +100,9 @@ class Server:
         self.ours = ours                # whether the extension is loaded
         self.database = database
         self.conninfo = None
+        self.more_settings = {}
         self.relations = {}
+        self.to_archive = None          # the last file of WAL that must be in the archive
         os.makedirs(folder, exist_ok=True)
         os.chmod(folder, 0o755)
 
@@ -109,7 +112,7 @@ class Server:
         libraries = "pg_stat_statements,auto_explain" + (",paws_sync" if self.ours else "")
         archive = os.path.join(self.root, "archive")
         return {**SETTINGS, "shared_preload_libraries": libraries, "log_directory": os.path.join(self.root, "log"),
-                "archive_command": f"mkdir -p {archive} && cp %p {archive}/%f"}
+                "archive_command": f"mkdir -p {archive} && cp %p {archive}/%f", **self.more_settings}
 
     def up(self):
         """Starts it; made anew the first time, recovered if it crashed."""
@@ -212,17 +215,11 @@ class Server:
         self.program("pg_dump", "-d", self.conninfo, "-Fc", "-Z0", "-f", self.path("dump.custom"))
         session = self.session()
         end = session.one("SELECT pg_current_wal_flush_lsn()")
-        session.simple("UPDATE ways.locked SET n = n")      # something behind the end, for the stream to end with
         self.program("pg_recvlogical", "-d", self.conninfo, "-S", "canary", "--start", "--no-loop", "-E", end,
-                     "-f", self.path("stream.txt"))
+                     "-s", "1", "-f", self.path("stream.txt"))
         self.program("pg_basebackup", "-d", self.conninfo, "-D", self.path("backup"), "-X", "stream", "-c", "fast")
-        self.archived(session)
+        self.to_archive = session.one("SELECT pg_walfile_name(pg_switch_wal())")
         session.close()
-
-    def archived(self, session):
-        """Waits until the archive has all WAL up to here."""
-        name = session.one("SELECT pg_walfile_name(pg_switch_wal())")
-        wait_for("the archive", lambda: os.path.exists(os.path.join(self.root, "archive", name)))
 
     def note_views(self):
         """Appends what the views of the extension, of statistics and of statements show."""
@@ -261,7 +258,9 @@ class Server:
         return [(self.place_in_data(os.path.relpath(path, self.data)), path) for path in files_below(self.data)]
 
     def all_files(self):
-        """Every file that the server or a program beside it wrote, with its place."""
+        """Every file that the server or a program beside it wrote, with its place; once it has ended cleanly."""
+        if not os.path.exists(os.path.join(self.root, "archive", self.to_archive)):
+            raise Failure("the archive of WAL is not complete")
         found = self.files_of_data()
         logs = {".csv": "log (csv)", ".json": "log (json)"}
         found += [(logs.get(os.path.splitext(path)[1], "log (stderr)"), path)

@@ -246,11 +246,24 @@ class Extension(Target):
             self.functions, self.types = catalog.read_functions(connection)
         if not self.functions:
             raise Failure("the extension has no functions")
+        self.must("SELECT paws_sync.set_tier_policy('premium', compression => 'zstd')")
+        self.collections = itertools.cycle(self.define_collections())
+
+    def define_collections(self):
+        """A collection of each class, and one for each way of sealing, with compression where it may be."""
         names = []
         for (label,) in self.session.rows("SELECT unnest(enum_range(NULL::paws_sync.class))::text"):
             names.append(f"canary_{label}")
             self.session.rows("SELECT paws_sync.define_collection($1, $2::paws_sync.class)", names[-1], label)
-        self.collections = itertools.cycle(names)
+        for sealing in ("standard", "aes", "layered", "client"):
+            names.append(f"canary_sealed_{sealing}")
+            state = self.session.simple(f"SELECT paws_sync.define_collection('{names[-1]}', 'standard', 'server_order',"
+                                        f" '{sealing}', {sealing in ('standard', 'aes')})")
+            if sealing == "aes" and state == "0A000":
+                names.pop()             # this machine has no instructions for it
+            elif state != SUCCESS:
+                raise Failure(self.session.message())
+        return names
 
     def tables(self):
         return [row[0] for row in self.session.rows(
