@@ -240,7 +240,8 @@ def odd(person, argument, values, huge):
             yield variant, Given(before + value.text + after, (value.text + after).encode(), [value])
     if kind.element and not kind.carries:
         value = values.new()
-        yield "an element of a wrong kind", Given(array_text([value.text]), array_binary(25, [value.text.encode()]), [value])
+        binary = array_binary(25, [value.text.encode()])
+        yield "an element of a wrong kind", Given(array_text([value.text]), binary, [value])
     if kind.base.category == "N":
         value = values.digits()
         text = array_text([value.text]) if kind.element else value.text

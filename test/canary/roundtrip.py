@@ -11,8 +11,8 @@ from values import Planted
 
 LIMITS = "10000, 67108864"
 EVERYTHING = f"paws_sync.pull($1::paws_sync.device, NULL, {LIMITS})"
-PUSH = ("SELECT outcome FROM paws_sync.push_many($1::paws_sync.device, $2::uuid[], $3::text[], $4::uuid[], $5::bigint[],"
-        " $6::bytea[])")
+PUSH = ("SELECT outcome FROM paws_sync.push_many($1::paws_sync.device, $2::uuid[], $3::text[], $4::uuid[],"
+        " $5::bigint[], $6::bytea[])")
 FILL = "." * 6000
 
 # Ways to read a page that must keep it in memory.
