@@ -6,7 +6,7 @@
 # server with the extension shows what would leak under it: --set paws_sync.log_scrub=off
 #
 #   KEEP=1      leaves the scratch folder, with all that was searched, and says where it is
-#   LIMIT=...    seconds after which it is given up (default 900)
+#   LIMIT=...    seconds after which it is given up (default 1200)
 #   PYTHON=...  a Python with psycopg and faker (default: the system's)
 set -euo pipefail
 
@@ -66,7 +66,7 @@ trap 'exit 143' TERM HUP
 mkdir "$scratch/ours" "$scratch/stock"
 
 export PG_BIN PYTHONDONTWRITEBYTECODE=1
-timeout -k 10 "${LIMIT:-900}" "$python" "$here/canary.py" --folder "$scratch" --scanner "$scratch/scan" --output "$TOP/test/output/canary.json" \
+timeout -k 10 "${LIMIT:-1200}" "$python" "$here/canary.py" --folder "$scratch" --scanner "$scratch/scan" --output "$TOP/test/output/canary.json" \
     "${passed_on[@]}" &
 sweep=$!
 status=0
