@@ -55,6 +55,7 @@ OBJS = \
 	src/vault/keyring_format.o \
 	src/vault/keyring_memory.o \
 	src/vault/keyring_problem.o \
+	src/vault/keyring_replace.o \
 	src/vault/keyring_share.o \
 	src/vault/keyring_wrap.o \
 	src/vault/layer.o \
