@@ -267,7 +267,9 @@ sub quiet_psql
 {
 	my ($node, $query, $database) = @_;
 	my ($out, $err) = ('', '');
-	my $status = $node->psql($database // 'postgres', $query, stdout => \$out, stderr => \$err);
+	# a server that is just coming up may close the pipe before it is written
+	local $SIG{PIPE} = 'IGNORE';
+	my $status = eval { $node->psql($database // 'postgres', $query, stdout => \$out, stderr => \$err) } // 3;
 
 	return ($status, $out, $err);
 }
