@@ -10,6 +10,7 @@
 #include "miscadmin.h"
 #include "storage/proc.h"
 
+#include "base/fault.h"
 #include "base/log_safe.h"
 #include "base/settings.h"
 #include "base/shmem.h"
@@ -82,6 +83,7 @@ paws_keyring_write(const PawsKeyringPlace *place, PawsKeyringFile *next, bool de
 	paws_keyring_look(paws_keyring_file, &seen);
 	(void) paws_keyring_adopt(next);
 	paws_keyring_publish();
+	PAWS_FAULT();
 	return true;
 }
 

@@ -42,6 +42,11 @@ edit_and_write(const PawsKeyringPlace *place, Edit edit, Change *change)
 	change->problem = paws_keyring_read_again(place);
 	if (change->problem != NULL)
 		return;
+	if (!paws_keyring_clear(place))
+	{
+		change->failure = errno;
+		return;
+	}
 	paws_keyring_copy(&draft, paws_keyring_held());
 	edit(&draft, change);
 	if (change->changed && !paws_keyring_write(place, &draft, change->destroys))
