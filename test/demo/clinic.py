@@ -362,6 +362,7 @@ def results(clinic, summaries, checked, seconds):
         "news": {name: percentile(checked["delays"], share)
                  for name, share in (("p50", 0.5), ("p99", 0.99), ("max", 1.0))} | {"count": len(checked["delays"])},
         "latency": clinic.server.latency(),
+        "sealing": facts.sealed(clinic.server),
         "problems": problems,
     }
 

@@ -65,6 +65,32 @@ def counted(pairs):
     return ", ".join(f"{count:,} {words(name)}" for name, count in ordered) or "none"
 
 
+def size(count):
+    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"
+
+
+def grown(rows):
+    """From payloads to what is stored of them: compression, padding and envelope together."""
+    payload, stored = (sum(row[name] for row in rows) for name in ("payload", "stored"))
+    return f"{size(payload)} → {size(stored)} ({(stored - payload) / payload:+.0%})" if payload else "none"
+
+
+def sealing(data):
+    """(name, text) pairs: suites, sizes and keys."""
+    found = data["sealing"]
+    packed = [row for row in found["sizes"] if row["compressible"]]
+    plain = [row for row in found["sizes"] if not row["compressible"]]
+    keys = [f"{row['root']} {row['kind']} {row['state']}"
+            + (f", wraps {int(row['wraps']):,} keys" if row["wraps"] is not None else "") for row in found["keys"]]
+    return [
+        ("Documents sealed", "; ".join(
+            f"{row['documents']:,} in suite {row['suite']} ({row['collections']})" for row in found["suites"])),
+        ("Compressed, sealed", "; ".join(f"{row['collection']} {grown([row])}" for row in packed) or "none"),
+        ("Sealed as they are", f"{', '.join(row['collection'] for row in plain)}: {grown(plain)}"),
+        ("Keys", "; ".join(keys)),
+    ]
+
+
 def print_results(data, path, kept):
     good, sentence = verdict(data)
     print(f"\nLatency from push to applied and visible, measured by the engine ({data['when']})\n")
@@ -79,6 +105,7 @@ Limited, tried again   {counted(data['limits'])}
 Pulled                 {data['pulled']:,} changes by the subjects' other devices
 Crisis bundles         {data['bundles']:,} opened during the day, each checked for 988 and the person's plans
 Waiting devices        {news['count']:,} changes, in hand p50 {milliseconds(news['p50'])}, p99 {milliseconds(news['p99'])}
+{chr(10).join(f"{name:<22} {text}" for name, text in sealing(data))}
 Time                   {data['replay_seconds']:.1f} s for the day with draining, {data['seconds']:.1f} s in all\
  (driver late by at most {data['worst_lag']:.1f} s)
 
@@ -141,6 +168,7 @@ def summary(data):
          f" p99 {milliseconds(news['p99'])}, max {milliseconds(news['max'])} after it was handed over"),
         ("Duration",
          f"{data['replay_seconds']:.1f} s for 24 hours with draining; {data['seconds']:.1f} s in all"),
+        *sealing(data),
         ("Driver", f"late by at most {data['worst_lag']:.1f} s against its own plan"),
     ] + [tuple(pair) for pair in data["machine"]] + [("Date", data["when"])]
     return pairs_table(pairs)
