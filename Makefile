@@ -8,6 +8,7 @@
 #   make test                       everything below, with clusters of its own
 #   make unit lint regress isolation tap      each alone
 #   make fuzz [FUZZ_SECONDS=60]     libFuzzer over the parsers, so long for each
+#   make canary [ARGS=--small]      plants values everywhere and proves that none leaks
 #   make bench                      throughput beside bare statements
 #   make bench-vault                what sealing costs, beside a build that does not seal
 #   make bare                       proves demo and test in a bare Debian (root, debootstrap)
@@ -278,6 +279,10 @@ fuzz:
 	@bash test/deps.sh fuzz
 	@FUZZ_SECONDS='$(FUZZ_SECONDS)' bash test/fuzz/run.sh
 
+canary:
+	@bash test/deps.sh canary
+	@bash test/canary/run.sh $(ARGS)
+
 bench:
 	@bash test/deps.sh
 	@bash test/bench/run.sh
@@ -290,4 +295,4 @@ bare:
 	@bash test/bare-debian.sh
 
 .PHONY: all deps up down test unit lint regress isolation tap format format-check demo bench bench-vault bare installcheck-first
-.PHONY: all deps up down test unit lint regress isolation tap format format-check demo fuzz bench bare installcheck-first
+.PHONY: all deps up down test unit lint regress isolation tap format format-check demo fuzz canary bench bare installcheck-first
