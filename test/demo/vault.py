@@ -127,17 +127,19 @@ def restart(server, cluster, *options):
     subprocess.run([cluster, "restart", *options], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
 
-def crisis_operation():
-    return json.dumps([{"op_id": str(uuid.uuid4()), "collection": "safety_plan", "doc_id": str(uuid.uuid4()),
+def crisis_operation(document):
+    return json.dumps([{"op_id": str(uuid.uuid4()), "collection": "safety_plan", "doc_id": document,
                         "base_revision": 0,
                         "payload": base64.b64encode(b'{"resourceType": "CarePlan", "status": "active"}').decode()}])
 
 
 def look_without_keys(server, device):
     """What can be had while there are no keys: states of care and crisis, and answers of the crisis functions."""
+    document = str(uuid.uuid4())
     states = {row["component"]: row["state"] for row in server.dicts("SELECT * FROM paws_sync.status()")}
     written = server.rows("SELECT receipt::text FROM paws_sync.push_crisis(%s::paws_sync.device, %s::jsonb)",
-                          (device, crisis_operation()))[0][0]
+                          (device, crisis_operation(document)))[0][0]
+    suite = server.rows("SELECT get_byte(envelope, 3) FROM paws_crisis.document WHERE doc_id = %s", (document,))[0][0]
     codes = {row[9] for row in server.pull_crisis(device, None) if row[1] != "position"}
     hotlines = [row["contact"] for row in server.crisis_bundle(device, "us_ny") if row["kind"] == "resource"]
     try:
@@ -145,18 +147,16 @@ def look_without_keys(server, device):
         ordinary = "served"
     except psycopg.Error as error:
         ordinary = error.sqlstate
-    return states, written, codes, hotlines, ordinary
+    return states, written, suite, codes, hotlines, ordinary
 
 
 def without_keys(server, cluster, device, other):
     """(rows, problems): what was written without keys is there in clear when they are back."""
     restart(server, cluster, "--without-keys")
     try:
-        states, written, codes, hotlines, ordinary = look_without_keys(server, device)
+        states, written, suite, codes, hotlines, ordinary = look_without_keys(server, device)
     finally:
         restart(server, cluster)
-    suite = server.rows("SELECT get_byte(envelope, 3) FROM paws_crisis.document"
-                        " ORDER BY changed_at DESC, get_byte(envelope, 3) LIMIT 1")[0][0]
     readable = [row for row in server.pull_crisis(other, None) if row[1] == "change" and CLEAR in bytes(row[6])]
     rows = [("Started without keys", f"keys care: {states['keys care']}, keys crisis: {states['keys crisis']};"
              f" ordinary pull: {ordinary}; crisis push: {written}, in suite 0x{suite:02x} ({SUITES[suite]}); pull_crisis: {', '.join(sorted(map(str, codes)))};"
