@@ -9,6 +9,7 @@
 #   make unit lint regress isolation tap      each alone
 #   make rotation-faults            a crash at each place between two steps of rotation and erasure
 #   make fuzz [FUZZ_SECONDS=60]     libFuzzer over the parsers, so long for each
+#   make canary [ARGS=--small]      plants values everywhere and proves that none leaks
 #   make bench                      throughput beside bare statements
 #   make bench-vault                what sealing costs, beside a build that does not seal
 #   make bare                       proves demo and test in a bare Debian (root, debootstrap)
@@ -283,6 +284,10 @@ fuzz:
 	@bash test/deps.sh fuzz
 	@FUZZ_SECONDS='$(FUZZ_SECONDS)' bash test/fuzz/run.sh
 
+canary:
+	@bash test/deps.sh canary
+	@bash test/canary/run.sh $(ARGS)
+
 bench:
 	@bash test/deps.sh
 	@bash test/bench/run.sh
@@ -294,5 +299,5 @@ bench-vault:
 bare:
 	@bash test/bare-debian.sh
 
-.PHONY: all deps up down test unit lint regress isolation tap format format-check demo bench bench-vault bare installcheck-first
-.PHONY: all deps up down test unit lint regress isolation tap format format-check demo fuzz bench bare rotation-faults installcheck-first
+.PHONY: all deps up down test unit lint regress isolation tap format format-check demo fuzz canary bench bench-vault \
+	bare rotation-faults installcheck-first

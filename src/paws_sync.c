@@ -48,6 +48,7 @@ _PG_init(void)
 	paws_latency_init();
 	paws_memory_state_init();
 	paws_keyring_init();
+	paws_vault_seals_init();
 	paws_shmem_install();
 	paws_withdraw_init();
 	if (IsBinaryUpgrade)

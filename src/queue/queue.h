@@ -55,6 +55,7 @@ typedef struct PawsClaim
 {
 	int64 batch; /* number of its record in paws_queue.inflight; 0 if there is none */
 	int count;
+	bool full; /* there may be more than these */
 	int64 ids[PAWS_BATCH_MAX];
 	int16 levels[PAWS_BATCH_MAX];
 } PawsClaim;
@@ -62,7 +63,7 @@ typedef struct PawsClaim
 /*
  * Chooses up to `limit` operations for a worker (its index), records them and returns them; overdue: from the
  * level whose head is most overdue instead of the most urgent. A repeated operation (attempts > 0) comes
- * alone.
+ * alone, and so does one whose payload fills a batch by its size.
  */
 extern void paws_queue_choose(int slot, int worker, int limit, bool overdue, PawsClaim *claim);
 

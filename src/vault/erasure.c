@@ -73,6 +73,11 @@ static PawsStatement set_swept = {
 	.types = {UUIDOID, INT4OID, INT4OID, INT4OID},
 };
 
+static PawsStatement find_swept_epochs = {
+	.sql = "SELECT DISTINCT care_epoch, crisis_epoch FROM paws_vault.erasure "
+		   "WHERE state OPERATOR(pg_catalog.<) 6 AND state OPERATOR(pg_catalog.=) 4",
+};
+
 /* A clock that was put back does not turn the dates around. */
 static PawsStatement set_destroyed = {
 	.sql = "UPDATE paws_vault.erasure SET state = 5, destroyed_at = GREATEST($3, logical_at), "
@@ -181,16 +186,18 @@ paws_erasures_settle(void)
 	return (int) paws_spi_run(&set_settling, args, NULL, 0);
 }
 
-/* A key that was made since may be wrapped under a newer epoch, and have sealed what is in the WAL. */
+/*
+ * A key that was made since may be wrapped under a newer epoch, and have sealed what is in the WAL; so may
+ * one whose maker was rolled back, which leaves no row.
+ */
 void
 paws_erasure_swept(const PawsErasure *erasure)
 {
 	int keys = paws_vault_delete_keys(PAWS_KEYS_CARE, erasure->subject_no) +
 			   paws_vault_delete_keys(PAWS_KEYS_CRISIS, erasure->subject_no);
-	uint32 care = keys > 0 ? paws_keyring_current_epoch(PAWS_ROOT_CARE) : 0;
-	uint32 crisis = keys > 0 ? paws_keyring_current_epoch(PAWS_ROOT_CRISIS) : 0;
-	Datum args[4] = {UUIDPGetDatum(&erasure->id), Int32GetDatum(keys), Int32GetDatum((int32) care),
-					 Int32GetDatum((int32) crisis)};
+	Datum args[4] = {UUIDPGetDatum(&erasure->id), Int32GetDatum(keys),
+					 Int32GetDatum((int32) paws_keyring_current_epoch(PAWS_ROOT_CARE)),
+					 Int32GetDatum((int32) paws_keyring_current_epoch(PAWS_ROOT_CRISIS))};
 
 	paws_spi_run(&set_swept, args, NULL, 0);
 }
@@ -209,11 +216,31 @@ oldest_epoch(PawsRoot root)
 	return oldest;
 }
 
+/* This database may be a copy that was made while an erasure waited: then its epochs are the origin's. */
+static void
+note_epochs_of_origin(void)
+{
+	int found = (int) paws_spi_run(&find_swept_epochs, NULL, NULL, 0);
+	uint32 *epochs = palloc(Max(found, 1) * 2 * sizeof(uint32));
+
+	for (int i = 0; i < found; i++)
+	{
+		epochs[2 * i] = (uint32) paws_spi_int32(i, 1);
+		epochs[2 * i + 1] = (uint32) paws_spi_int32(i, 2);
+	}
+	for (int i = 0; i < found; i++)
+	{
+		paws_origin_note_owner(PAWS_ROOT_CARE, epochs[2 * i]);
+		paws_origin_note_owner(PAWS_ROOT_CRISIS, epochs[2 * i + 1]);
+	}
+}
+
 int
 paws_erasures_destroyed(int64 retention)
 {
 	Datum args[4];
 
+	note_epochs_of_origin();
 	if (paws_origin_state() != PAWS_ORIGIN_GONE)
 		return 0;
 	args[0] = Int64GetDatum(oldest_epoch(PAWS_ROOT_CARE));

@@ -58,6 +58,20 @@ paws_origin_note_stored(void)
 	note_home(PAWS_KEYS_CRISIS);
 }
 
+void
+paws_origin_note_owner(PawsRoot root, uint32 epoch)
+{
+	PawsKeyringEntry owned;
+	PawsKeyringEntry entry;
+
+	if (!find_entry(root, epoch, &owned) || owned.own)
+		return;
+	for (int i = 0; paws_keyring_entry(i, &entry); i++)
+		if (entry.kind == PAWS_KEYRING_EPOCH && entry.root == root && entry.number <= epoch &&
+			entry.database == owned.database && entry.system == owned.system)
+			paws_origin_note(root, entry.number);
+}
+
 PawsOriginState
 paws_origin_state(void)
 {

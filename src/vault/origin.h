@@ -18,6 +18,9 @@ extern void paws_origin_note(PawsRoot root, uint32 epoch);
 /* Notes what stored keys are wrapped under now. */
 extern void paws_origin_note_stored(void);
 
+/* If this epoch is another database's: notes it, and all of that database's up to it. */
+extern void paws_origin_note_owner(PawsRoot root, uint32 epoch);
+
 /* Where noted epochs are: gone from the keyring, there, and if so whether this database owns them by now. */
 typedef enum PawsOriginState
 {

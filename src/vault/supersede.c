@@ -30,7 +30,8 @@
 	}
 #define DELETE_ONE(table)                                                                                    \
 	{                                                                                                        \
-		.sql = "DELETE FROM " table " WHERE key_id OPERATOR(pg_catalog.=) $1", .nargs = 1, .types = {        \
+		.sql = "DELETE FROM " table " WHERE key_id OPERATOR(pg_catalog.=) $1 RETURNING kek_epoch",           \
+		.nargs = 1, .types = {                                                                               \
 			UUIDOID                                                                                          \
 		}                                                                                                    \
 	}
@@ -83,7 +84,8 @@ paws_vault_delete_key(PawsKeyHome home, const pg_uuid_t *id)
 {
 	Datum args[1] = {UUIDPGetDatum(id)};
 
-	paws_spi_run(&delete_one[home], args, NULL, 0);
+	if (paws_spi_run(&delete_one[home], args, NULL, 0) > 0)
+		paws_origin_note(paws_vault_home_root(home), (uint32) paws_spi_int32(0, 1));
 }
 
 int
