@@ -21,13 +21,8 @@ STORED = ("(SELECT subject_no, doc_id, collection, envelope FROM paws_care.docum
 
 
 def sealed(server):
-    """How documents are sealed, and what that makes of their size, from the tables: no API tells, and none needs to.
+    """What sealing makes of the size of documents, from the tables: no API tells, and none needs to.
     Payloads are measured on the documents of a few devices, which pull them."""
-    suites = server.dicts(
-        "SELECT '0x' || lpad(to_hex(get_byte(d.envelope, 3)), 2, '0') AS suite, count(*) AS documents,"
-        " string_agg(DISTINCT c.name::text, ', ' ORDER BY c.name::text) AS collections"
-        f" FROM {STORED} d JOIN paws_registry.collection c ON c.collection_no = d.collection"
-        " WHERE d.envelope IS NOT NULL GROUP BY 1 ORDER BY 1")
     sizes = server.dicts(
         "WITH pulled AS MATERIALIZED (SELECT DISTINCT ON (d.subject_no, p.doc_id) d.subject_no, p.doc_id,"
         " p.collection, octet_length(p.payload) AS bytes"
@@ -38,9 +33,7 @@ def sealed(server):
         " sum(octet_length(s.envelope)) AS stored"
         f" FROM pulled p JOIN {STORED} s USING (subject_no, doc_id) JOIN paws_sync.collections v ON v.name = p.collection"
         " GROUP BY p.collection, v.compressible ORDER BY p.collection")
-    keys = server.dicts("SELECT kind, root, state, count(*) AS entries, sum(keys) AS wraps FROM paws_sync.key_status()"
-                        " GROUP BY kind, root, state ORDER BY root, kind, state")
-    return {"suites": suites, "sizes": sizes, "keys": keys}
+    return {"sizes": sizes}
 
 
 def _first(path, key):

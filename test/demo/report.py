@@ -76,18 +76,13 @@ def grown(rows):
 
 
 def sealing(data):
-    """(name, text) pairs: suites, sizes and keys."""
+    """(name, text) pairs: what sealing makes of sizes."""
     found = data["sealing"]
     packed = [row for row in found["sizes"] if row["compressible"]]
     plain = [row for row in found["sizes"] if not row["compressible"]]
-    keys = [f"{row['root']} {row['kind']} {row['state']}"
-            + (f", wraps {int(row['wraps']):,} keys" if row["wraps"] is not None else "") for row in found["keys"]]
     return [
-        ("Documents sealed", "; ".join(
-            f"{row['documents']:,} in suite {row['suite']} ({row['collections']})" for row in found["suites"])),
         ("Compressed, sealed", "; ".join(f"{row['collection']} {grown([row])}" for row in packed) or "none"),
         ("Sealed as they are", f"{', '.join(row['collection'] for row in plain)}: {grown(plain)}"),
-        ("Keys", "; ".join(keys)),
     ]
 
 
