@@ -7,7 +7,9 @@
 #   make demo [KEEP=1]              a compressed day of a clinic app, with a report
 #   make test                       everything below, with clusters of its own
 #   make unit lint regress isolation tap      each alone
+#   make rotation-faults            a crash at each place between two steps of rotation and erasure
 #   make fuzz [FUZZ_SECONDS=60]     libFuzzer over the parsers, so long for each
+#   make canary [ARGS=--small]      plants values everywhere and proves that none leaks
 #   make bench                      throughput beside bare statements
 #   make bench-vault                what sealing costs, beside a build that does not seal
 #   make bare                       proves demo and test in a bare Debian (root, debootstrap)
@@ -274,9 +276,17 @@ demo:
 	@bash test/deps.sh demo
 	@DIR="$${DIR:-$${TMPDIR:-/tmp}/paws_demo.$$(id -un)}" bash test/demo/run.sh
 
+rotation-faults:
+	@bash test/deps.sh demo
+	@PAWS_FAULTS=all TAP_TESTS='t/112*.pl' bash test/run.sh tap
+
 fuzz:
 	@bash test/deps.sh fuzz
 	@FUZZ_SECONDS='$(FUZZ_SECONDS)' bash test/fuzz/run.sh
+
+canary:
+	@bash test/deps.sh canary
+	@bash test/canary/run.sh $(ARGS)
 
 bench:
 	@bash test/deps.sh
@@ -289,5 +299,5 @@ bench-vault:
 bare:
 	@bash test/bare-debian.sh
 
-.PHONY: all deps up down test unit lint regress isolation tap format format-check demo bench bench-vault bare installcheck-first
-.PHONY: all deps up down test unit lint regress isolation tap format format-check demo fuzz bench bare installcheck-first
+.PHONY: all deps up down test unit lint regress isolation tap format format-check demo fuzz canary bench bench-vault \
+	bare rotation-faults installcheck-first

@@ -32,7 +32,8 @@ kind_argument(FunctionCallInfo fcinfo, int argument)
 	text *name;
 
 	if (PG_ARGISNULL(argument))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("what must not be null")));
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("what must not be null"),
+						errhint("Use epochs, data_keys or roots.")));
 	name = PG_GETARG_TEXT_PP(argument);
 	if (VARSIZE_ANY_EXHDR(name) < NAMEDATALEN)
 	{
@@ -135,9 +136,12 @@ static void
 require_read_committed(void)
 {
 	if (IsolationUsesXactSnapshot())
-		ereport(ERROR, (errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
-						errmsg("forget needs transaction isolation level read committed"),
-						errhint("What others commit meanwhile has to go as well.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+				 errmsg("forget needs transaction isolation level read committed"),
+				 errhint(
+					 "Begin the transaction with READ COMMITTED: what others commit meanwhile has to go as "
+					 "well.")));
 }
 
 /* Asked again, it answers how far it has come. */

@@ -104,7 +104,14 @@ CREATE FUNCTION paws_sync.doctor_server()
 	WHERE s.name = 'paws_sync.device_expiry'
 	UNION ALL
 	SELECT 'status', s.component, s.state IN ('loaded', 'ready') OR pg_is_in_recovery() AND s.component IN ('workers', 'queue'), s.state,
-		CASE s.component WHEN 'library' THEN 'loaded' ELSE 'ready' END, s.detail
+		CASE s.component WHEN 'library' THEN 'loaded' ELSE 'ready' END,
+		CASE WHEN s.component LIKE 'keys %' OR s.component = 'keyring' THEN CASE s.state
+			WHEN 'none' THEN s.detail || ' The log of the server''s start says what to do; crisis goes on without.'
+			WHEN 'wrong' THEN 'Root key or keyring are not those that this database was used with: put both back, and restart the server.'
+			WHEN 'unlocked' THEN 'Its memory cannot be locked, so no key may be used: raise the limit on locked memory of the server''s user.'
+			WHEN 'memory' THEN s.detail || ' Put the keyring of this server back before the server is restarted.'
+			ELSE s.detail END
+		ELSE s.detail END
 	FROM paws_sync.status() s
 	$$;
 REVOKE ALL ON FUNCTION paws_sync.doctor_server() FROM PUBLIC;

@@ -51,10 +51,10 @@ static bool
 revision_fits(PawsStore *store, int64 subject_no, const Sealed *sealed)
 {
 	const PawsFeedEntry *entry = &sealed->entry;
-	const uint8 *seal = NULL;
+	const uint8 *seal = sealed->seal == NULL ? NULL : (const uint8 *) VARDATA_ANY(sealed->seal);
 
-	if (sealed->seal != NULL && VARSIZE_ANY_EXHDR(sealed->seal) == PAWS_SEAL_BYTES)
-		seal = (const uint8 *) VARDATA_ANY(sealed->seal);
+	if (seal != NULL && VARSIZE_ANY_EXHDR(sealed->seal) != PAWS_SEAL_BYTES)
+		return false;
 	return paws_vault_revision_check(store->keys, sealed->envelope, subject_no, entry->doc_id.data,
 									 entry->revision, seal);
 }

@@ -6,9 +6,9 @@
  *   cleared    its rows are gone as well
  *   settling   those who were at work when it was forgotten, and may still write for it, are waited for
  *   swept      nobody is left who could, and what they wrote is gone
- *   destroyed  every epoch that its keys may have been wrapped under is gone from the keyring: backups and
- * WAL open no more without an old keyring certified  the last backup of such a keyring is gone, too, by what
- * the operator says of their retention
+ *   destroyed  every epoch that its keys may have been wrapped under is gone from the keyring; backups and
+ *              WAL open no more without an old keyring
+ *   certified  the last backup of such a keyring is gone, too, by what the operator says of their retention
  *
  * All functions need SPI connected.
  */

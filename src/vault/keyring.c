@@ -155,13 +155,15 @@ complain(void)
 	if (load_problem != NULL)
 		ereport_domain(LOG, PAWS_LOG_SAFE,
 					   (errmsg("paws_sync runs without its keyring"),
-						errdetail("%s", paws_keyring_sentence(load_problem)), errhint(PAWS_KEYRING_HINT)));
+						errdetail("%s", paws_keyring_sentence(load_problem)),
+						errhint("%s", paws_keyring_hint(load_problem))));
 	for (int root = 1; root <= PAWS_ROOTS && load_problem == NULL; root++)
 		if (paws_root_current((PawsRoot) root) != 0 && paws_keyring_root_problem((PawsRoot) root) != NULL)
 			ereport_domain(LOG, PAWS_LOG_SAFE,
 						   (errmsg("paws_sync runs without the %s keys of its keyring",
 								   paws_root_name((PawsRoot) root)),
-							errdetail("%s", paws_keyring_root_explain((PawsRoot) root))));
+							errdetail("%s", paws_keyring_root_explain((PawsRoot) root)),
+							errhint("%s", paws_keyring_hint(paws_keyring_root_problem((PawsRoot) root)))));
 }
 
 void

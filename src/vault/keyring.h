@@ -43,9 +43,8 @@ extern void paws_keyring_load(void);
 extern const char *paws_keyring_problem(void);
 extern const char *paws_keyring_explain(void);
 
-#define PAWS_KEYRING_HINT                                                                                    \
-	"Let \"paws_sync.keyring_file\" name a file of the server's user with mode 0600, in a folder where "     \
-	"nobody else may write, outside the data directory, and restart the server."
+/* What to do about one of these words, or one of the two below. Static. */
+extern const char *paws_keyring_hint(const char *problem);
 
 /*
  * Why a loaded root has no base secret here, NULL if it has one: the words above, "wrong_root" (it does not

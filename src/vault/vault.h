@@ -140,6 +140,15 @@ extern bytea *paws_vault_open(PawsKeyHome home, int64 subject_no, const PawsEnve
 extern bytea *paws_vault_reseal(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *context,
 								const bytea *envelope);
 
+/* Offers the shared memory of what follows. Called from _PG_init while preloading. */
+extern void paws_vault_seals_init(void);
+
+/*
+ * All that a database held from a time without keys has its seal now. From here on, to the next start, what
+ * has none is not taken: whoever holds the keys writes none such.
+ */
+extern void paws_vault_seals_complete(int slot);
+
 /*
  * The MAC over an envelope's commitment and the revision that the store assigned, so that an old envelope
  * cannot be put back under a newer revision. Writes PAWS_SEAL_BYTES; false, and nothing written, in the
@@ -151,7 +160,7 @@ extern bool paws_vault_revision_seal(PawsKeyHome home, const bytea *envelope, in
 
 /*
  * Compares in constant time. Without a seal (NULL) only that is taken which the crisis lane writes without
- * keys: suite 0x03. Needs SPI connected. Errors 55000 without keys.
+ * keys: suite 0x03, until paws_vault_seals_complete. Needs SPI connected. Errors 55000 without keys.
  */
 extern bool paws_vault_revision_check(PawsKeyHome home, const bytea *envelope, int64 subject_no,
 									  const uint8_t doc_id[16], int64 revision, const uint8_t *seal);

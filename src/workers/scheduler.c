@@ -188,7 +188,7 @@ turn(void)
 	kept = paws_depth_counted(slot) ? paws_keeper_turn(slot) : PAWS_KEEPER_IDLE;
 	if (kept != PAWS_KEEPER_IDLE)
 		wait = Min(wait, kept);
-	sealed = paws_sealer_turn();
+	sealed = paws_sealer_turn(slot);
 	if (sealed != PAWS_SEALER_IDLE)
 		wait = Min(wait, sealed);
 	pg_atomic_fetch_add_u64(&self->batches, 1);

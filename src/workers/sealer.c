@@ -2,9 +2,11 @@
  * workers/sealer.c - revision seals and outer layers for what the crisis lane wrote without keys.
  *
  * Keys come with a start of the server, so one walk over all subjects after each start finds all there is.
+ * What has no seal after that is not taken any more.
  */
 #include "postgres.h"
 
+#include "base/database.h"
 #include "base/settings.h"
 #include "base/spi.h"
 #include "base/worker.h"
@@ -22,7 +24,9 @@
 /* Where the walk stands, as committed. */
 typedef struct Walk
 {
+	Oid identity; /* of the extension that it is a walk through */
 	bool done;
+	bool passed_over; /* a subject that failed */
 	int64 subject_no; /* the last one that is finished */
 	pg_uuid_t doc_id; /* the last document of the next one */
 } Walk;
@@ -62,7 +66,7 @@ seal_slice(Walk *next)
 }
 
 static long
-try_slice(void)
+try_slice(int slot)
 {
 	volatile long wait = SLICE_MS;
 	Walk next = walk;
@@ -79,6 +83,8 @@ try_slice(void)
 		paws_worker_commit();
 		walk = next;
 		wait = until_next;
+		if (walk.done && !walk.passed_over)
+			paws_vault_seals_complete(slot);
 	}
 	PG_CATCH();
 	{
@@ -86,6 +92,7 @@ try_slice(void)
 		if (current == walk.subject_no)
 			wait = LOCKED_MS;
 		walk.subject_no = current;
+		walk.passed_over = true;
 		memset(&walk.doc_id, 0, sizeof(walk.doc_id));
 	}
 	PG_END_TRY();
@@ -93,15 +100,17 @@ try_slice(void)
 }
 
 long
-paws_sealer_turn(void)
+paws_sealer_turn(int slot)
 {
 	uint64 before = pgWalUsage.wal_bytes;
 	long wait;
 	long pause;
 
+	if (walk.identity != paws_database_identity(slot))
+		walk = (Walk){.identity = paws_database_identity(slot)};
 	if (walk.done || !paws_vault_ready(PAWS_ROOT_CRISIS) || !paws_worker_begin("paws_sync: seal late"))
 		return PAWS_SEALER_IDLE;
-	wait = try_slice();
+	wait = try_slice(slot);
 	pause = (long) ((pgWalUsage.wal_bytes - before) * 1000 / ((uint64) paws_bulk_wal_rate * 1024));
 	return wait == PAWS_SEALER_IDLE ? wait : Max(wait, pause);
 }

@@ -13,6 +13,6 @@
  * One slice, in a transaction of its own; errors are caught. Returns the ms to wait before the next slice,
  * which hold its WAL to paws_sync.bulk_wal_rate, or PAWS_SEALER_IDLE.
  */
-extern long paws_sealer_turn(void);
+extern long paws_sealer_turn(int slot);
 
 #endif

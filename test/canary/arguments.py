@@ -59,6 +59,12 @@ RIGHT = {
     "sealing": "standard",
     "compressible": "false",
     "severity": "1",
+    "region": "us",
+    "channel": "call",
+    "contact": "5550100",
+    "what": "epochs",
+    ("set_resource", "name"): "canary_line",
+    ("drop_resource", "name"): "canary_line",
     "deleted": None,
     "max_changes": "100",
     "max_bytes": "1048576",
@@ -234,7 +240,8 @@ def odd(person, argument, values, huge):
             yield variant, Given(before + value.text + after, (value.text + after).encode(), [value])
     if kind.element and not kind.carries:
         value = values.new()
-        yield "an element of a wrong kind", Given(array_text([value.text]), array_binary(25, [value.text.encode()]), [value])
+        binary = array_binary(25, [value.text.encode()])
+        yield "an element of a wrong kind", Given(array_text([value.text]), binary, [value])
     if kind.base.category == "N":
         value = values.digits()
         text = array_text([value.text]) if kind.element else value.text

@@ -28,6 +28,7 @@ def arguments():
     parser.add_argument("--output", required=True, help="the file for all figures and hits, as JSON")
     parser.add_argument("--small", action="store_true", help="each call in one way, not in all")
     parser.add_argument("--values", type=int, default=10_000, help="values to plant at least, unless small")
+    parser.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], help="a setting of the server")
     parser.add_argument("--seed", default="paws", help="the same seed plants the same values")
     return parser.parse_args()
 
@@ -86,6 +87,7 @@ def main():
     stock = context.Process(target=run_stock, daemon=True, args=(options, models, results))
     stock.start()                       # before this process has threads
     target = Extension(os.path.join(options.folder, "ours"), options.seed, options.small)
+    target.server.more_settings.update(line.split("=", 1) for line in options.set)
     target.begin()
     models.put((target.functions, target.types))
     ours, control = sweep(target, options), results.get()

@@ -1,6 +1,7 @@
 """What was found where: the verdict, and its tables."""
 
 import collections
+import textwrap
 
 import ways
 from residue import RESIDUE
@@ -91,19 +92,19 @@ class Verdict:
         self.show_places()
         self.show_residue()
         for planted, place, where in self.leaks[:SHOWN]:
-            print(f"LEAK: {planted.value.text!r}, {planted.kind}, {planted.path}; {planted.variant} {planted.argument} of"
-                  f" {planted.function} ({planted.state}): {place}, {where}")
+            print(f"LEAK: {planted.value.text!r}, {planted.kind}, {planted.path}; {planted.variant} {planted.argument}"
+                  f" of {planted.function} ({planted.state}): {place}, {where}")
         for line in self.uncovered:
             print(f"NOT COVERED: {line}")
         for place in self.blind:
             print(f"CONTROL: {place}: {self.by_place[place][1]} of {self.by_place[place][0]} values found")
-        literal = self.count(ways.LITERAL)
+        outside = "found outside the list of what is left"
         print()
         print(f"functions covered: {self.ours.functions - len(self.uncovered)} of {self.ours.functions}")
         print(f"by parameter: {self.count(ways.PARAMETER)} values planted, {self.leaking(ways.PARAMETER)} found")
-        print(f"as literal: {literal} values planted, {self.leaking(ways.LITERAL)} found outside the list of what is left")
+        print(f"as literal: {self.count(ways.LITERAL)} values planted, {self.leaking(ways.LITERAL)} {outside}")
         print(f"caller's own temporary data: {self.count(ways.STREAM, ways.OWN)} values planted,"
-              f" {self.leaking(ways.STREAM, ways.OWN)} found outside the list of what is left")
+              f" {self.leaking(ways.STREAM, ways.OWN)} {outside}")
         print(f"control: {self.control_found} of {len(self.control.planted)} values found ({self.control_share:.1%})")
         print(f"{(self.ours.bytes_read + self.control.bytes_read) / 1e9:.1f} GB searched; {seconds:.0f} s in all")
 
@@ -118,10 +119,10 @@ class Verdict:
             row = rows[planted.kind, planted.path]
             row[2] += 1
             row[3] += bool(self.control.places(planted))
-        print(f"{'kind':<10}{'path':<44}{'planted':>8}  {'found in':<40}{'control':>14}")
+        print(f"{'kind':<10}{'path':<44}{'planted':>8}  {'found in':<46}{'control':>14}")
         for (kind, path), (count, places, control, found) in rows.items():
             where = ", ".join(f"{place} {n}" for place, n in places.items()) or "–"
-            print(f"{kind:<10}{path:<44}{count:>8}  {where:<40}{f'{found} of {control}' if control else '–':>14}")
+            print(f"{kind:<10}{path:<44}{count:>8}  {where:<46}{f'{found} of {control}' if control else '–':>14}")
 
     def show_places(self):
         kinds = (ways.PARAMETER, ways.LITERAL, ways.STREAM, ways.OWN)
@@ -135,8 +136,10 @@ class Verdict:
     def show_residue(self):
         print("\nwhat is left, and why:")
         for residue in RESIDUE:
-            print(f"  {residue.title} ({residue.place}, {' and '.join(residue.kinds)}): {self.residue[residue.title]}"
-                  f" values. {residue.why} {residue.remedy}")
+            count = self.residue[residue.title]
+            print(f"  {residue.title} [{residue.place}; {', '.join(residue.kinds)}]: {count} values")
+            for line in textwrap.wrap(f"{residue.why} {residue.remedy}", 112):
+                print(f"      {line}")
 
     def data(self):
         return {
@@ -144,8 +147,9 @@ class Verdict:
             "seconds": {"ours": self.ours.seconds, "control": self.control.seconds},
             "leaks": [[p.value.text, p.kind, p.path, p.function, p.argument, p.variant, p.state, place, where]
                       for p, place, where in self.leaks],
-            "control_not_in": {place: [[p.value.text, p.path, p.function, p.argument, p.variant, p.state] for p in
-                                       self.control.planted if EXPECTED[place](p) and place not in self.control.places(p)]
+            "control_not_in": {place: [[p.value.text, p.path, p.function, p.argument, p.variant, p.state]
+                                       for p in self.control.planted
+                                       if EXPECTED[place](p) and place not in self.control.places(p)]
                                for place in EXPECTED},
             "control_not_found": [[p.value.text, p.kind, p.path, p.function, p.argument, p.variant, p.state]
                                   for p in self.control.planted if not self.control.places(p)],

@@ -33,9 +33,11 @@ RESIDUE = [
             "The server writes its memory contexts to stderr by itself, with the first 100 bytes of the texts of"
             " prepared statements.",
             "Bind values; keep the memory of the machine above what connections may take."),
-    Residue("Plans that are shown", "temporary files", [ways.LITERAL], ("EXPLAIN ANALYZE",),
-            "EXPLAIN repeats the constants of a statement in its answer, and an answer above work_mem goes to a file.",
-            "Bind values."),
+    Residue("Answers of utility commands", "temporary files", [ways.LITERAL],
+            ("EXPLAIN ANALYZE", "EXECUTE of a prepared statement", "PREPARE", "DECLARE CURSOR"),
+            "EXPLAIN, EXECUTE and FETCH gather their answer before they send it, above work_mem in a file; the plan that"
+            " EXPLAIN shows has the constants of the statement in it.",
+            "Bind values; do without EXPLAIN where there are people's data."),
     Residue("The caller's own temporary data", "temporary files", [ways.OWN, ways.STREAM], None,
             "What a statement of the caller's sorts, hashes, keeps in a temporary table or WITH HOLD, or fetches with"
             " FETCH, goes to files as it is once it is above work_mem or temp_buffers; until the end of the statement,"

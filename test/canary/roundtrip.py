@@ -9,15 +9,18 @@ from server import wait_for
 from session import Failure
 from values import Planted
 
-EVERYTHING = "paws_sync.pull($1::paws_sync.device, NULL, 10000, 67108864)"
-PUSH = ("SELECT outcome FROM paws_sync.push_many($1::paws_sync.device, $2::uuid[], $3::text[], $4::uuid[], $5::bigint[],"
-        " $6::bytea[])")
+LIMITS = "10000, 67108864"
+EVERYTHING = f"paws_sync.pull($1::paws_sync.device, NULL, {LIMITS})"
+PUSH = ("SELECT outcome FROM paws_sync.push_many($1::paws_sync.device, $2::uuid[], $3::text[], $4::uuid[],"
+        " $5::bigint[], $6::bytea[])")
 FILL = "." * 6000
 
 # Ways to read a page that must keep it in memory.
 READING = {
     "pull": f"SELECT * FROM {EVERYTHING}",
-    "pull_wait": "SELECT * FROM paws_sync.pull_wait($1::paws_sync.device, NULL, '1 second', 10000, 67108864)",
+    "pull_wait": f"SELECT * FROM paws_sync.pull_wait($1::paws_sync.device, NULL, '1 second', {LIMITS})",
+    "pull_crisis": f"SELECT * FROM paws_sync.pull_crisis($1::paws_sync.device, NULL, {LIMITS})",
+    "crisis_bundle": "SELECT * FROM paws_sync.crisis_bundle($1::paws_sync.device)",
     "pull in the select list": f"SELECT ({EVERYTHING})::text",
     "pull in PL/pgSQL": "SELECT ways.read_all($1)",
     "pull through a pipe of expressions": f"SELECT upper(convert_from(payload, 'UTF8')) FROM {EVERYTHING}",

@@ -1,11 +1,12 @@
 #!/bin/bash
-# run.sh [--small] [--no-build] [--values N] [--seed TEXT]
+# run.sh [--small] [--no-build] [--values N] [--seed TEXT] [--set NAME=VALUE]
 #
 # The canary sweep: see canary.py. Builds and installs the extension, makes two throw-away servers in a scratch
-# folder, sweeps them, and removes everything. All figures and hits go to test/output/canary.json.
+# folder, sweeps them, and removes everything. All figures and hits go to test/output/canary.json. A setting of the
+# server with the extension shows what would leak under it: --set paws_sync.log_scrub=off
 #
 #   KEEP=1      leaves the scratch folder, with all that was searched, and says where it is
-#   LIMIT=...    seconds after which it is given up (default 900)
+#   LIMIT=...    seconds after which it is given up (default 1200)
 #   PYTHON=...  a Python with psycopg and faker (default: the system's)
 set -euo pipefail
 
@@ -19,7 +20,7 @@ while [ $# -gt 0 ]; do
     case $1 in
         --no-build) building=no ;;
         --small) passed_on+=("$1") ;;
-        --values|--seed) passed_on+=("$1" "${2:?}"); shift ;;
+        --values|--seed|--set) passed_on+=("$1" "${2:?}"); shift ;;
         *) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
     esac
     shift
@@ -65,7 +66,7 @@ trap 'exit 143' TERM HUP
 mkdir "$scratch/ours" "$scratch/stock"
 
 export PG_BIN PYTHONDONTWRITEBYTECODE=1
-timeout -k 10 "${LIMIT:-900}" "$python" "$here/canary.py" --folder "$scratch" --scanner "$scratch/scan" --output "$TOP/test/output/canary.json" \
+timeout -k 10 "${LIMIT:-1200}" "$python" "$here/canary.py" --folder "$scratch" --scanner "$scratch/scan" --output "$TOP/test/output/canary.json" \
     "${passed_on[@]}" &
 sweep=$!
 status=0

@@ -11,7 +11,7 @@ import subprocess
 import threading
 import time
 
-from session import Failure, Session
+from session import SUCCESS, Failure, Session
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CLUSTER = os.path.join(HERE, "..", "cluster.sh")
@@ -21,6 +21,7 @@ PATIENCE = 120                          # seconds that anything may take
 SETTINGS = {
     "wal_level": "logical",
     "wal_compression": "off",
+    "wal_keep_size": "100GB",
     "archive_mode": "on",
     "archive_timeout": "0",
     "max_wal_senders": "4",
@@ -69,7 +70,8 @@ FILE = re.compile(r"(?P<temp>t\d+_)?(?P<node>\d+)(?P<fork>_fsm|_vm|_init)?(\.\d+
 RELATIONS = """
 SELECT CASE WHEN c.relisshared THEN 0 ELSE d.oid END, pg_relation_filenode(c.oid),
     CASE WHEN c.relnamespace = 'pg_catalog'::regnamespace THEN 'catalogs'
-        WHEN c.relkind = 't' OR n.nspname = 'pg_toast' THEN 'TOAST' WHEN c.relkind = 'i' THEN 'indexes' ELSE 'tables' END
+        WHEN c.relkind = 't' OR n.nspname = 'pg_toast' THEN 'TOAST' WHEN c.relkind = 'i' THEN 'indexes'
+        ELSE 'tables' END
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, pg_database d
 WHERE d.datname = current_database() AND pg_relation_filenode(c.oid) IS NOT NULL
 """
@@ -99,7 +101,9 @@ class Server:
         self.ours = ours                # whether the extension is loaded
         self.database = database
         self.conninfo = None
+        self.more_settings = {}
         self.relations = {}
+        self.to_archive = None          # the last file of WAL that must be in the archive
         os.makedirs(folder, exist_ok=True)
         os.chmod(folder, 0o755)
 
@@ -109,7 +113,7 @@ class Server:
         libraries = "pg_stat_statements,auto_explain" + (",paws_sync" if self.ours else "")
         archive = os.path.join(self.root, "archive")
         return {**SETTINGS, "shared_preload_libraries": libraries, "log_directory": os.path.join(self.root, "log"),
-                "archive_command": f"mkdir -p {archive} && cp %p {archive}/%f"}
+                "archive_command": f"mkdir -p {archive} && cp %p {archive}/%f", **self.more_settings}
 
     def up(self):
         """Starts it; made anew the first time, recovered if it crashed."""
@@ -165,15 +169,10 @@ class Server:
         os.kill(pid, with_signal)
         wait_for("the server to end", lambda: self.is_gone(pid) and not self.processes())
         if os.path.exists(f"/proc/{pid}"):
-            for lock in [os.path.join(self.data, "postmaster.pid"), *glob.glob(os.path.join(self.root, ".s.PGSQL.*.lock"))]:
+            locks = glob.glob(os.path.join(self.root, ".s.PGSQL.*.lock"))
+            for lock in [os.path.join(self.data, "postmaster.pid"), *locks]:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(lock)     # the zombie would be taken for a running server
-
-    def kill_backend(self, pid):
-        """Kills one process, and waits until the server is back from the crash."""
-        os.kill(pid, signal.SIGKILL)
-        wait_for("the process to end", lambda: self.is_gone(pid))
-        wait_for("the server to be back", self.answers)
 
     def limit_memory(self, pid, more):
         """Lets a process have so many bytes of address space more than it has. Only its own user may say that."""
@@ -185,15 +184,14 @@ class Server:
         subprocess.run(command, check=True, timeout=PATIENCE)
 
     def answers(self):
+        """Whether it takes connections, as it does once it has recovered."""
         try:
             session = self.session()
         except ConnectionError:
             return False
-        try:
-            # a session of before the crash, or one that came too early, answers nothing any more
-            return session.simple("SELECT 1") == "00000" and session.simple("SELECT pg_sleep(0.05)") == "00000"
-        finally:
-            session.close()
+        state = session.simple("SELECT 1")
+        session.close()
+        return state == SUCCESS
 
     # -- what it writes ---------------------------------------------------------------------------
 
@@ -212,17 +210,11 @@ class Server:
         self.program("pg_dump", "-d", self.conninfo, "-Fc", "-Z0", "-f", self.path("dump.custom"))
         session = self.session()
         end = session.one("SELECT pg_current_wal_flush_lsn()")
-        session.simple("UPDATE ways.locked SET n = n")      # something behind the end, for the stream to end with
         self.program("pg_recvlogical", "-d", self.conninfo, "-S", "canary", "--start", "--no-loop", "-E", end,
-                     "-f", self.path("stream.txt"))
+                     "-s", "1", "-f", self.path("stream.txt"))
         self.program("pg_basebackup", "-d", self.conninfo, "-D", self.path("backup"), "-X", "stream", "-c", "fast")
-        self.archived(session)
+        self.to_archive = session.one("SELECT pg_walfile_name(pg_switch_wal())")
         session.close()
-
-    def archived(self, session):
-        """Waits until the archive has all WAL up to here."""
-        name = session.one("SELECT pg_walfile_name(pg_switch_wal())")
-        wait_for("the archive", lambda: os.path.exists(os.path.join(self.root, "archive", name)))
 
     def note_views(self):
         """Appends what the views of the extension, of statistics and of statements show."""
@@ -261,7 +253,9 @@ class Server:
         return [(self.place_in_data(os.path.relpath(path, self.data)), path) for path in files_below(self.data)]
 
     def all_files(self):
-        """Every file that the server or a program beside it wrote, with its place."""
+        """Every file that the server or a program beside it wrote, with its place; once it has ended cleanly."""
+        if not os.path.exists(os.path.join(self.root, "archive", self.to_archive)):
+            raise Failure("the archive of WAL is not complete")
         found = self.files_of_data()
         logs = {".csv": "log (csv)", ".json": "log (json)"}
         found += [(logs.get(os.path.splitext(path)[1], "log (stderr)"), path)

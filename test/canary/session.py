@@ -6,7 +6,7 @@ A statement's answer is its SQLSTATE, "00000" where it succeeded; errors are wha
 import ctypes
 import ctypes.util
 
-from psycopg import pq
+from psycopg import OperationalError, pq
 
 SUCCESS = "00000"
 LOST = "08006"
@@ -87,7 +87,8 @@ class Session:
     def keep_prepared(self, name, sql, given):
         """Prepares a statement, executes it, and keeps it."""
         self.pg.prepare(name.encode(), sql.encode())
-        return self.state(self.pg.exec_prepared(name.encode(), [None if g.text is None else g.text.encode() for g in given]))
+        values = [None if g.text is None else g.text.encode() for g in given]
+        return self.state(self.pg.exec_prepared(name.encode(), values))
 
     def copy_in(self, sql, data):
         state = self.simple(sql)
@@ -142,8 +143,11 @@ class Session:
             pass
 
     def is_through(self):
-        """Whether what was started has ended."""
-        self.pg.consume_input()
+        """Whether what was started has ended, or the connection has."""
+        try:
+            self.pg.consume_input()
+        except OperationalError:
+            return True
         return not self.pg.is_busy()
 
     def finish(self):

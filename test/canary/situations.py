@@ -5,6 +5,8 @@ target.record(call, way, kind, situation, state).
 """
 
 import contextlib
+import os
+import signal
 import time
 
 import ways
@@ -27,7 +29,7 @@ def plain(call):
 
 
 def slow(call):
-    return f"WITH c AS MATERIALIZED (SELECT count(*) AS n FROM {call.function.sql}({{}}) x) SELECT n, pg_sleep(120) FROM c"
+    return f"WITH c AS MATERIALIZED ({plain(call)}) SELECT count, pg_sleep(120) FROM c"
 
 
 def execute(session, call, kind, form):
@@ -113,7 +115,8 @@ def statistics_reset(target, name):
     """The statistics of statements forget this one while it runs, so that it is noted as it was written."""
     for function in target.carrying:
         call = target.carrying_call(function)
-        state = target.session.simple(f"SELECT pg_stat_statements_reset(), n FROM ({ways.by_literal(call, 'count(*) AS n')}) y")
+        sql, _ = render(call, ways.LITERAL, plain(call))
+        state = target.session.simple(f"SELECT pg_stat_statements_reset(), count FROM ({sql}) y")
         target.record(call, ways.LITERAL, ways.LITERAL, name, state)
         target.server.note_views()
 
@@ -156,10 +159,13 @@ def in_flight(target, name, action, setup=""):
         target.reconnect()
 
 
+def active(pids):
+    return f"SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND pid IN ({', '.join(map(str, pids))})"
+
+
 def settle(target, pids):
     """Until each of these sessions sleeps, waits for another one or is through; then until the monitor has looked."""
-    busy = (f"SELECT count(*) FROM pg_stat_activity WHERE pid = ANY ('{{{','.join(map(str, pids))}}}')"
-            " AND state = 'active' AND wait_event IS DISTINCT FROM 'PgSleep' AND wait_event_type IS DISTINCT FROM 'Lock'")
+    busy = active(pids) + " AND wait_event IS DISTINCT FROM 'PgSleep' AND wait_event_type IS DISTINCT FROM 'Lock'"
     wait_for("sessions to sleep", lambda: target.session.one(busy) == "0")
     seen = target.watch.samples
     wait_for("the monitor", lambda: target.watch.samples >= seen + 2)
@@ -177,13 +183,14 @@ def terminate(target, batch):
 
 def wait_out(target, batch):
     pids = [session.pid for *_, session in batch]
-    sleeping = f"SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND pid = ANY ('{{{','.join(map(str, pids))}}}')"
-    wait_for("timeouts", lambda: target.session.one(sleeping) == "0")
+    wait_for("timeouts", lambda: target.session.one(active(pids)) == "0")
 
 
 def crash(target, batch):
     """One process is killed; the server takes all others down with it, and recovers."""
-    target.server.kill_backend(batch[0][2].pid)
+    os.kill(batch[0][2].pid, signal.SIGKILL)
+    wait_for("all sessions to end", lambda: all(session.is_through() for *_, session in batch))
+    wait_for("the server to be back", target.server.answers)
 
 
 def client_gone(target, name):

@@ -202,7 +202,8 @@ class Target:
                     given.binary = text and self.session.binary_of(text, function.part_of.sql)
                 call = arguments.Call(function, [given], "right" if right else "of a wrong kind", "", value)
                 beside = arguments.Given(value.text, value.text.encode())
-                state = self.session.extended(f"SELECT $1::{function.part_of.sql}, $2::text", [given, beside], binary=True)
+                sql = f"SELECT $1::{function.part_of.sql}, $2::text"
+                state = self.session.extended(sql, [given, beside], binary=True)
                 self.record(call, "bound in binary", ways.PARAMETER, "committed", state)
 
     def crash(self):
@@ -211,7 +212,7 @@ class Target:
     def leave_in_flight(self, name):
         """Statements that run when the whole server is killed."""
         open_sessions = []
-        for call, kind in itertools.islice(situations.both(self), situations.BATCH):
+        for call, kind in itertools.islice(situations.both(self), 3 * situations.BATCH):
             session = self.server.session()
             session.start(*situations.render(call, kind, situations.slow(call)))
             open_sessions.append(session)
@@ -246,16 +247,30 @@ class Extension(Target):
             self.functions, self.types = catalog.read_functions(connection)
         if not self.functions:
             raise Failure("the extension has no functions")
+        self.must("SELECT paws_sync.set_tier_policy('premium', compression => 'zstd')")
+        self.collections = itertools.cycle(self.define_collections())
+
+    def define_collections(self):
+        """A collection of each class, and one for each way of sealing, with compression where it may be."""
         names = []
         for (label,) in self.session.rows("SELECT unnest(enum_range(NULL::paws_sync.class))::text"):
             names.append(f"canary_{label}")
             self.session.rows("SELECT paws_sync.define_collection($1, $2::paws_sync.class)", names[-1], label)
-        self.collections = itertools.cycle(names)
+        for sealing in ("standard", "aes", "layered", "client"):
+            names.append(f"canary_sealed_{sealing}")
+            state = self.session.simple(f"SELECT paws_sync.define_collection('{names[-1]}', 'standard', 'server_order',"
+                                        f" '{sealing}', {sealing in ('standard', 'aes')})")
+            if sealing == "aes" and state == "0A000":
+                names.pop()             # this machine has no instructions for it
+            elif state != SUCCESS:
+                raise Failure(self.session.message())
+        return names
 
     def tables(self):
         return [row[0] for row in self.session.rows(
-            "SELECT c.oid::regclass::text FROM pg_class c JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid"
-            " JOIN pg_extension e ON e.oid = d.refobjid WHERE d.deptype = 'e' AND e.extname = 'paws_sync' AND c.relkind = 'r'")]
+            "SELECT c.oid::regclass::text FROM pg_class c"
+            " JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'"
+            " JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'paws_sync' WHERE c.relkind = 'r'")]
 
     def new_subject(self):
         subject = self.session.one("SELECT paws_sync.subject_for($1)", f"reference {self.random.getrandbits(128):x}")
@@ -283,9 +298,12 @@ class Extension(Target):
             elif function.returns in ("trigger", "event_trigger") or function.name in arguments.NEVER_RIGHT:
                 continue
             elif function.signature not in self.succeeded:
-                yield f"no call of {function.signature} succeeded; say in RIGHT of test/canary/arguments.py what to give it"
+                yield (f"no call of {function.signature} succeeded; say in RIGHT of test/canary/arguments.py what to"
+                       " give it")
             for argument in function.arguments:
-                if function.role != "receive" and not argument.out and (function.signature, argument.name) not in planted:
+                if function.role == "receive" or argument.out:
+                    continue
+                if (function.signature, argument.name) not in planted:
                     yield f"no value was planted in {argument.name} of {function.signature}"
         ended = {(p.situation, state) for p in self.planted for state in p.state.split()}
         for name, _, state in [*situations.SITUATIONS, situations.CRASH]:
@@ -354,4 +372,5 @@ class Stock(Target):
     def own(self):
         planted = [self.values.new() for _ in range(20 if self.small else 100)]
         given = arguments.Given(arguments.array_text([v.text + "." * 4096 for v in planted]))
-        self.spill("sort above work_mem", "FOR SELECT v FROM unnest($1::text[]) v ORDER BY v", [given], planted, ways.OWN)
+        form = "FOR SELECT v FROM unnest($1::text[]) v ORDER BY v"
+        self.spill("sort above work_mem", form, [given], planted, ways.OWN)

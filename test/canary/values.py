@@ -8,7 +8,6 @@ every form in which a server might have written it.
 
 import base64
 import random
-import re
 
 from faker import Faker
 
@@ -87,7 +86,7 @@ class Planted:
 
     @property
     def path(self):
-        return self.way if self.situation == "committed" else f"{self.situation}, {self.way}"
+        return self.way if self.situation == "committed" else self.situation
 
 
 class Values:
@@ -161,6 +160,7 @@ def forms_of(unique):
     forms += [("UTF-16", unique.encode("utf-16-le")), ("UTF-16", unique.encode("utf-16-be"))]
     if not unique.isascii():
         escaped = "".join(f"\\u{ord(c):04x}" for c in unique)
-        forms += [("escaped", escaped.encode()), ("escaped", re.sub("u....", lambda m: "u" + m[0][1:].upper(), escaped).encode()),
-                  ("escaped", "".join(f"\\{b:03o}" for b in raw).encode())]
+        capital = "".join(f"\\u{ord(c):04X}" for c in unique)
+        octal = "".join(f"\\{b:03o}" for b in raw)
+        forms += [("escaped", text.encode()) for text in (escaped, capital, octal)]
     return list(dict.fromkeys(forms))

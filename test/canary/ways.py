@@ -38,10 +38,12 @@ def parameters(call, through_text=False):
     return ", ".join(parts)
 
 
-def statement(call, inside, beside="", columns="x.*"):
+def statement(call, inside, beside, columns="x.*"):
+    """The call; beside is an expression that holds the value which no argument takes, if there is one."""
     if call.function.kind == "p":
         return f"CALL {call.function.sql}({inside})"
-    return f"SELECT {beside}{columns} FROM {call.function.sql}({inside}) x"
+    where = f" WHERE {beside} IS NOT NULL" if beside else ""
+    return f"SELECT {columns} FROM {call.function.sql}({inside}) x{where}"
 
 
 def by_parameter(call, **how):
@@ -50,12 +52,12 @@ def by_parameter(call, **how):
     beside = ""
     if call.beside and call.function.kind == "f":
         given.append(Given(call.beside.text, call.beside.text.encode(), [call.beside]))
-        beside = f"${len(given)}::text, "
+        beside = f"${len(given)}::text"
     return statement(call, parameters(call, **how), beside), given
 
 
 def by_literal(call, columns="x.*"):
-    beside = f"{quote(call.beside.text)}::text, " if call.beside else ""
+    beside = f"{quote(call.beside.text)}::text" if call.beside else ""
     return statement(call, literals(call), beside, columns)
 
 

@@ -39,6 +39,10 @@
 #define PAGE_HEADER  24
 #define FIRST_HEADER 40 /* of the first page of a segment of WAL */
 
+/* How far a wrapped key is from the beginning of its row. */
+#define CARE_OFFSET   37
+#define CRISIS_OFFSET 66
+
 typedef struct Context
 {
 	int home;
@@ -59,10 +63,12 @@ typedef struct Epoch
 	uint8_t key[32];
 } Epoch;
 
+/* With what stands before it, where the ids are in a whole row of either table. */
 typedef struct Blob
 {
-	int home;
 	uint8_t bytes[WRAPPED];
+	uint8_t care_id[16];
+	uint8_t crisis_id[16];
 } Blob;
 
 static Context *contexts;
@@ -265,7 +271,7 @@ is_wal(const char *path)
 	return strlen(name) == 24 && strspn(name, "0123456789ABCDEF") == 24;
 }
 
-/* In a table's row the length of a value stands before it: four bytes, or one if the value may be packed. */
+/* In a table's row the length of a short value stands before it, in one byte. */
 static void
 scan(const char *path)
 {
@@ -274,17 +280,15 @@ scan(const char *path)
 
 	if (is_wal(path))
 		length = join_pages(bytes, length);
-	for (size_t i = 4; i + WRAPPED <= length; i++)
+	for (size_t i = CRISIS_OFFSET; i + WRAPPED <= length; i++)
 	{
-		static const uint8_t plain[4] = {(WRAPPED + 4) << 2 & 0xff, (WRAPPED + 4) >> 6, 0, 0};
-		bool packed = bytes[i - 1] == ((WRAPPED + 1) << 1 | 1);
-
-		if (bytes[i] != 2 || (!packed && memcmp(bytes + i - 4, plain, 4) != 0))
+		if (bytes[i] != 2 || bytes[i - 1] != ((WRAPPED + 1) << 1 | 1))
 			continue;
 		if (nblobs == blobs_room)
 			blobs = realloc(blobs, (blobs_room = 2 * blobs_room + 1024) * sizeof(Blob));
-		blobs[nblobs].home = packed ? 1 : 0;
-		memcpy(blobs[nblobs++].bytes, bytes + i, WRAPPED);
+		memcpy(blobs[nblobs].bytes, bytes + i, WRAPPED);
+		memcpy(blobs[nblobs].care_id, bytes + i - CARE_OFFSET, 16);
+		memcpy(blobs[nblobs++].crisis_id, bytes + i - CRISIS_OFFSET, 16);
 	}
 	free(bytes);
 }
@@ -307,19 +311,44 @@ drop_repeated(void)
 	nblobs = kept;
 }
 
+static int
+compare_contexts(const void *a, const void *b)
+{
+	return memcmp(((const Context *) a)->key_id, ((const Context *) b)->key_id, 16);
+}
+
+static bool
+try_context(const Blob *blob, Context *context)
+{
+	uint8_t key[32];
+
+	for (int j = 0; j < nepochs && context != NULL; j++)
+		if (epochs[j].home == context->home && open_key(blob->bytes, context, &epochs[j], key))
+			return context->found = true;
+	return false;
+}
+
+static Context *
+find_context(const uint8_t key_id[16])
+{
+	Context wanted;
+
+	memcpy(wanted.key_id, key_id, 16);
+	return bsearch(&wanted, contexts, ncontexts, sizeof(Context), compare_contexts);
+}
+
+/* First as the key whose row it is in; the WAL of an update may have left that away. */
 static void
 try_blob(const Blob *blob)
 {
-	for (int j = 0; j < nepochs; j++)
-		for (size_t i = 0; i < ncontexts && epochs[j].home == blob->home; i++)
-		{
-			uint8_t key[32];
+	Context *care = find_context(blob->care_id);
+	Context *crisis = find_context(blob->crisis_id);
 
-			if (contexts[i].home != blob->home || !open_key(blob->bytes, &contexts[i], &epochs[j], key))
-				continue;
-			contexts[i].found = true;
+	if (try_context(blob, care) || try_context(blob, crisis) || care != NULL || crisis != NULL)
+		return;
+	for (size_t i = 0; i < ncontexts; i++)
+		if (try_context(blob, &contexts[i]))
 			return;
-		}
 }
 
 int
@@ -348,6 +377,7 @@ main(int argc, char **argv)
 	for (int i = 6; i < argc; i++)
 		scan(argv[i]);
 	drop_repeated();
+	qsort(contexts, ncontexts, sizeof(Context), compare_contexts);
 	for (size_t i = 0; i < nblobs; i++)
 		try_blob(&blobs[i]);
 	for (size_t i = 0; i < ncontexts; i++)
