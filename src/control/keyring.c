@@ -48,7 +48,7 @@ paws_keyring_rows(PG_FUNCTION_ARGS)
 		else
 			paws_row_null(&rows);
 		paws_row_timestamp(&rows, entry.made_at);
-		paws_row_datum(&rows, BoolGetDatum(entry.open));
+		paws_row_datum(&rows, BoolGetDatum(paws_keyring_opens(i)));
 		paws_row_end(&rows);
 	}
 	return (Datum) 0;

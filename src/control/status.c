@@ -72,7 +72,7 @@ count_keyring(void)
 	{
 		epochs += entry.kind == PAWS_KEYRING_EPOCH;
 		destroyed += entry.kind == PAWS_KEYRING_DESTROYED;
-		closed += entry.kind != PAWS_KEYRING_DESTROYED && !entry.open;
+		closed += entry.kind != PAWS_KEYRING_DESTROYED && !paws_keyring_opens(i);
 	}
 	return psprintf("generation " UINT64_FORMAT ", %d epochs, %d destroyed, %d keys that do not open",
 					paws_keyring_generation(), epochs, destroyed, closed);

@@ -6,6 +6,7 @@
 #include <sodium.h>
 #include <unistd.h>
 
+#include "access/xact.h"
 #include "access/xlog.h"
 #include "miscadmin.h"
 #include "storage/proc.h"
@@ -52,6 +53,7 @@ paws_keyring_read_again(const PawsKeyringPlace *place)
 	const char *problem;
 	Size length;
 
+	paws_keyring_complete();
 	paws_keyring_look(paws_keyring_file, &seen);
 	problem = paws_keyring_read(place, file_text, sizeof(file_text), &length);
 	if (problem == NULL)
@@ -60,7 +62,17 @@ paws_keyring_read_again(const PawsKeyringPlace *place)
 		problem = paws_keyring_adopt(&incoming);
 	if (problem == NULL)
 		paws_keyring_publish();
+	paws_keyring_wipe(&incoming);
 	return problem;
+}
+
+static bool
+lacks_keys(const PawsKeyringFile *file)
+{
+	for (int i = 0; i < file->entries; i++)
+		if (sodium_is_zero(file->lines[i].wrapped, sizeof(file->lines[i].wrapped)))
+			return true;
+	return false;
 }
 
 bool
@@ -69,6 +81,12 @@ paws_keyring_write(const PawsKeyringPlace *place, PawsKeyringFile *next, bool de
 	Size length;
 	bool replaced;
 
+	/* what opens nothing must never replace what does */
+	if (lacks_keys(next))
+	{
+		errno = EINVAL;
+		return false;
+	}
 	next->generation = paws_keyring_held()->generation + 1;
 	length = paws_keyring_print(next, file_text);
 	if (length == 0)
@@ -128,13 +146,16 @@ load_from(const PawsKeyringPlace *place)
 	bool first = paws_keyring_held()->generation == 0;
 	const char *problem = paws_keyring_read_again(place);
 	bool absent = problem != NULL && strcmp(problem, "missing") == 0 && errno == ENOENT;
+	bool written;
 
 	if (!first || (problem != NULL && !absent) || follows_another())
 		return problem;
 	paws_keyring_copy(&next, paws_keyring_held());
 	if (!add_bases(&next))
 		return problem;
-	if (paws_keyring_write(place, &next, false))
+	written = paws_keyring_write(place, &next, false);
+	paws_keyring_wipe(&next);
+	if (written)
 	{
 		if (absent)
 			ereport_domain(LOG, PAWS_LOG_SAFE,
@@ -269,6 +290,8 @@ paws_keyring_watch(void)
 		return;
 	read_under_lock();
 	seen = now;
+	if (!IsTransactionState())
+		paws_keyring_trim();
 }
 
 const char *
@@ -307,6 +330,7 @@ paws_keyring_current_epoch(PawsRoot root)
 {
 	/* what is wrapped under an epoch that another server destroyed would be lost */
 	paws_keyring_watch();
+	paws_keyring_complete();
 	return paws_keyring_newest(root);
 }
 
@@ -331,16 +355,19 @@ paws_keyring_epoch_key(PawsRoot root, uint32 epoch, uint8_t key[PAWS_KEYRING_KEY
 {
 	const uint8_t *secret;
 
-	paws_keyring_refresh();
+	paws_secret_relock();
+	paws_keyring_complete();
 
 	/* on a standby no launcher watches for what the primary destroyed */
 	if (!knows_epoch(root, epoch) || RecoveryInProgress())
+	{
 		paws_keyring_watch();
+		paws_keyring_complete();
+	}
 	secret =
 		paws_keyring_key(paws_keyring_find(paws_keyring_held(), PAWS_KEYRING_EPOCH, (uint16) root, epoch));
 	if (secret == NULL)
 		return false;
-	paws_secret_relock();
 	memcpy(key, secret, PAWS_KEYRING_KEY_BYTES);
 	return true;
 }
@@ -350,7 +377,7 @@ paws_keyring_destroyed(PawsRoot root, uint32 epoch, TimestampTz *at)
 {
 	int index;
 
-	paws_keyring_refresh();
+	paws_keyring_complete();
 	index = paws_keyring_find(paws_keyring_held(), PAWS_KEYRING_DESTROYED, (uint16) root, epoch);
 	if (index >= 0)
 		*at = paws_keyring_time(paws_keyring_held()->lines[index].time);
@@ -364,7 +391,7 @@ paws_keyring_count_stale(PawsRoot root)
 	uint32 current = paws_root_current(root);
 	int stale = 0;
 
-	paws_keyring_refresh();
+	paws_keyring_complete();
 	for (int i = 0; i < file->entries; i++)
 		if (file->lines[i].root == root && file->lines[i].root_id != current)
 			stale++;
@@ -378,7 +405,7 @@ paws_keyring_entry(int index, PawsKeyringEntry *entry)
 	const PawsKeyringLine *line;
 
 	if (index == 0)
-		paws_keyring_refresh();
+		paws_keyring_complete();
 	if (index < 0 || index >= file->count)
 		return false;
 	line = &file->lines[index];
@@ -390,8 +417,13 @@ paws_keyring_entry(int index, PawsKeyringEntry *entry)
 	entry->database = line->database;
 	entry->made_at = paws_keyring_time(line->time);
 	entry->own = paws_keyring_own(line);
-	entry->open = paws_keyring_key(index) != NULL;
 	return true;
+}
+
+bool
+paws_keyring_opens(int index)
+{
+	return paws_keyring_may_hold() && paws_keyring_key(index) != NULL;
 }
 
 uint64

@@ -125,11 +125,11 @@ typedef struct PawsKeyringEntry
 	Oid database;
 	TimestampTz made_at; /* or destroyed */
 	bool own;            /* it belongs to this database */
-	bool open;           /* its key is in this process's memory */
 } PawsKeyringEntry;
 
-/* Entry `index` from 0; false beyond the last. */
+/* Entry `index` from 0; false beyond the last. And, in the same transaction, whether its key opens. */
 extern bool paws_keyring_entry(int index, PawsKeyringEntry *entry);
+extern bool paws_keyring_opens(int index);
 
 /* Moves with every change of the file. */
 extern uint64 paws_keyring_generation(void);

@@ -51,6 +51,7 @@ edit_and_write(const PawsKeyringPlace *place, Edit edit, Change *change)
 	edit(&draft, change);
 	if (change->changed && !paws_keyring_write(place, &draft, change->destroys))
 		change->failure = errno;
+	paws_keyring_wipe(&draft);
 }
 
 static void

@@ -1,5 +1,9 @@
 /*
  * vault/keyring_memory.c - the keyring that this process has: its lines, and the keys that it could open.
+ *
+ * Base secrets are opened once and stay. Epochs are opened when they are used, and what opens them is here no
+ * longer than that takes: it is trimmed at the end of the transaction, and in the postmaster as soon as it is
+ * in shared memory. So an epoch that is destroyed is in the memory of no process that does nothing.
  */
 #include "postgres.h"
 
@@ -21,9 +25,17 @@ StaticAssertDecl(PAWS_ROOTS == PAWS_KEYRING_ROOTS, "the file knows each root");
 
 typedef uint8_t Key[PAWS_KEYRING_KEY_BYTES];
 
+typedef enum State
+{
+	NOT_TRIED = 0,
+	OPEN,
+	CLOSED
+} State;
+
 static PawsKeyringFile held;
-static Key *keys = NULL; /* of held.lines, by index */
-static bool opened[PAWS_KEYRING_ENTRIES_MAX];
+static Key *keys = NULL; /* of held.lines, by index, where they are open */
+static uint8 state[PAWS_KEYRING_ENTRIES_MAX];
+static bool trimmed = false; /* held.lines lack the wrapped keys of epochs */
 
 bool
 paws_keyring_prepare(void)
@@ -45,12 +57,6 @@ paws_keyring_held(void)
 	return &held;
 }
 
-const uint8_t *
-paws_keyring_key(int index)
-{
-	return index >= 0 && index < held.entries && opened[index] ? keys[index] : NULL;
-}
-
 static bool
 open_line(const PawsKeyringLine *line, Key key)
 {
@@ -62,6 +68,36 @@ open_line(const PawsKeyringLine *line, Key key)
 	open = paws_keyring_unwrap(line, key, wrap_key);
 	sodium_memzero(wrap_key, sizeof(wrap_key));
 	return open;
+}
+
+const uint8_t *
+paws_keyring_key(int index)
+{
+	if (index < 0 || index >= held.entries)
+		return NULL;
+	if (state[index] == NOT_TRIED)
+		state[index] = open_line(&held.lines[index], keys[index]) ? OPEN : CLOSED;
+	return state[index] == OPEN ? keys[index] : NULL;
+}
+
+bool
+paws_keyring_trimmed(void)
+{
+	return trimmed;
+}
+
+void
+paws_keyring_trim(void)
+{
+	for (int i = 0; i < held.entries && !trimmed; i++)
+	{
+		if (held.lines[i].kind != PAWS_KEYRING_EPOCH)
+			continue;
+		sodium_memzero(held.lines[i].wrapped, sizeof(held.lines[i].wrapped));
+		sodium_memzero(keys[i], sizeof(Key));
+		state[i] = NOT_TRIED;
+	}
+	trimmed = held.generation != 0;
 }
 
 bool
@@ -105,29 +141,49 @@ find_conflict(const PawsKeyringFile *file, int index)
 {
 	const PawsKeyringLine *line = &held.lines[index];
 	int there = paws_keyring_find(file, (PawsKeyringKind) line->kind, line->root, line->number);
-	Key key;
+	Key mine;
+	Key theirs;
 	bool same;
 
 	if (there < 0)
 		return was_destroyed(file, line) ? NULL : "other";
+	if (memcmp(line, &file->lines[there], sizeof(*line)) == 0)
+		return NULL;
 	if (!paws_root_has((PawsRoot) line->root, file->lines[there].root_id))
 		return "wrong_root";
-	same = open_line(&file->lines[there], key) && sodium_memcmp(key, keys[index], sizeof(Key)) == 0;
-	sodium_memzero(key, sizeof(key));
+	same = open_line(line, mine) && open_line(&file->lines[there], theirs) &&
+		   sodium_memcmp(mine, theirs, sizeof(Key)) == 0;
+	sodium_memzero(mine, sizeof(mine));
+	sodium_memzero(theirs, sizeof(theirs));
 	return same ? NULL : "other";
 }
 
+/* What does not open here is not compared; nor what is not here. */
+static bool
+is_known(int index)
+{
+	Key key;
+	bool known;
+
+	if (state[index] != NOT_TRIED || (trimmed && held.lines[index].kind == PAWS_KEYRING_EPOCH))
+		return state[index] == OPEN;
+	known = open_line(&held.lines[index], key);
+	sodium_memzero(key, sizeof(key));
+	return known;
+}
+
 /*
- * Every key that is open must be in the file, and be the same. Else what was derived from it or wrapped under
+ * Every key that opens must be in the file, and be the same. Else what was derived from it or wrapped under
  * it since would be lost: with an older copy, another server's keyring, or a copy that was changed elsewhere.
  */
 static const char *
 find_conflicts(const PawsKeyringFile *file)
 {
-	const char *conflict = file->generation > held.generation ? NULL : "other";
+	bool newer = file->generation > held.generation || (trimmed && file->generation == held.generation);
+	const char *conflict = newer ? NULL : "other";
 
 	for (int i = 0; i < held.entries && conflict == NULL; i++)
-		if (opened[i])
+		if (is_known(i))
 			conflict = find_conflict(file, i);
 	return conflict;
 }
@@ -148,22 +204,32 @@ paws_keyring_copy(PawsKeyringFile *to, const PawsKeyringFile *from)
 	memcpy(to, from, offsetof(PawsKeyringFile, lines) + (size_t) from->count * sizeof(PawsKeyringLine));
 }
 
+void
+paws_keyring_wipe(PawsKeyringFile *file)
+{
+	if (file->count > 0)
+		sodium_memzero(file->lines, (size_t) file->count * sizeof(PawsKeyringLine));
+	file->generation = 0;
+	file->entries = file->count = 0;
+}
+
 const char *
 paws_keyring_adopt(const PawsKeyringFile *file)
 {
 	const char *conflict;
 
-	if (same_content(&held, file))
+	if (!trimmed && same_content(&held, file))
 		return NULL;
 	conflict = find_conflicts(file);
 	if (conflict != NULL)
 		return conflict;
-	for (int i = 0; i < held.entries; i++)
-		opened[i] = false;
 	sodium_memzero(keys, (size_t) held.entries * sizeof(Key));
+	memset(state, NOT_TRIED, sizeof(state));
 	paws_keyring_copy(&held, file);
+	trimmed = false;
 	for (int i = 0; i < held.entries; i++)
-		opened[i] = open_line(&held.lines[i], keys[i]);
+		if (held.lines[i].kind == PAWS_KEYRING_BASE)
+			(void) paws_keyring_key(i);
 	return NULL;
 }
 
@@ -181,7 +247,8 @@ paws_keyring_newest(PawsRoot root)
 	{
 		const PawsKeyringLine *line = &held.lines[i];
 
-		if (line->kind == PAWS_KEYRING_EPOCH && line->root == root && opened[i] && paws_keyring_own(line))
+		if (line->kind == PAWS_KEYRING_EPOCH && line->root == root && paws_keyring_own(line) &&
+			paws_keyring_key(i) != NULL)
 			return line->number;
 	}
 	return 0;

@@ -25,8 +25,16 @@ extern const char *paws_keyring_adopt(const PawsKeyringFile *file);
 /* The keyring of this process; generation 0 if it has none. */
 extern const PawsKeyringFile *paws_keyring_held(void);
 
-/* The opened key of a line of it, NULL if it is not open. */
+/* The opened key of a line of it, NULL if it does not open. */
 extern const uint8_t *paws_keyring_key(int index);
+
+/* Takes what opens epochs out of this process's memory; and tells whether that was done, and the keyring not
+ * taken over anew since. */
+extern void paws_keyring_trim(void);
+extern bool paws_keyring_trimmed(void);
+
+/* Wipes a copy of a keyring. */
+extern void paws_keyring_wipe(PawsKeyringFile *file);
 
 /* Wraps a key into a line under the current id of its root, or a new random one; sets root_id and wrapped.
  * False if the root is not loaded. */
@@ -48,8 +56,11 @@ extern TimestampTz paws_keyring_time(int64 time);
 
 /* keyring_share.c: shared memory. */
 
-/* Takes over what others made, if there is anything new. */
+/* Takes over what others made, if there is anything new. To be called before a look at base secrets. */
 extern void paws_keyring_refresh(void);
+
+/* And takes over what opens epochs, until the end of the transaction. Before a look at anything else. */
+extern void paws_keyring_complete(void);
 
 /* Gives others what this process has, if it is newer. */
 extern void paws_keyring_publish(void);

@@ -7,6 +7,7 @@
 
 #include <sodium.h>
 
+#include "access/xact.h"
 #include "port/atomics.h"
 #include "storage/ipc.h"
 #include "storage/proc.h"
@@ -34,12 +35,32 @@ compute_digest(const PawsKeyringFile *file, uint8_t digest[DIGEST_BYTES])
 					   NULL, 0);
 }
 
-/* Makes it what all processes go by. */
+/* Makes what this process has what all processes go by. */
 static void
-put(const PawsKeyringFile *file)
+put(void)
 {
-	paws_keyring_copy(&shared->file, file);
+	const PawsKeyringFile *held = paws_keyring_held();
+
+	paws_keyring_copy(&shared->file, held);
 	compute_digest(&shared->file, shared->digest);
+	pg_atomic_write_u64(&shared->generation, held->generation);
+}
+
+/*
+ * In the postmaster after a crash, if neither what was in shared memory nor the file is good: all that is
+ * left are base secrets. Epochs come with the file, which must be taken for a newer one then.
+ */
+static void
+put_bases(void)
+{
+	PawsKeyringFile *file = &shared->file;
+
+	put();
+	for (int i = file->entries - 1; i >= 0; i--)
+		if (file->lines[i].kind == PAWS_KEYRING_EPOCH)
+			paws_keyring_remove(file, i);
+	file->generation = 1;
+	compute_digest(file, shared->digest);
 	pg_atomic_write_u64(&shared->generation, file->generation);
 }
 
@@ -83,7 +104,11 @@ attach(void *memory, bool found)
 	if (before)
 		paws_keyring_load();
 	before = true;
-	put(paws_keyring_held());
+	if (paws_keyring_trimmed())
+		put_bases();
+	else
+		put();
+	paws_keyring_trim();
 	on_shmem_exit(take_over, (Datum) 0);
 }
 
@@ -95,31 +120,67 @@ paws_keyring_init(void)
 	paws_shmem_offer(&part);
 }
 
-void
-paws_keyring_refresh(void)
+static void
+at_transaction_event(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
+		paws_keyring_trim();
+}
+
+static void
+trim_at_end(void)
+{
+	static bool registered = false;
+
+	if (!registered)
+		RegisterXactCallback(at_transaction_event, NULL);
+	registered = true;
+}
+
+/* Takes over what is in shared memory. */
+static void
+take(void)
 {
 	static PawsKeyringFile incoming;
-	const PawsKeyringFile *held = paws_keyring_held();
 
-	if (shared == NULL || MyProc == NULL || held->generation == 0 || !paws_keyring_may_hold() ||
-		pg_atomic_read_u64(&shared->generation) <= held->generation)
-		return;
+	trim_at_end();
 	LWLockAcquire(paws_lock(PAWS_LOCK_KEYRING_COPY), LW_SHARED);
 	paws_keyring_copy(&incoming, &shared->file);
 	LWLockRelease(paws_lock(PAWS_LOCK_KEYRING_COPY));
 	(void) paws_keyring_adopt(&incoming);
+	paws_keyring_wipe(&incoming);
+}
+
+static bool
+may_take(void)
+{
+	return shared != NULL && MyProc != NULL && paws_keyring_held()->generation != 0 &&
+		   paws_keyring_may_hold();
+}
+
+void
+paws_keyring_refresh(void)
+{
+	if (may_take() && pg_atomic_read_u64(&shared->generation) > paws_keyring_held()->generation)
+		take();
+}
+
+void
+paws_keyring_complete(void)
+{
+	if (may_take() &&
+		(paws_keyring_trimmed() || pg_atomic_read_u64(&shared->generation) > paws_keyring_held()->generation))
+		take();
 }
 
 void
 paws_keyring_publish(void)
 {
-	const PawsKeyringFile *held = paws_keyring_held();
-
-	if (shared == NULL || MyProc == NULL)
+	if (shared == NULL || MyProc == NULL || paws_keyring_trimmed())
 		return;
 	LWLockAcquire(paws_lock(PAWS_LOCK_KEYRING_COPY), LW_EXCLUSIVE);
-	if (held->generation > shared->file.generation)
-		put(held);
+	if (paws_keyring_held()->generation > shared->file.generation)
+		put();
 	LWLockRelease(paws_lock(PAWS_LOCK_KEYRING_COPY));
 }
 

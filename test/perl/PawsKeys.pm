@@ -15,7 +15,7 @@ use Test::More;
 
 our @EXPORT = qw(
   define_sealings make_content content_is load_subjects load_is rotate job_of wait_job wait_phase stays_in_phase
-  epochs_of epoch_states erasure_state build_tool write_contexts opened_keys NIL
+  epochs_of epoch_states erasure_state build_tool write_contexts opened_keys opened_epochs NIL
 );
 
 use constant NIL => '00000000-0000-0000-0000-000000000000';
@@ -239,6 +239,16 @@ sub opened_keys
 	my ($folder, $contexts) = @_;
 	my ($out, $err) = run_command([ build_tool('wrapped_keys'), "$folder/keyring", "$folder/care.root", "$folder/crisis.root",
 			$contexts, 'open' ]);
+
+	die $err if $err ne '';
+	return map { /^(.*) ([0-9a-f]{64})$/ ? ($1 => $2) : () } split /\n/, $out;
+}
+
+# The keys of epochs: "home number" => 64 digits.
+sub opened_epochs
+{
+	my ($folder) = @_;
+	my ($out, $err) = run_command([ build_tool('wrapped_keys'), "$folder/keyring", "$folder/care.root", "$folder/crisis.root", '-', 'epochs' ]);
 
 	die $err if $err ne '';
 	return map { /^(.*) ([0-9a-f]{64})$/ ? ($1 => $2) : () } split /\n/, $out;

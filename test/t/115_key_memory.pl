@@ -59,14 +59,15 @@ my $outside = 0;
 
 sub count_outside
 {
-	my ($pid, $key) = @_;
+	my ($pid, $key, $shared) = @_;
 	my $wanted = pack 'H*', $key;
 	my $count = 0;
 
 	open(my $memory, '<:raw', "/proc/$pid/mem") or return;
 	foreach my $line (split /\n/, slurp_file("/proc/$pid/maps"))
 	{
-		my ($from, $to) = $line =~ /^([0-9a-f]+)-([0-9a-f]+) rw.p/ or next;
+		my ($from, $to, $kind) = $line =~ /^([0-9a-f]+)-([0-9a-f]+) rw.([ps])/ or next;
+		next if $kind eq 's' && !$shared;
 		my $bytes = '';
 		no warnings 'portable';
 
@@ -132,6 +133,44 @@ my @new = keys_of($two);
 isnt($new[$_], $old[$_], 'with another key') foreach 0, 1;
 is(count_of($session, $pid, $old[$_]), 0, 'the old one is gone from its memory') foreach 0, 1;
 is(count_of($session, $pid, $new[0]), 1, 'the new one is there');
+
+# An epoch that is destroyed is nowhere any more: not in the postmaster, which loaded it, nor in a process that was idle all
+# the time, nor in shared memory. Its key is looked for, and the same wrapped, which is as good for who has the roots.
+SKIP:
+{
+	my %epochs = opened_epochs($keys);
+	my %wrapped = map { /^epoch (care|crisis) (\d+) .* ([0-9a-f]{144})$/ ? (($1 eq 'crisis' ? 1 : 0) . " $2" => $3) : () } split /\n/, content_of("$keys/keyring");
+	my ($idle, $idle_pid) = open_session();
+	my $anywhere = sub {
+		my ($bytes) = @_;
+		my $count = 0;
+		my @pids = ($node->{_pid}, split ' ', slurp_file("/proc/$node->{_pid}/task/$node->{_pid}/children"));
+
+		# of shared memory one process's view is enough
+		$count += count_outside($_, $bytes, $_ == $node->{_pid}) // 0 foreach @pids;
+		return $count;
+	};
+
+	skip 'the memory of processes is closed to us', 1 unless $outside && -e "/proc/$node->{_pid}/task/$node->{_pid}/children";
+	is(scalar(keys %epochs), 2, 'the epochs are known to the test');
+	is_deeply([ sort keys %wrapped ], [ sort keys %epochs ], 'and their lines');
+	is($idle->query_safe("SELECT count(*) FROM paws_sync.pull('$two->{reader}') WHERE kind = 'change'"), 2, 'a session uses them');
+	is($anywhere->($epochs{$_}), 0, "epoch $_: after a transaction no process keeps it") foreach sort keys %epochs;
+	is($anywhere->($wrapped{$_}), 1, "epoch $_: wrapped it is in shared memory alone") foreach sort keys %wrapped;
+	$idle->query_safe('BEGIN');
+	$idle->query_safe("SELECT paws_sync.register_device(paws_sync.subject_for('in a transaction'), 'ios')");
+	is(count_outside($idle_pid, $epochs{$_}), 1, "epoch $_: in a transaction that uses it, it is there") foreach sort keys %epochs;
+	$idle->query_safe('ROLLBACK');
+	is(rotate($node, 'epochs')->{left_over}, 0, 'epochs are rotated');
+	foreach my $name (sort keys %epochs)
+	{
+		is($anywhere->($epochs{$name}), 0, "epoch $name: then it is nowhere");
+		is($anywhere->($wrapped{$name}), 0, "epoch $name: nor is it wrapped");
+	}
+	my %later = opened_epochs($keys);
+	is_deeply([ map { $anywhere->($_) } values %later ], [ 0, 0 ], 'nor are the new ones, while nobody uses them');
+	$idle->quit;
+}
 
 # Rolled back, nothing is lost; a savepoint as well.
 sql("BEGIN; SELECT * FROM paws_sync.forget('$two->{subject}'); ROLLBACK");

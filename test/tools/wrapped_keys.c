@@ -4,6 +4,7 @@
  *
  *	wrapped_keys KEYRING CARE_ROOT CRISIS_ROOT CONTEXTS open
  *	wrapped_keys KEYRING CARE_ROOT CRISIS_ROOT CONTEXTS scan FILE...
+ *	wrapped_keys KEYRING CARE_ROOT CRISIS_ROOT - epochs
  *
  * CONTEXTS has a line for each data key, with what it is bound to:
  *
@@ -11,6 +12,8 @@
  *
  * HOME is 0 (care) or 1 (crisis); bytes are hexadecimal, "-" stands for none. open prints for each line HOME,
  * SUBJECT_NO, KEY_ID and the key, or "-" where WRAPPED does not open.
+ *
+ * epochs prints HOME, the number and the key of each epoch that opens.
  *
  * scan looks into files (of tables, or of the WAL, then without the headers of its pages) for whatever may be
  * a wrapped key, and tries it as the key of every context of its home under every epoch of the keyring,
@@ -368,6 +371,16 @@ main(int argc, char **argv)
 	}
 	read_epochs(&keyring, 0, argv[2]);
 	read_epochs(&keyring, 1, argv[3]);
+	if (strcmp(argv[5], "epochs") == 0)
+	{
+		for (int i = 0; i < nepochs; i++)
+		{
+			printf("%d %u ", epochs[i].home, epochs[i].number);
+			print_hex(epochs[i].key, 32);
+			putchar('\n');
+		}
+		return 0;
+	}
 	read_contexts(argv[4]);
 	if (strcmp(argv[5], "open") == 0)
 	{
