@@ -7,7 +7,9 @@
 #   make demo [KEEP=1]              a compressed day of a clinic app, with a report
 #   make test                       everything below, with clusters of its own
 #   make unit lint regress isolation tap      each alone
+#   make rotation-faults            a crash at each place between two steps of rotation and erasure
 #   make fuzz [FUZZ_SECONDS=60]     libFuzzer over the parsers, so long for each
+#   make canary [ARGS=--small]      plants values everywhere and proves that none leaks
 #   make bench                      throughput beside bare statements
 #   make bench-vault                what sealing costs, beside a build that does not seal
 #   make bare                       proves demo and test in a bare Debian (root, debootstrap)
@@ -31,6 +33,7 @@ OBJS = \
 	src/base/histogram.o \
 	src/base/install.o \
 	src/base/settings.o \
+	src/base/settle.o \
 	src/base/shmem.o \
 	src/base/spi.o \
 	src/base/wake.o \
@@ -54,10 +57,12 @@ OBJS = \
 	src/vault/keyring_format.o \
 	src/vault/keyring_memory.o \
 	src/vault/keyring_problem.o \
+	src/vault/keyring_replace.o \
 	src/vault/keyring_share.o \
 	src/vault/keyring_wrap.o \
 	src/vault/layer.o \
 	src/vault/memory_state.o \
+	src/vault/origin.o \
 	src/vault/padding.o \
 	src/vault/purpose.o \
 	src/vault/revision_seal.o \
@@ -91,6 +96,7 @@ OBJS = \
 	src/registry/devices.o \
 	src/registry/subjects.o \
 	src/store/expire.o \
+	src/store/late.o \
 	src/store/page.o \
 	src/store/read.o \
 	src/store/reseal.o \
@@ -122,7 +128,10 @@ OBJS = \
 	src/workers/keeper.o \
 	src/workers/launcher.o \
 	src/workers/pool.o \
+	src/workers/rotate_data_keys.o \
+	src/workers/rotate_keyring.o \
 	src/workers/scheduler.o \
+	src/workers/sealer.o \
 	src/api/bundle.o \
 	src/api/cursor_type.o \
 	src/api/define.o \
@@ -267,9 +276,17 @@ demo:
 	@bash test/deps.sh demo
 	@DIR="$${DIR:-$${TMPDIR:-/tmp}/paws_demo.$$(id -un)}" bash test/demo/run.sh
 
+rotation-faults:
+	@bash test/deps.sh demo
+	@PAWS_FAULTS=all TAP_TESTS='t/112*.pl' bash test/run.sh tap
+
 fuzz:
 	@bash test/deps.sh fuzz
 	@FUZZ_SECONDS='$(FUZZ_SECONDS)' bash test/fuzz/run.sh
+
+canary:
+	@bash test/deps.sh canary
+	@bash test/canary/run.sh $(ARGS)
 
 bench:
 	@bash test/deps.sh
@@ -282,5 +299,5 @@ bench-vault:
 bare:
 	@bash test/bare-debian.sh
 
-.PHONY: all deps up down test unit lint regress isolation tap format format-check demo bench bench-vault bare installcheck-first
-.PHONY: all deps up down test unit lint regress isolation tap format format-check demo fuzz bench bare installcheck-first
+.PHONY: all deps up down test unit lint regress isolation tap format format-check demo fuzz canary bench bench-vault \
+	bare rotation-faults installcheck-first

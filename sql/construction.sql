@@ -91,10 +91,17 @@ CREATE TEMP VIEW open_use AS
 CREATE TEMP TABLE allowed (object text, part text, name text, type text, vocabulary text, reason text);
 INSERT INTO allowed VALUES
 	('paws_vault.data_key', 'stored', 'wrapped', 'bytea', NULL, 'a wrapped key, of one length'),
-	('paws_crisis.data_key', 'stored', 'wrapped', 'bytea', NULL, 'a wrapped key, of one length'),
+	('paws_crisis.subject_key', 'stored', 'wrapped', 'bytea', NULL, 'a wrapped key, of one length'),
+	('paws_crisis.subject_key', 'stored', 'public_key', 'bytea', NULL, 'a public key, of one length'),
 	('paws_vault.root_check', 'stored', 'value', 'bytea', NULL, 'a keyed hash, of one length'),
+	('paws_crisis.root_check', 'stored', 'value', 'bytea', NULL, 'a keyed hash, of one length'),
+	('paws_vault.erasure', 'stored', 'signature', 'bytea', NULL, 'a signature, of one length'),
 	('paws_sync.collections', 'view', 'name', 'text', 'name', 'a code_name'),
 	('paws_sync.collections', 'view', 'on_conflict', 'text', 'conflict_policy', 'a word for a code'),
+	('paws_sync.collections', 'view', 'sealing', 'text', 'sealing', 'a word for a code'),
+	('paws_sync.tier_policy', 'view', 'compression', 'text', 'compression', 'a word for a code'),
+	('paws_sync.pg_stat_progress_paws_sync_keys', 'view', 'kind', 'text', 'key_job', 'a word for a code'),
+	('paws_sync.pg_stat_progress_paws_sync_keys', 'view', 'phase', 'text', 'key_phase', 'a word for a code'),
 	('paws_sync.pg_stat_paws_sync_lanes', 'view', 'lane', 'text', 'lane', 'a word for a code'),
 	('paws_sync.pg_stat_paws_sync_workers', 'view', 'kind', 'text', 'worker', 'a word for a code'),
 	('paws_sync.pg_stat_paws_sync_workers', 'view', 'database', 'text', NULL, 'a name of the server''s catalogs'),
@@ -110,8 +117,14 @@ INSERT INTO allowed VALUES
 	('paws_sync.grant_profile(name,text)', 'argument', 'profile', 'text', NULL, 'compared with constants'),
 	('paws_sync.revoke_profile(name,text)', 'argument', 'role', 'name', NULL, 'looked up in pg_roles'),
 	('paws_sync.revoke_profile(name,text)', 'argument', 'profile', 'text', NULL, 'compared with constants'),
-	('paws_sync.define_collection(text,paws_sync.class,text)', 'argument', 'name', 'text', NULL, 'stored as a code_name, or refused'),
-	('paws_sync.define_collection(text,paws_sync.class,text)', 'argument', 'on_conflict', 'text', NULL, 'stored as a code, or refused'),
+	('paws_sync.define_collection(text,paws_sync.class,text,text,boolean)', 'argument', 'name', 'text', NULL, 'stored as a code_name, or refused'),
+	('paws_sync.define_collection(text,paws_sync.class,text,text,boolean)', 'argument', 'on_conflict', 'text', NULL, 'stored as a code, or refused'),
+	('paws_sync.define_collection(text,paws_sync.class,text,text,boolean)', 'argument', 'sealing', 'text', NULL, 'stored as a code, or refused'),
+	('paws_sync.set_tier_policy(paws_sync.tier,integer,integer,bigint,bigint,integer,integer,integer,text,integer)', 'argument', 'compression', 'text', NULL, 'stored as a code, or refused'),
+	('paws_sync.rotate_keys(text)', 'argument', 'what', 'text', NULL, 'stored as a code, or refused'),
+	('paws_sync.verify_certificate(text)', 'argument', 'certificate', 'text', NULL, 'looked at and stored nowhere'),
+	('paws_sync.push_crisis(paws_sync.device,jsonb)', 'argument', 'operations', 'jsonb', NULL, 'payloads are sealed before a row exists; all else is a UUID, a number, a code or refused'),
+	('paws_sync.crisis_bundle(paws_sync.device,text)', 'argument', 'region', 'text', NULL, 'compared; what is no region is taken for none'),
 	('paws_sync.register_device(paws_sync.subject,text)', 'argument', 'platform', 'text', NULL, 'stored as a code, or refused'),
 	('paws_sync.subject_for(text)', 'argument', 'user_ref', 'text', NULL, 'goes through a keyed hash and is stored nowhere'),
 	('paws_sync.push(paws_sync.device,jsonb)', 'argument', 'operations', 'jsonb', NULL, 'payloads are sealed before a row exists; all else is a UUID, a number, a code or refused'),
@@ -119,6 +132,21 @@ INSERT INTO allowed VALUES
 	('paws_sync.push_many(paws_sync.device,uuid[],text[],uuid[],bigint[],bytea[],boolean[])', 'argument', 'payloads', 'bytea[]', NULL, 'sealed before a row exists'),
 	('paws_sync.push(paws_sync.device,jsonb)', 'result', 'code', 'text', 'reason', 'a word for a code'),
 	('paws_sync.push_many(paws_sync.device,uuid[],text[],uuid[],bigint[],bytea[],boolean[])', 'result', 'code', 'text', 'reason', 'a word for a code'),
+	('paws_sync.push_crisis(paws_sync.device,jsonb)', 'result', 'code', 'text', 'reason', 'a word for a code'),
+	('paws_sync.crisis_bundle(paws_sync.device,text)', 'result', 'kind', 'text', 'bundle', 'a constant'),
+	('paws_sync.crisis_bundle(paws_sync.device,text)', 'result', 'collection', 'text', 'name', 'a code_name'),
+	('paws_sync.crisis_bundle(paws_sync.device,text)', 'result', 'payload', 'bytea', NULL, 'opened for the device that may have it'),
+	('paws_sync.crisis_bundle(paws_sync.device,text)', 'result', 'code', 'text', 'page_reason', 'a word for a code'),
+	('paws_sync.forget(paws_sync.subject)', 'result', 'state', 'text', 'erasure', 'a word for a code'),
+	('paws_sync.forget(paws_sync.subject)', 'result', 'certificate', 'text', NULL, 'a token, numbers, times and a signature'),
+	('paws_sync.erasure_status(paws_sync.subject)', 'result', 'state', 'text', 'erasure', 'a word for a code'),
+	('paws_sync.erasure_status(paws_sync.subject)', 'result', 'certificate', 'text', NULL, 'a token, numbers, times and a signature'),
+	('paws_sync.certificate_key()', 'result', '', 'bytea', NULL, 'a public key'),
+	('paws_sync.keyring()', 'result', 'kind', 'text', 'keyring', 'a constant'),
+	('paws_sync.keyring()', 'result', 'root', 'text', 'root', 'a constant'),
+	('paws_sync.key_status()', 'result', 'kind', 'text', 'keyring', 'a constant'),
+	('paws_sync.key_status()', 'result', 'root', 'text', 'root', 'a constant'),
+	('paws_sync.key_status()', 'result', 'state', 'text', 'key_state', 'a constant'),
 	('paws_sync.receipts(paws_sync.device,uuid[])', 'result', 'code', 'text', 'reason', 'a word for a code'),
 	('paws_sync.devices(paws_sync.subject)', 'result', 'platform', 'text', 'platform', 'a word for a code'),
 	('paws_sync.sync_status(paws_sync.subject)', 'result', 'platform', 'text', 'platform', 'a word for a code'),
@@ -136,15 +164,28 @@ INSERT INTO allowed VALUES
 	('paws_sync.vocabulary()', 'result', 'kind', 'text', NULL, 'a constant, of the form looked at above'),
 	('paws_sync.vocabulary()', 'result', 'name', 'text', NULL, 'a constant, of the form looked at above');
 INSERT INTO allowed SELECT f, 'result', r, 'text', v, 'a word for a code, the operator''s name of a collection'
-FROM unnest('{"paws_sync.pull(paws_sync.device,paws_sync.cursor,integer,integer)","paws_sync.pull_wait(paws_sync.device,paws_sync.cursor,interval,integer,integer)"}'::text[]) f,
+FROM unnest('{"paws_sync.pull(paws_sync.device,paws_sync.cursor,integer,integer)","paws_sync.pull_wait(paws_sync.device,paws_sync.cursor,interval,integer,integer)",
+	"paws_sync.pull_crisis(paws_sync.device,paws_sync.cursor,integer,integer)"}'::text[]) f,
 	(VALUES ('lane', 'lane'), ('kind', 'page'), ('collection', 'name'), ('code', 'page_reason')) AS c (r, v);
 INSERT INTO allowed SELECT f, 'result', 'payload', 'bytea', NULL, 'opened for the device that may have it'
-FROM unnest('{"paws_sync.pull(paws_sync.device,paws_sync.cursor,integer,integer)","paws_sync.pull_wait(paws_sync.device,paws_sync.cursor,interval,integer,integer)"}'::text[]) f;
+FROM unnest('{"paws_sync.pull(paws_sync.device,paws_sync.cursor,integer,integer)","paws_sync.pull_wait(paws_sync.device,paws_sync.cursor,interval,integer,integer)",
+	"paws_sync.pull_crisis(paws_sync.device,paws_sync.cursor,integer,integer)"}'::text[]) f;
 INSERT INTO allowed SELECT f, 'result', r, 'text', NULL, 'the state of the server: settings, and names of its catalogs'
 FROM unnest('{log_posture(),log_probe()}'::text[]) l, unnest('{setting,value,wanted}'::text[]) r, LATERAL (SELECT 'paws_sync.' || l) AS n (f);
 INSERT INTO allowed SELECT f, 'result', r, 'text', NULL, 'the state of the server: settings, counts, and names of its catalogs'
 FROM unnest('{doctor(),doctor_probe(),doctor_server(),doctor_objects(),doctor_stored()}'::text[]) d,
 	unnest('{area,check_name,value,wanted,hint}'::text[]) r, LATERAL (SELECT 'paws_sync.' || d) AS n (f);
+
+INSERT INTO allowed SELECT o, 'result', r, 'text', v, 'public lines: what ships, and what an operator sets of a closed form'
+FROM unnest('{"paws_sync.crisis_bundle(paws_sync.device,text)",paws_sync.list_resources()}'::text[]) o,
+	(VALUES ('region', 'region'), ('name', 'line'), ('channel', 'channel'), ('contact', 'contact')) AS c (r, v);
+INSERT INTO allowed SELECT 'paws_sync.resources', 'view', name, type, vocabulary, reason FROM allowed WHERE object = 'paws_sync.list_resources()';
+INSERT INTO allowed SELECT f, 'argument', r, 'text', NULL, 'stored as a code or in a closed form, or refused'
+FROM (VALUES ('paws_sync.set_resource(text,text,text,text)', '{region,name,channel,contact}'::text[]), ('paws_sync.drop_resource(text,text,text)', '{region,name,channel}')) AS c (f, a),
+	unnest(a) AS r;
+INSERT INTO allowed SELECT o, p, r, 'text', v, w
+FROM (VALUES ('paws_sync.stat_memory()', 'result'), ('paws_sync.pg_stat_paws_sync_memory', 'view')) AS x (o, p),
+	(VALUES ('kind', NULL, 'what the server calls its processes'), ('memory', 'memory', 'a constant')) AS y (r, v, w);
 
 -- nothing is open that is not listed, and the list has nothing that is not there; must be none
 SELECT object, part, name, type FROM open_use EXCEPT SELECT object, part, name, type FROM allowed;
@@ -171,7 +212,7 @@ ROLLBACK;
 -- bytes that are stored are bounded by a check; must be none
 SELECT a.object, a.name FROM allowed a WHERE a.part = 'stored' AND NOT EXISTS (
 	SELECT FROM pg_constraint c JOIN pg_attribute t ON t.attrelid = c.conrelid AND t.attnum = ANY (c.conkey)
-	WHERE c.conrelid = a.object::regclass AND c.contype = 'c' AND c.convalidated AND t.attname = a.name AND array_length(c.conkey, 1) = 1);
+	WHERE c.conrelid = to_regclass(a.object) AND c.contype = 'c' AND c.convalidated AND t.attname = a.name AND array_length(c.conkey, 1) = 1);
 SELECT a.object, a.name, string_agg(pg_get_constraintdef(c.oid), ' ' ORDER BY c.conname) AS "check"
 FROM allowed a JOIN pg_attribute t ON t.attrelid = to_regclass(a.object) AND t.attname = a.name
 JOIN pg_constraint c ON c.conrelid = t.attrelid AND t.attnum = ANY (c.conkey)
@@ -196,14 +237,21 @@ CREATE TEMP TABLE word AS
 	UNION SELECT 'page_reason', name FROM paws_sync.vocabulary() WHERE kind = 'reason'
 	UNION SELECT v, w FROM (VALUES
 		('lane', '{crisis,ordinary}'::text[]), ('worker', '{launcher,scheduler,pool}'), ('state', '{starting,idle,working}'),
-		('page', '{change,receipt,reset,unreadable,position}'), ('page_reason', '{cursor_expired,cursor_reset,envelope_rejected}'),
+		('page', '{change,receipt,reset,unreadable,position}'), ('page_reason', '{cursor_expired,cursor_reset,envelope_rejected,sealed}'),
+		('bundle', '{resource,document}'), ('erasure', '{deleted,swept,destroyed,certified}'), ('keyring', '{base,epoch,destroyed}'),
+		('root', '{care,crisis,billing}'), ('key_state', '{open,current,old,foreign,closed,missing,destroyed}'), ('memory', '{locked,unlocked,none}'),
+		('compression', '{none}'), ('key_job', '{epochs,data_keys,roots}'),
+		('key_phase', '{requested,rewrapping,settling_writers,rewrapping_rest,settling_readers,destroying,making_keys,resealing,deleting_keys,finished}'),
 		('profile', '{app,device_gateway,crisis,billing,operator,auditor}'), ('privilege', '{USAGE,EXECUTE,SELECT}'),
 		('object_kind', '{schema,type,function,view}'),
 		('kind', '{token,id,number,position,code,flag,limit,name,time,envelope,digest,key}'),
 		('retention', '{until_finished,offline_window,until_deleted,until_replaced,for_good}'),
-		('component', '{library,keys,workers,queue,admission}'), ('component_state', '{loaded,none,wrong,ready,off,starting,counting,open}')) AS x (v, l), unnest(l) AS w;
+		('component', '{library,keys care,keys crisis,keys billing,keyring,workers,queue,admission}'), ('component_state', '{loaded,none,wrong,ready,off,starting,counting,open}')) AS x (v, l), unnest(l) AS w;
+-- these are not lists but forms
+CREATE TEMP TABLE form (vocabulary text, type regtype);
+INSERT INTO form VALUES ('region', 'paws_crisis.region'), ('contact', 'paws_crisis.contact'), ('line', 'paws_registry.code_name');
 -- every vocabulary that is named above is there; must be none
-SELECT vocabulary FROM allowed WHERE vocabulary IS NOT NULL EXCEPT SELECT vocabulary FROM word;
+SELECT vocabulary FROM allowed WHERE vocabulary IS NOT NULL EXCEPT SELECT vocabulary FROM word EXCEPT SELECT vocabulary FROM form;
 
 -- something to return: changes and receipts of all sorts, a reset and an unreadable document
 SELECT paws_sync.subject_for('construction') AS subject \gset
@@ -223,10 +271,38 @@ CREATE TEMP TABLE page AS SELECT * FROM paws_sync.pull(:'browser') UNION ALL SEL
 	UNION ALL SELECT * FROM paws_sync.pull_wait(:'browser');
 INSERT INTO paws_care.cursor_epoch VALUES ((SELECT coalesce(max(epoch), 1) + 1 FROM paws_care.cursor_epoch));
 INSERT INTO page SELECT p.* FROM (SELECT "cursor" AS place FROM page WHERE kind = 'receipt' LIMIT 1) c, paws_sync.pull(:'browser', c.place) p;
+CREATE TEMP TABLE crisis AS
+	SELECT 'paws_sync.push_crisis(paws_sync.device,jsonb)' AS object, 'code' AS name, code AS word FROM paws_sync.push_crisis(:'phone', t.ops(t.op(21, 'mood', 21, 0, 'x')));
+INSERT INTO crisis SELECT 'paws_sync.crisis_bundle(paws_sync.device,text)', v.name, v.word FROM paws_sync.crisis_bundle(:'phone') b,
+	LATERAL (VALUES ('kind', b.kind), ('region', b.region), ('name', b.name), ('channel', b.channel), ('contact', b.contact), ('collection', b.collection)) AS v (name, word);
+UPDATE paws_crisis.document SET seal = decode(repeat('00', 16), 'hex')
+WHERE doc_id = t.id(4) AND subject_no = (SELECT subject_no FROM paws_registry.subject WHERE subject::text = :'subject');
+INSERT INTO crisis SELECT 'paws_sync.crisis_bundle(paws_sync.device,text)', 'code', code FROM paws_sync.crisis_bundle(:'phone');
+INSERT INTO crisis SELECT 'paws_sync.pull_crisis(paws_sync.device,paws_sync.cursor,integer,integer)', v.name, v.word FROM paws_sync.pull_crisis(:'browser') p,
+	LATERAL (VALUES ('lane', p.lane), ('kind', p.kind), ('collection', p.collection), ('code', p.code)) AS v (name, word);
+SELECT paws_sync.subject_for('construction forgotten') AS forgotten \gset
+SELECT paws_sync.register_device(:'forgotten', 'ios') IS NOT NULL AS registered;
+INSERT INTO crisis SELECT 'paws_sync.forget(paws_sync.subject)', 'state', state FROM paws_sync.forget(:'forgotten');
+INSERT INTO crisis SELECT 'paws_sync.erasure_status(paws_sync.subject)', 'state', state FROM paws_sync.erasure_status(:'forgotten');
+BEGIN;
+SELECT paws_sync.rotate_keys('roots') AS job \gset
+SELECT kind AS job_kind, phase AS job_phase FROM paws_sync.pg_stat_progress_paws_sync_keys WHERE job = :job \gset
+ROLLBACK;
+INSERT INTO crisis SELECT 'paws_sync.pg_stat_progress_paws_sync_keys', v.name, v.word
+FROM (VALUES ('kind', :'job_kind'), ('phase', :'job_phase')) AS v (name, word);
 CREATE TEMP TABLE said AS
+	SELECT object, name, word FROM crisis
+	UNION SELECT o, v.name, v.word FROM paws_sync.list_resources() l, unnest('{paws_sync.list_resources(),paws_sync.resources}'::text[]) o,
+		LATERAL (VALUES ('region', l.region), ('name', l.name), ('channel', l.channel), ('contact', l.contact)) AS v (name, word)
+	UNION SELECT 'paws_sync.keyring()', v.name, v.word FROM paws_sync.keyring() k, LATERAL (VALUES ('kind', k.kind), ('root', k.root)) AS v (name, word)
+	UNION SELECT 'paws_sync.key_status()', v.name, v.word FROM paws_sync.key_status() k, LATERAL (VALUES ('kind', k.kind), ('root', k.root), ('state', k.state)) AS v (name, word)
+	UNION SELECT o, 'memory', memory FROM paws_sync.stat_memory(), unnest('{paws_sync.stat_memory(),paws_sync.pg_stat_paws_sync_memory}'::text[]) o
+	UNION SELECT 'paws_sync.tier_policy', 'compression', compression FROM paws_sync.tier_policy
+	UNION
 	SELECT 'paws_sync.push(paws_sync.device,jsonb)' AS object, 'code' AS name, code AS word FROM answer
 	UNION SELECT 'paws_sync.push_many(paws_sync.device,uuid[],text[],uuid[],bigint[],bytea[],boolean[])', 'code', code FROM many
-	UNION SELECT f, v.name, v.word FROM page p, unnest('{"paws_sync.pull(paws_sync.device,paws_sync.cursor,integer,integer)","paws_sync.pull_wait(paws_sync.device,paws_sync.cursor,interval,integer,integer)"}'::text[]) f,
+	UNION SELECT f, v.name, v.word FROM page p, unnest('{"paws_sync.pull(paws_sync.device,paws_sync.cursor,integer,integer)","paws_sync.pull_wait(paws_sync.device,paws_sync.cursor,interval,integer,integer)",
+	"paws_sync.pull_crisis(paws_sync.device,paws_sync.cursor,integer,integer)"}'::text[]) f,
 		LATERAL (VALUES ('lane', p.lane), ('kind', p.kind), ('collection', p.collection), ('code', p.code)) AS v (name, word)
 	UNION SELECT 'paws_sync.receipts(paws_sync.device,uuid[])', 'code', code FROM paws_sync.receipts(:'phone', ARRAY[t.id(1), t.id(3)])
 	UNION SELECT 'paws_sync.devices(paws_sync.subject)', 'platform', platform FROM paws_sync.devices(:'subject')
@@ -235,14 +311,15 @@ CREATE TEMP TABLE said AS
 	UNION SELECT 'paws_sync.pg_stat_paws_sync_lanes', 'lane', lane FROM paws_sync.pg_stat_paws_sync_lanes
 	UNION SELECT o, v.name, v.word FROM paws_sync.stat_workers() w, unnest('{paws_sync.stat_workers(),paws_sync.pg_stat_paws_sync_workers}'::text[]) o,
 		LATERAL (VALUES ('kind', w.kind), ('state', w.state)) AS v (name, word)
-	UNION SELECT 'paws_sync.collections', v.name, v.word FROM paws_sync.collections c, LATERAL (VALUES ('name', c.name), ('on_conflict', c.on_conflict)) AS v (name, word)
+	UNION SELECT 'paws_sync.collections', v.name, v.word FROM paws_sync.collections c, LATERAL (VALUES ('name', c.name), ('on_conflict', c.on_conflict), ('sealing', c.sealing)) AS v (name, word)
 	UNION SELECT 'paws_sync.profiles', v.name, v.word FROM paws_sync.profiles p, LATERAL (VALUES ('profile', p.profile), ('privilege', p.privilege), ('kind', p.kind)) AS v (name, word)
 	UNION SELECT 'paws_sync.manifest()', v.name, v.word FROM paws_sync.manifest() m, LATERAL (VALUES ('kind', m.kind), ('retention', m.retention)) AS v (name, word)
 	UNION SELECT 'paws_sync.status()', v.name, v.word FROM paws_sync.status() s, LATERAL (VALUES ('component', s.component), ('state', s.state)) AS v (name, word);
 DELETE FROM paws_care.cursor_epoch;
 -- it is all of the vocabulary; must be none
 SELECT s.object, s.name, s.word FROM said s JOIN allowed a USING (object, name)
-WHERE a.vocabulary IS NOT NULL AND s.word IS NOT NULL AND NOT EXISTS (SELECT FROM word w WHERE w.vocabulary = a.vocabulary AND w.word = s.word);
+WHERE a.vocabulary IS NOT NULL AND s.word IS NOT NULL AND NOT EXISTS (SELECT FROM word w WHERE w.vocabulary = a.vocabulary AND w.word = s.word)
+	AND NOT EXISTS (SELECT FROM form f WHERE f.vocabulary = a.vocabulary AND pg_temp.takes(f.type, s.word));
 SELECT object, name FROM said EXCEPT SELECT object, name FROM allowed WHERE vocabulary IS NOT NULL;
 -- and nothing that is named was left out; must be none
 SELECT object, name FROM allowed WHERE vocabulary IS NOT NULL EXCEPT SELECT object, name FROM said WHERE word IS NOT NULL;

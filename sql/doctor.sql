@@ -41,7 +41,7 @@ ROLLBACK TO granted;
 ALTER DEFAULT PRIVILEGES IN SCHEMA paws_sync GRANT EXECUTE ON FUNCTIONS TO regress_paws_other;
 SELECT check_name, hint FROM wrong;
 ROLLBACK TO granted;
-ALTER FUNCTION paws_sync.status() OWNER TO regress_paws_doctor;
+ALTER FUNCTION paws_sync.stat_lanes() OWNER TO regress_paws_doctor;
 SELECT * FROM wrong WHERE check_name ~ '^not owned';
 ROLLBACK;
 

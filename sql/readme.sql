@@ -149,3 +149,23 @@ SELECT class, tier, count, p99, target, attainment FROM paws_sync.pg_stat_paws_s
 SELECT level, depth, oldest_age, in_rate, out_rate FROM paws_sync.pg_stat_paws_sync_lanes WHERE depth > 0;
 SELECT kind, state, operations, errors, last_active_at FROM paws_sync.pg_stat_paws_sync_workers ORDER BY kind;
 \o
+
+-- Rotating keys
+SELECT paws_sync.rotate_keys() AS job \gset
+CALL t.wait('NOT EXISTS (SELECT FROM paws_sync.pg_stat_progress_paws_sync_keys WHERE finished_at IS NULL)');
+SELECT kind, phase, done = total AS all_done, left_over FROM paws_sync.pg_stat_progress_paws_sync_keys WHERE job = :job;
+\o results/readme.txt
+SELECT kind, root, number, state, keys FROM paws_sync.key_status();
+\o
+SELECT DISTINCT state FROM paws_sync.key_status() ORDER BY state;
+
+-- Forgetting a person
+SELECT state, keys >= 2 AS keys, logical_at IS NOT NULL AS logical, certificate IS NOT NULL AS certified FROM paws_sync.forget(paws_sync.subject_for('user-4711'));
+SELECT state = 'deleted' OR state = 'swept' AS gone, destroyed_at, irrecoverable_at, certificate FROM paws_sync.erasure_status(paws_sync.subject_for('user-4711'));
+SELECT kind FROM paws_sync.pull(:'phone');
+SELECT length(paws_sync.certificate_key()), paws_sync.verify_certificate('paws_sync erasure certificate v1');
+-- somebody who comes back is a new one
+SELECT paws_sync.register_device(paws_sync.subject_for('user-4711'), 'ios') AS again \gset
+SELECT count(*) AS documents FROM paws_sync.pull(:'again');
+SELECT outcome, receipt FROM paws_sync.push_crisis(:'again', t.ops(t.op(1, 'safety_plan', 2, 0, 'call Sam')));
+SELECT kind, revision FROM paws_sync.pull_crisis(:'tablet');

@@ -7,7 +7,6 @@
 #include "postgres.h"
 
 #include "base/database.h"
-#include "base/fault.h"
 #include "base/settings.h"
 #include "base/shmem.h"
 #include "base/wake.h"
@@ -49,7 +48,7 @@ _PG_init(void)
 	paws_latency_init();
 	paws_memory_state_init();
 	paws_keyring_init();
-	paws_fault_init();
+	paws_vault_seals_init();
 	paws_shmem_install();
 	paws_withdraw_init();
 	if (IsBinaryUpgrade)

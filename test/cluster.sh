@@ -1,11 +1,12 @@
 #!/bin/bash
-# cluster.sh up|down|status|env [options]
+# cluster.sh up|down|restart|status|env [options]
 #
 # A throw-away PostgreSQL cluster in a folder of its own: own keys, own log, a unix socket inside, no TCP.
 #
 #   up       builds, installs what changed, starts the cluster with the extension created in database "paws",
 #            and prints the connection string alone on standard output; reuses a running one
 #   down     stops it and removes the folder
+#   restart  stops and starts it; --without-keys: as if no root and no keyring were configured, until the next start
 #   status   prints "running" or "stopped" (exit status 3), or "absent" (4)
 #   env      prints the settings for a shell: eval "$(test/cluster.sh env)"
 #
@@ -31,6 +32,7 @@ port=54329
 fsync=on
 database=yes
 building=yes
+overrides=
 settings=()
 while [ $# -gt 0 ]; do
     case $1 in
@@ -39,6 +41,7 @@ while [ $# -gt 0 ]; do
         --no-fsync) fsync=off ;;
         --no-database) database=no ;;
         --no-build) building=no ;;
+        --without-keys) overrides='-c paws_sync.care_root= -c paws_sync.crisis_root= -c paws_sync.billing_root= -c paws_sync.keyring_file=' ;;
         -c) settings+=("${2:?}"); shift ;;
         *) usage ;;
     esac
@@ -103,7 +106,7 @@ initialise() {
 }
 
 start() {
-    if ! as_server timeout 90 "$PG_BIN/pg_ctl" -D "$data" -l "$log" -w -t 60 -s start </dev/null >/dev/null 2>&1; then
+    if ! as_server timeout 90 "$PG_BIN/pg_ctl" -D "$data" -l "$log" -w -t 60 -s -o "$overrides" start </dev/null >/dev/null 2>&1; then
         say "the server did not start; the end of its log:"
         as_server tail -n 20 "$log" >&2 || true
         return 1
@@ -171,6 +174,13 @@ down() {
     remove
 }
 
+restart() {
+    own_folder "$dir" || die "$dir is not a throw-away cluster of user $SERVER_USER; left alone"
+    find_postgres
+    stop_server "$data"
+    start
+}
+
 case $action in
     up)
         up </dev/null >&2
@@ -179,6 +189,9 @@ case $action in
         ;;
     down)
         down </dev/null >&2
+        ;;
+    restart)
+        restart </dev/null >&2
         ;;
     status)
         own_folder "$dir" || { echo absent; exit 4; }

@@ -1,8 +1,8 @@
 #!/bin/bash
-# deps.sh [demo|fuzz]
+# deps.sh [demo|canary|fuzz]
 #
 # Installs the Debian packages that building needs and that are not there yet; with "demo" also what the tests
-# and the demo need, with "fuzz" what fuzzing needs. Quiet when there is nothing to do. A default cluster is never
+# and the demo need, with "canary" what the canary sweep needs, with "fuzz" what fuzzing needs. Quiet when there is nothing to do. A default cluster is never
 # created by it, and a running cluster is never restarted by an upgrade, unless FORCE=1.
 set -euo pipefail
 
@@ -17,9 +17,12 @@ packages=(make gcc libc6-dev libsodium-dev liblz4-dev libzstd-dev libkrb5-dev
           "postgresql-$PG_MAJOR" "postgresql-server-dev-$PG_MAJOR" libipc-run-perl)
 case ${1:-} in
     demo)
-        # The last three are for the unit tests: another implementation, and published vectors.
-        packages+=(python3 python3-psycopg python3-cryptography python3-cryptography-vectors
+        # The last three of these are for the unit tests: another implementation, and published vectors.
+        packages+=(python3 python3-psycopg python3-fake-factory python3-cryptography python3-cryptography-vectors
                    golang-golang-x-crypto-dev)
+        ;;
+    canary)
+        packages+=(python3 python3-psycopg python3-fake-factory)
         ;;
     fuzz)
         packages+=(clang-14 libclang-rt-14-dev)

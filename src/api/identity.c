@@ -33,7 +33,8 @@ text_argument(FunctionCallInfo fcinfo, int argument, const char *what)
 	return PG_GETARG_TEXT_PP(argument);
 }
 
-/* Pure: the same reference gives the same subject, and nothing is written. */
+/* Pure: the same reference gives the same subject, and nothing is written. Under other keys than the
+ * database's it would be somebody else, so those are refused. */
 Datum
 paws_subject_for(PG_FUNCTION_ARGS)
 {
@@ -44,6 +45,10 @@ paws_subject_for(PG_FUNCTION_ARGS)
 	if (length == 0 || length > REFERENCE_MAX)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("user_ref is empty or too long"),
 						errdetail("It must have 1 to %d bytes.", REFERENCE_MAX)));
+	(void) paws_database_slot();
+	paws_spi_begin();
+	paws_vault_require_usable(PAWS_ROOT_CARE);
+	paws_spi_end();
 	paws_vault_subject_id(VARDATA_ANY(reference), length, id);
 	PG_RETURN_POINTER(paws_mint_token(PAWS_TOKEN_SUBJECT, id));
 }

@@ -3,23 +3,24 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "base/database.h"
 #include "base/spi.h"
 #include "base/wake.h"
 #include "care/care.h"
 #include "control/rows.h"
-#include "crisis/crisis.h"
 #include "fmgr.h"
 #include "guard/mint.h"
 #include "registry/registry.h"
-#include "store/reseal.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 #include "vault/certificate.h"
 #include "vault/erasure.h"
 #include "vault/key_job.h"
+#include "vault/origin.h"
 
 PG_FUNCTION_INFO_V1(paws_rotate_keys);
+PG_FUNCTION_INFO_V1(paws_adopt_keys);
 PG_FUNCTION_INFO_V1(paws_forget);
 PG_FUNCTION_INFO_V1(paws_erasure_status);
 PG_FUNCTION_INFO_V1(paws_verify_certificate);
@@ -31,7 +32,8 @@ kind_argument(FunctionCallInfo fcinfo, int argument)
 	text *name;
 
 	if (PG_ARGISNULL(argument))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("what must not be null")));
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("what must not be null"),
+						errhint("Use epochs, data_keys or roots.")));
 	name = PG_GETARG_TEXT_PP(argument);
 	if (VARSIZE_ANY_EXHDR(name) < NAMEDATALEN)
 	{
@@ -68,6 +70,23 @@ paws_rotate_keys(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(job);
 }
 
+/* Takes effect at once, whatever becomes of the transaction. */
+Datum
+paws_adopt_keys(PG_FUNCTION_ARGS)
+{
+	int adopted;
+
+	paws_vault_require(PAWS_ROOT_CARE);
+	paws_vault_require(PAWS_ROOT_CRISIS);
+	(void) paws_database_slot();
+	paws_spi_begin();
+	paws_vault_require_root(PAWS_ROOT_CARE);
+	paws_vault_require_root(PAWS_ROOT_CRISIS);
+	adopted = paws_origin_adopt();
+	paws_spi_end();
+	PG_RETURN_INT32(adopted);
+}
+
 static void
 put_time(PawsRows *rows, TimestampTz at)
 {
@@ -99,15 +118,30 @@ return_erasure(FunctionCallInfo fcinfo, const PawsErasure *erasure)
 	}
 }
 
-/* All that is to be gone at this commit; the rest is the scheduler's. */
+/* All that is to be gone at this commit; the rest is the scheduler's. Who waits for changes of the subject
+ * finds that out. */
 static void
-forget(const PawsToken *subject, int64 subject_no, PawsErasure *erasure)
+forget(int slot, const PawsToken *subject, int64 subject_no, PawsErasure *erasure)
 {
-	paws_erasure_begin(PointerGetDatum(subject), subject_no, erasure);
-	paws_store_forget_devices(&paws_crisis_store, subject_no);
-	paws_store_forget_devices(&paws_care_store, subject_no);
+	paws_erasure_begin(PointerGetDatum(subject), subject_no, paws_registry_device_numbers(subject_no),
+					   erasure);
 	paws_care_forget(subject_no);
 	paws_registry_forget(subject_no);
+	paws_wake_at_commit(slot, PAWS_WAKE_SCHEDULER);
+	paws_wake_key_at_commit(slot, subject_no);
+}
+
+/* A snapshot of the past would leave what was committed since. */
+static void
+require_read_committed(void)
+{
+	if (IsolationUsesXactSnapshot())
+		ereport(ERROR,
+				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+				 errmsg("forget needs transaction isolation level read committed"),
+				 errhint(
+					 "Begin the transaction with READ COMMITTED: what others commit meanwhile has to go as "
+					 "well.")));
 }
 
 /* Asked again, it answers how far it has come. */
@@ -119,6 +153,7 @@ paws_forget(PG_FUNCTION_ARGS)
 	int64 subject_no;
 	int slot;
 
+	require_read_committed();
 	paws_vault_require(PAWS_ROOT_CRISIS);
 	slot = paws_database_slot();
 	paws_spi_begin();
@@ -126,10 +161,7 @@ paws_forget(PG_FUNCTION_ARGS)
 	paws_vault_require_root(PAWS_ROOT_CRISIS);
 	subject_no = paws_registry_lock_subject(subject);
 	if (subject_no != 0)
-	{
-		forget(subject, subject_no, &erasure);
-		paws_wake_at_commit(slot, PAWS_WAKE_SCHEDULER);
-	}
+		forget(slot, subject, subject_no, &erasure);
 	else if (!paws_erasure_of_subject(PointerGetDatum(subject), &erasure))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("subject is not known here"),

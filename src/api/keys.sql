@@ -9,6 +9,15 @@ REVOKE ALL ON FUNCTION paws_sync.rotate_keys(text) FROM PUBLIC;
 COMMENT ON FUNCTION paws_sync.rotate_keys(text) IS
 	'Asks for new keys, which the scheduler brings about while everything goes on: epochs (new ones, all data keys wrapped anew, the old ones destroyed), data_keys (new ones for every subject, all documents sealed anew) or roots (the keyring wrapped under the current ids of the roots). Returns the number of the job in pg_stat_progress_paws_sync_keys.';
 
+CREATE FUNCTION paws_sync.adopt_keys()
+	RETURNS integer
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'paws_adopt_keys';
+REVOKE ALL ON FUNCTION paws_sync.adopt_keys() FROM PUBLIC;
+COMMENT ON FUNCTION paws_sync.adopt_keys() IS
+	'After a move: makes this database the owner of the key epochs of the database that it was restored or copied from, so that its next rotation destroys them. Only when that one is gone for good and no other copy of it is in use: what is wrapped under destroyed epochs opens nowhere. Returns how many it took; at once, whatever becomes of the transaction.';
+
 CREATE FUNCTION paws_sync.forget(subject paws_sync.subject)
 	RETURNS TABLE (erasure uuid, state text, keys integer, logical_at timestamptz, destroyed_at timestamptz,
 		irrecoverable_at timestamptz, certificate text)
@@ -49,7 +58,7 @@ COMMENT ON FUNCTION paws_sync.certificate_key() IS
 
 CREATE VIEW paws_sync.pg_stat_progress_paws_sync_keys WITH (security_barrier) AS
 	SELECT job_id AS job, ('{epochs,data_keys,roots}'::text[])[kind] AS kind,
-		('{requested,rewrapping,settling_writers,rewrapping_rest,settling_readers,destroying,making_keys,resealing,deleting_keys,finished}'::text[])[phase]
+		('{requested,rewrapping,settling_writers,rewrapping_rest,settling_readers,destroying,making_keys,resealing,deleting_keys,finished,making_epochs,settling_queue}'::text[])[phase]
 			AS phase,
 		done, total, left_over, requested_at, started_at, finished_at
 	FROM paws_vault.key_job;

@@ -52,6 +52,7 @@ UNION ALL
 		('paws_sync.stat_memory()', '{operator,auditor}'),
 		('paws_sync.status()', '{operator,auditor}'),
 		('paws_sync.rotate_keys(text)', '{operator}'),
+		('paws_sync.adopt_keys()', '{operator}'),
 		('paws_sync.forget(paws_sync.subject)', '{app}'),
 		('paws_sync.erasure_status(paws_sync.subject)', '{app}'),
 		('paws_sync.verify_certificate(text)', '{app,operator,auditor}'),

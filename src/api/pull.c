@@ -262,9 +262,20 @@ wait_argument(FunctionCallInfo fcinfo, int argument)
 	return (long) Min(ms, (double) paws_max_wait_with_snapshot);
 }
 
+/* A subject that is forgotten while its device waits has no keys any more; nor is there a device then. */
+static void
+notice_forgotten(Pull *pull, const PawsToken *token, uint64 *keys)
+{
+	uint64 now = paws_database_version_latest(paws_database_slot(), PAWS_CACHED_KEYS);
+
+	if (now != *keys || RecoveryInProgress())
+		find_device(token, &pull->device);
+	*keys = now;
+}
+
 /* The latch is reset before each look, so what is committed after the look sets it again. */
 static void
-wait_for_page(Pull *pull, long timeout)
+wait_for_page(Pull *pull, long timeout, const PawsToken *token, uint64 keys)
 {
 	TimestampTz deadline = GetCurrentTimestamp() + timeout * 1000;
 
@@ -274,6 +285,7 @@ wait_for_page(Pull *pull, long timeout)
 
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
+		notice_forgotten(pull, token, &keys);
 		if (read_page(pull))
 			return;
 		left = (long) ((deadline - GetCurrentTimestamp() + 999) / 1000);
@@ -290,6 +302,7 @@ paws_pull_wait(PG_FUNCTION_ARGS)
 {
 	const PawsToken *token = paws_token_argument(fcinfo, 0, PAWS_TOKEN_DEVICE);
 	long timeout = wait_argument(fcinfo, 2);
+	uint64 keys;
 	Pull pull;
 
 	if (IsolationUsesXactSnapshot())
@@ -300,11 +313,12 @@ paws_pull_wait(PG_FUNCTION_ARGS)
 			 errhint(
 				 "In a transaction with one snapshot nothing new can appear; use READ COMMITTED, or pull.")));
 	paws_vault_require(PAWS_ROOT_CARE);
+	keys = paws_database_version_latest(paws_database_slot(), PAWS_CACHED_KEYS);
 	begin_pull(&pull, fcinfo, token, 3);
 	paws_wake_key_watch(paws_database_slot(), pull.device.subject_no);
 	PG_TRY();
 	{
-		wait_for_page(&pull, timeout);
+		wait_for_page(&pull, timeout, token, keys);
 	}
 	PG_FINALLY();
 	{

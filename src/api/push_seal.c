@@ -26,8 +26,7 @@ suite_of(PawsSealingPolicy sealing)
 bool
 paws_push_can_seal(const PawsItem *item)
 {
-	return paws_vault_ready(PAWS_ROOT_CARE) &&
-		   (item->sealing != PAWS_SEALING_LAYERED || paws_vault_ready(PAWS_ROOT_CRISIS));
+	return paws_vault_can_seal(suite_of(item->sealing));
 }
 
 bytea *

@@ -18,6 +18,15 @@
 #define PAWS_MY_PROC_NUMBER (MyProc->pgprocno)
 #endif
 
+/* The process that runs, or ran, a virtual transaction; and the number of the one that it runs. */
+#if PG_VERSION_NUM >= 170000
+#define PAWS_PROC_OF(transaction) ProcNumberGetProc((transaction)->procNumber)
+#define PAWS_LOCAL_XID(proc)      ((proc)->vxid.lxid)
+#else
+#define PAWS_PROC_OF(transaction) BackendIdGetProc((transaction)->backendId)
+#define PAWS_LOCAL_XID(proc)      ((proc)->lxid)
+#endif
+
 /* Entry `i`, from 1, of what this transaction sees of running processes. */
 #if PG_VERSION_NUM >= 160000
 #define PAWS_LOCAL_BACKEND(i) pgstat_get_local_beentry_by_index(i)

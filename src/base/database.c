@@ -158,20 +158,40 @@ paws_database_forget(Oid database)
 	LWLockRelease(paws_lock(PAWS_LOCK_DATABASES));
 }
 
+/* A version that nobody else ever has. */
+static uint64
+own_version(void)
+{
+	static uint64 once = PG_UINT64_MAX;
+
+	return once--;
+}
+
+static bool
+touched_in_this_transaction(void)
+{
+	return TransactionIdIsValid(touched_in) && GetTopTransactionIdIfAny() == touched_in;
+}
+
 /*
  * What a transaction reads of its own uncommitted change, or by a snapshot of the past, must not stay in the
- * cache: such a transaction gets versions that nobody else ever has.
+ * cache.
  */
 uint64
 paws_database_version(int slot, PawsCached kind)
 {
-	static uint64 once = PG_UINT64_MAX;
-
-	if (TransactionIdIsValid(touched_in) && GetTopTransactionIdIfAny() == touched_in)
-		return once--;
+	if (touched_in_this_transaction())
+		return own_version();
 	if (IsolationUsesXactSnapshot())
 		return (uint64) PG_INT64_MAX + (uint64) GetCurrentTransactionStartTimestamp();
 	return pg_atomic_read_u64(&shared->slot[slot].version[kind]);
+}
+
+uint64
+paws_database_version_latest(int slot, PawsCached kind)
+{
+	return touched_in_this_transaction() ? own_version()
+										 : pg_atomic_read_u64(&shared->slot[slot].version[kind]);
 }
 
 typedef struct Touched

@@ -15,7 +15,7 @@ typedef enum PawsCached
 {
 	PAWS_CACHED_COLLECTIONS,
 	PAWS_CACHED_POLICY,
-	PAWS_CACHED_KEYS, /* opened data keys: one was deleted, superseded or wrapped anew */
+	PAWS_CACHED_KEYS, /* opened data keys: some were deleted or superseded */
 	PAWS_CACHED_KINDS
 } PawsCached;
 
@@ -44,6 +44,9 @@ extern void paws_database_forget(Oid database);
  * once for this process. A process compares the version it loaded at with the current one.
  */
 extern uint64 paws_database_version(int slot, PawsCached kind);
+
+/* The same for what is read by statements that see the latest, whatever the transaction's isolation. */
+extern uint64 paws_database_version_latest(int slot, PawsCached kind);
 extern void paws_database_touch(int slot, PawsCached kind);
 
 /*

@@ -33,6 +33,7 @@ int paws_max_subjects_limited = 20000;
 int paws_key_cache_ttl = 300;
 int paws_bulk_wal_rate = 32 * 1024;
 int paws_erasure_interval = 24 * 60 * 60;
+int paws_epoch_lifetime = 90 * 24 * 60 * 60;
 int paws_keyring_backup_retention = 30 * 24 * 60 * 60;
 int paws_log_scrub = PAWS_LOG_SCRUB_ALL;
 
@@ -112,6 +113,8 @@ define_rotation_settings(void)
 	define_int("paws_sync.erasure_interval",
 			   "Time for which erasures are collected before the epochs of their keys are destroyed.",
 			   &paws_erasure_interval, 0, 30 * 86400, PGC_SIGHUP, GUC_UNIT_S);
+	define_int("paws_sync.epoch_lifetime", "Age at which the epochs of a database are rotated; 0: never.",
+			   &paws_epoch_lifetime, 0, 10 * 366 * 86400, PGC_SIGHUP, GUC_UNIT_S);
 	define_int("paws_sync.keyring_backup_retention",
 			   "Time for which backups of the keyring file are kept, as the certificates of erasures say it.",
 			   &paws_keyring_backup_retention, 0, 10 * 366 * 86400, PGC_SIGHUP, GUC_UNIT_S);

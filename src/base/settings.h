@@ -29,6 +29,7 @@ extern int paws_max_subjects_limited;     /* subjects with a rate that shared me
 extern int paws_key_cache_ttl;            /* seconds */
 extern int paws_bulk_wal_rate;            /* kB in a second */
 extern int paws_erasure_interval;         /* seconds */
+extern int paws_epoch_lifetime;           /* seconds; 0: never */
 extern int paws_keyring_backup_retention; /* seconds */
 extern int paws_log_scrub;                /* a PawsLogScrub */
 

@@ -12,6 +12,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 /* A schema that the install script creates, so that its oid changes whenever the extension is created anew.
@@ -90,6 +91,15 @@ prepare(PawsStatement *statement, Oid identity)
 	statement->identity = identity;
 }
 
+static int
+execute(PawsStatement *statement, const Datum *args, const char *nulls, long max_rows)
+{
+	if (statement->latest)
+		return SPI_execute_snapshot(statement->plan, (Datum *) args, nulls, GetLatestSnapshot(),
+									InvalidSnapshot, false, false, max_rows);
+	return SPI_execute_plan(statement->plan, (Datum *) args, nulls, statement->read_only, max_rows);
+}
+
 /*
  * Runs the plan with a planner that goes by indexes alone. Our tables are empty at install and full minutes
  * later, so statistics are wrong when plans are made: a queue that was planned while empty would be scanned
@@ -107,7 +117,7 @@ execute_by_index(PawsStatement *statement, const Datum *args, const char *nulls,
 	PG_TRY();
 	{
 		enable_seqscan = enable_hashjoin = enable_mergejoin = jit_enabled = false;
-		result = SPI_execute_plan(statement->plan, (Datum *) args, nulls, statement->read_only, max_rows);
+		result = execute(statement, args, nulls, max_rows);
 	}
 	PG_FINALLY();
 	{

@@ -43,6 +43,7 @@ typedef struct PawsStatement
 	const char *schema;                        /* replaces @schema@; may be NULL */
 	bool read_only; /* uses the caller's snapshot, so it sees nothing of its own transaction's later commands
 					 */
+	bool latest;    /* reads what is committed now, in a transaction that keeps one snapshot as well */
 	SPIPlanPtr plan;
 	Oid identity; /* of the extension that the plan was made under */
 } PawsStatement;

@@ -70,6 +70,11 @@ CREATE FUNCTION paws_sync.doctor_server()
 		'They keep WAL and hold back vacuum for as long as nobody reads them: drop what is not needed.'
 	FROM pg_replication_slots WHERE NOT active
 	UNION ALL
+	SELECT 'keys', 'memory of all processes', count(*) FILTER (WHERE m.memory = 'unlocked') = 0,
+		count(*) FILTER (WHERE m.memory = 'unlocked') || ' of ' || count(*) FILTER (WHERE m.memory <> 'none') || ' not locked', '0 not locked',
+		'Keys may be written to swap space: raise the limit on locked memory of the server''s user; see pg_stat_paws_sync_memory.'
+	FROM paws_sync.stat_memory() m
+	UNION ALL
 	SELECT 'leaks', 'track_activity_query_size', s.setting::integer <= 1024, s.setting || ' B', '1024 B or less',
 		'So much of every statement is shown in pg_stat_activity and kept in memory. Lower it and restart the server.'
 	FROM pg_settings s WHERE s.name = 'track_activity_query_size'
@@ -99,7 +104,14 @@ CREATE FUNCTION paws_sync.doctor_server()
 	WHERE s.name = 'paws_sync.device_expiry'
 	UNION ALL
 	SELECT 'status', s.component, s.state IN ('loaded', 'ready') OR pg_is_in_recovery() AND s.component IN ('workers', 'queue'), s.state,
-		CASE s.component WHEN 'library' THEN 'loaded' ELSE 'ready' END, s.detail
+		CASE s.component WHEN 'library' THEN 'loaded' ELSE 'ready' END,
+		CASE WHEN s.component LIKE 'keys %' OR s.component = 'keyring' THEN CASE s.state
+			WHEN 'none' THEN s.detail || ' The log of the server''s start says what to do; crisis goes on without.'
+			WHEN 'wrong' THEN 'Root key or keyring are not those that this database was used with: put both back, and restart the server.'
+			WHEN 'unlocked' THEN 'Its memory cannot be locked, so no key may be used: raise the limit on locked memory of the server''s user.'
+			WHEN 'memory' THEN s.detail || ' Put the keyring of this server back before the server is restarted.'
+			ELSE s.detail END
+		ELSE s.detail END
 	FROM paws_sync.status() s
 	$$;
 REVOKE ALL ON FUNCTION paws_sync.doctor_server() FROM PUBLIC;

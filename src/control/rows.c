@@ -6,7 +6,21 @@
 #include "control/rows.h"
 #include "guard/codes.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/timestamp.h"
+
+/* Rows may hold payloads in the clear. The tuplestore that the server offers goes to a temporary file above
+ * work_mem; ours does not, and it is the caller's limits that bound it. */
+static void
+keep_in_memory(ReturnSetInfo *result)
+{
+	bool random = (result->allowedModes & SFRM_Materialize_Random) != 0;
+	MemoryContext old = MemoryContextSwitchTo(result->econtext->ecxt_per_query_memory);
+
+	tuplestore_end(result->setResult);
+	result->setResult = tuplestore_begin_heap(random, false, MAX_KILOBYTES);
+	MemoryContextSwitchTo(old);
+}
 
 void
 paws_rows_begin(PawsRows *rows, FunctionCallInfo fcinfo)
@@ -16,6 +30,7 @@ paws_rows_begin(PawsRows *rows, FunctionCallInfo fcinfo)
 	rows->next = 0;
 	if (rows->result->setDesc->natts > PAWS_ROW_COLUMNS_MAX)
 		elog(ERROR, "too many columns");
+	keep_in_memory(rows->result);
 }
 
 void

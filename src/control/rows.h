@@ -20,7 +20,8 @@ typedef struct PawsRows
 	bool nulls[PAWS_ROW_COLUMNS_MAX];
 } PawsRows;
 
-/* Begins a set; the function returns (Datum) 0 after the last row. */
+/* Begins a set, which stays in memory whatever work_mem is: the caller bounds it. The function returns
+ * (Datum) 0 after the last row. */
 extern void paws_rows_begin(PawsRows *rows, FunctionCallInfo fcinfo);
 
 /* The next column of the current row. */

@@ -52,7 +52,7 @@ CREATE TABLE paws_crisis.resource (
 	name paws_registry.code_name NOT NULL,
 	channel smallint NOT NULL,
 	contact paws_crisis.contact,
-	set_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	set_at timestamptz NOT NULL DEFAULT pg_catalog.date_bin('1 hour', pg_catalog.now(), '2000-01-01 00:00:00+00'),
 	PRIMARY KEY (region, name, channel),
 	CONSTRAINT channel_fits_contact CHECK (
 		channel OPERATOR(pg_catalog.>=) 1 AND channel OPERATOR(pg_catalog.<=) 4

@@ -22,6 +22,7 @@
 #define INFLIGHT   "paws_queue.inflight"
 #define ENTITLED   "paws_care.entitlement"
 #define KEY_JOB    "paws_vault.key_job"
+#define FOREIGN    "paws_vault.foreign_epoch"
 #define ERASURE    "paws_vault.erasure"
 #define RESOURCE   "paws_crisis.resource"
 
@@ -48,6 +49,7 @@
 	{schema ".branch", "kept_at", PAWS_KIND_TIME, done, PAWS_KEPT_FOR_GOOD, EXPORTED, crisis},               \
 	{schema ".branch", "doc_id", PAWS_KIND_ID, 0, PAWS_KEPT_FOR_GOOD, EXPORTED, crisis},                     \
 	{schema ".branch", "op_id", PAWS_KIND_ID, 0, PAWS_KEPT_FOR_GOOD, false, crisis},                         \
+	{schema ".branch", "collection", PAWS_KIND_NUMBER, 0, PAWS_KEPT_FOR_GOOD, EXPORTED, crisis},             \
 	{schema ".branch", "deleted", PAWS_KIND_FLAG, 0, PAWS_KEPT_FOR_GOOD, EXPORTED, crisis},                  \
 	{schema ".branch", "envelope", PAWS_KIND_ENVELOPE, 0, PAWS_KEPT_FOR_GOOD, EXPORTED, crisis},             \
 	{schema ".feed", "subject_no", PAWS_KIND_NUMBER, 0, feed, false, crisis},                                \
@@ -180,16 +182,23 @@ static const PawsManifestEntry entries[] = {
 	{KEY_JOB, "total", PAWS_KIND_NUMBER, 0, PAWS_KEPT_FOR_GOOD, false, false},
 	{KEY_JOB, "left_over", PAWS_KIND_NUMBER, 0, PAWS_KEPT_FOR_GOOD, false, false},
 	{KEY_JOB, "walk_subject", PAWS_KIND_POSITION, 0, PAWS_KEPT_FOR_GOOD, false, false},
-	{KEY_JOB, "horizon", PAWS_KIND_POSITION, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{KEY_JOB, "entered", PAWS_KIND_POSITION, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{KEY_JOB, "bound", PAWS_KIND_POSITION, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{KEY_JOB, "walk_position", PAWS_KIND_POSITION, 0, PAWS_KEPT_FOR_GOOD, false, false},
 	{KEY_JOB, "walk_key", PAWS_KIND_POSITION, 0, PAWS_KEPT_FOR_GOOD, false, false},
 	{KEY_JOB, "requested_at", PAWS_KIND_TIME, PAWS_CLOCK_EXACT, PAWS_KEPT_FOR_GOOD, false, false},
 	{KEY_JOB, "started_at", PAWS_KIND_TIME, PAWS_CLOCK_EXACT, PAWS_KEPT_FOR_GOOD, false, false},
 	{KEY_JOB, "finished_at", PAWS_KIND_TIME, PAWS_CLOCK_EXACT, PAWS_KEPT_FOR_GOOD, false, false},
 
+	{FOREIGN, "root", PAWS_KIND_CODE, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{FOREIGN, "epoch", PAWS_KIND_POSITION, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{FOREIGN, "noted_at", PAWS_KIND_TIME, PAWS_CLOCK_EXACT, PAWS_KEPT_FOR_GOOD, false, false},
+
 	/* a certificate tells its dates to the second */
 	{ERASURE, "erasure_id", PAWS_KIND_ID, 0, PAWS_KEPT_FOR_GOOD, false, false},
 	{ERASURE, "subject_no", PAWS_KIND_NUMBER, 0, PAWS_KEPT_FOR_GOOD, false, false},
-	{ERASURE, "horizon", PAWS_KIND_POSITION, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{ERASURE, "settling", PAWS_KIND_POSITION, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{ERASURE, "devices", PAWS_KIND_NUMBER, 0, PAWS_KEPT_FOR_GOOD, false, false},
 	{ERASURE, "logical_at", PAWS_KIND_TIME, PAWS_CLOCK_CRISIS, PAWS_KEPT_FOR_GOOD, false, false},
 	{ERASURE, "destroyed_at", PAWS_KIND_TIME, PAWS_CLOCK_CRISIS, PAWS_KEPT_FOR_GOOD, false, false},
 	{ERASURE, "irrecoverable_at", PAWS_KIND_TIME, PAWS_CLOCK_CRISIS, PAWS_KEPT_FOR_GOOD, false, false},

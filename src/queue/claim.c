@@ -35,7 +35,13 @@ typedef struct Candidates
 	int64 *ids;
 	int16 *levels;
 	int16 *attempts;
+	int32 *bytes; /* of the envelope as it is stored */
 } Candidates;
+
+/*
+ * A batch is held in memory several times over, so it has a size too. What is larger by itself comes alone.
+ */
+#define BATCH_BYTES (16 * 1024 * 1024)
 
 /* The first waiting operation of each level; id PAWS_MARK_NONE for an empty one. */
 typedef struct Heads
@@ -58,7 +64,8 @@ static PawsStatement find_heads = {
 };
 
 static PawsStatement pick_level = {
-	.sql = "SELECT id, attempts FROM paws_queue.operation WHERE level OPERATOR(pg_catalog.=) $1 "
+	.sql = "SELECT id, attempts, COALESCE(pg_catalog.pg_column_size(envelope), 0) FROM paws_queue.operation "
+		   "WHERE level OPERATOR(pg_catalog.=) $1 "
 		   "AND id OPERATOR(pg_catalog.>=) $2 AND " READY " ORDER BY id LIMIT $3",
 	.nargs = 3,
 	.types = {INT2OID, INT8OID, INT8OID},
@@ -147,14 +154,20 @@ take(int slot, int worker, const Candidates *candidates, PawsClaim *claim, int l
 {
 	int nothers;
 	int64 *others = ids_of_others(slot, worker, &nothers);
+	int64 bytes = 0;
 
 	claim->count = 0;
-	for (int i = 0; i < candidates->count && claim->count < limit; i++)
+	claim->full = false;
+	for (int i = 0; i < candidates->count && !claim->full; i++)
 	{
 		if (bsearch(&candidates->ids[i], others, nothers, sizeof(int64), compare_ids))
 			continue;
 		/* what failed before is tried alone, so that it harms nobody else */
 		if (candidates->attempts[i] > 0 && claim->count > 0)
+			break;
+		bytes += candidates->bytes[i];
+		claim->full = claim->count + 1 >= limit || bytes >= BATCH_BYTES;
+		if (bytes > BATCH_BYTES && claim->count > 0)
 			break;
 		claim->ids[claim->count] = candidates->ids[i];
 		claim->levels[claim->count++] = candidates->levels[i];
@@ -233,6 +246,7 @@ pick_from_level(int level, int64 from, Candidates *candidates)
 	{
 		candidates->ids[candidates->count] = paws_spi_int64(row, 1);
 		candidates->attempts[candidates->count] = paws_spi_int16(row, 2);
+		candidates->bytes[candidates->count] = paws_spi_int32(row, 3);
 		candidates->levels[candidates->count++] = level;
 	}
 }
@@ -249,6 +263,7 @@ pick(int slot, int wanted, bool overdue, Candidates *candidates)
 	candidates->ids = palloc(wanted * sizeof(int64));
 	candidates->levels = palloc(wanted * sizeof(int16));
 	candidates->attempts = palloc(wanted * sizeof(int16));
+	candidates->bytes = palloc(wanted * sizeof(int32));
 	if (overdue && heads.overdue > 0)
 		pick_from_level(heads.overdue, heads.id[heads.overdue], candidates);
 	else

@@ -55,6 +55,7 @@ typedef struct PawsClaim
 {
 	int64 batch; /* number of its record in paws_queue.inflight; 0 if there is none */
 	int count;
+	bool full; /* there may be more than these */
 	int64 ids[PAWS_BATCH_MAX];
 	int16 levels[PAWS_BATCH_MAX];
 } PawsClaim;
@@ -62,7 +63,7 @@ typedef struct PawsClaim
 /*
  * Chooses up to `limit` operations for a worker (its index), records them and returns them; overdue: from the
  * level whose head is most overdue instead of the most urgent. A repeated operation (attempts > 0) comes
- * alone.
+ * alone, and so does one whose payload fills a batch by its size.
  */
 extern void paws_queue_choose(int slot, int worker, int limit, bool overdue, PawsClaim *claim);
 
@@ -96,8 +97,14 @@ extern void paws_queue_recover(int worker);
 /* True if an operation of the subject waits that is sealed under this key. */
 extern bool paws_queue_uses_key(int64 subject_no, const pg_uuid_t *key);
 
-/* Drops up to `limit` waiting operations of a subject that is forgotten; true if there may be more. */
-extern bool paws_queue_drop_subject(int slot, int64 subject_no, int limit);
+/* Drops up to `limit` waiting operations of a subject that is forgotten, and adds to *removed how many; true
+ * when none is left. Those that are locked are left for another call. */
+extern bool paws_queue_drop_subject(int slot, int64 subject_no, int limit, int64 *removed);
+
+/* The last id that was given to an operation; and whether one with this id or a lower one waits. Looks at
+ * each level from its beginning, so not to be called often. */
+extern int64 paws_queue_last_id(void);
+extern bool paws_queue_waits_since(int64 id);
 
 /* Forgets what an earlier worker with this index had recorded; it ended without a crash. */
 extern void paws_queue_forget(int worker);

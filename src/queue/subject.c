@@ -23,6 +23,24 @@ static PawsStatement drop_subject = {
 	.types = {INT8OID, INT8OID},
 };
 
+static PawsStatement find_subject = {
+	.sql = "SELECT 1 FROM paws_queue.operation WHERE subject_no OPERATOR(pg_catalog.=) $1 LIMIT 1",
+	.nargs = 1,
+	.types = {INT8OID},
+};
+
+static PawsStatement find_last_id = {
+	.sql = "SELECT last_value FROM paws_queue.operation_id",
+};
+
+static PawsStatement find_before = {
+	.sql = "SELECT 1 FROM ROWS FROM (pg_catalog.generate_series(1, $2)) AS l (level) CROSS JOIN LATERAL "
+		   "(SELECT id FROM paws_queue.operation WHERE level OPERATOR(pg_catalog.=) "
+		   "l.level::pg_catalog.int2 ORDER BY id LIMIT 1) o WHERE o.id OPERATOR(pg_catalog.<=) $1 LIMIT 1",
+	.nargs = 2,
+	.types = {INT8OID, INT4OID},
+};
+
 bool
 paws_queue_uses_key(int64 subject_no, const pg_uuid_t *key)
 {
@@ -35,12 +53,28 @@ paws_queue_uses_key(int64 subject_no, const pg_uuid_t *key)
 }
 
 bool
-paws_queue_drop_subject(int slot, int64 subject_no, int limit)
+paws_queue_drop_subject(int slot, int64 subject_no, int limit, int64 *removed)
 {
 	Datum args[2] = {Int64GetDatum(subject_no), Int64GetDatum(limit)};
 	int dropped = (int) paws_spi_run(&drop_subject, args, NULL, 0);
 
 	for (int i = 0; i < dropped; i++)
 		paws_depth_at_commit(slot, paws_spi_int16(i, 1), -1);
-	return dropped >= limit;
+	*removed += dropped;
+	return paws_spi_run(&find_subject, args, NULL, 1) == 0;
+}
+
+int64
+paws_queue_last_id(void)
+{
+	paws_spi_run(&find_last_id, NULL, NULL, 1);
+	return paws_spi_int64(0, 1);
+}
+
+bool
+paws_queue_waits_since(int64 id)
+{
+	Datum args[2] = {Int64GetDatum(id), Int32GetDatum(PAWS_LEVEL_ORDINARY_MAX)};
+
+	return paws_spi_run(&find_before, args, NULL, 1) > 0;
 }

@@ -57,6 +57,9 @@ extern int64 paws_registry_count_subjects(void);
  */
 extern int64 paws_registry_lock_subject(const PawsToken *token);
 
+/* The numbers of a subject's devices, bigint[]; palloc'd. */
+extern Datum paws_registry_device_numbers(int64 subject_no);
+
 /* Removes a subject and its devices: their tokens are unknown from the commit on. */
 extern void paws_registry_forget(int64 subject_no);
 

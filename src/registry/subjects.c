@@ -7,6 +7,7 @@
 #include "catalog/pg_type.h"
 #include "guard/mint.h"
 #include "registry/registry.h"
+#include "utils/array.h"
 
 static PawsStatement walk = {
 	.sql = "SELECT subject_no, subject FROM paws_registry.subject WHERE subject_no OPERATOR(pg_catalog.>) $1 "
@@ -23,6 +24,13 @@ static PawsStatement lock_subject = {
 	.sql = "SELECT subject_no FROM paws_registry.subject WHERE subject OPERATOR(paws_sync.=) $1 FOR UPDATE",
 	.nargs = 1,
 	.type_names = {"subject"},
+};
+
+static PawsStatement find_devices = {
+	.sql = "SELECT ARRAY(SELECT device_no FROM paws_registry.device "
+		   "WHERE subject_no OPERATOR(pg_catalog.=) $1 ORDER BY device_no)",
+	.nargs = 1,
+	.types = {INT8OID},
 };
 
 static PawsStatement forget_devices = {
@@ -65,6 +73,16 @@ paws_registry_lock_subject(const PawsToken *token)
 	Datum args[1] = {PointerGetDatum(token)};
 
 	return paws_spi_run(&lock_subject, args, NULL, 1) > 0 ? paws_spi_int64(0, 1) : 0;
+}
+
+Datum
+paws_registry_device_numbers(int64 subject_no)
+{
+	Datum args[1] = {Int64GetDatum(subject_no)};
+	bool isnull;
+
+	paws_spi_run(&find_devices, args, NULL, 1);
+	return PointerGetDatum(DatumGetArrayTypePCopy(paws_spi_column(0, 1, &isnull)));
 }
 
 void

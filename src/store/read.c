@@ -230,6 +230,13 @@ paws_store_hand_out(PawsStore *store, int64 subject_no, const uint8 *subject_id,
 	}
 	if (entry->envelope != NULL)
 		payload = paws_store_open(store, subject_no, subject_id, entry);
+	if (payload == NULL && entry->envelope != NULL &&
+		paws_vault_is_ahead(store->keys, subject_no,
+							PG_DETOAST_DATUM_PACKED(PointerGetDatum(entry->envelope))))
+	{
+		*code = "sealed";
+		return entry->envelope;
+	}
 	*code = payload ? NULL : "envelope_rejected";
 	if (payload == NULL)
 		ereport_domain(

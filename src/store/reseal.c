@@ -11,88 +11,91 @@
 /* A document or a branch, copied out of SPI's memory. */
 typedef struct Sealed
 {
-	pg_uuid_t doc_id;
-	int64 position; /* of a branch */
-	PawsFeedEntry entry;
+	int64 position;      /* of a branch */
+	PawsFeedEntry entry; /* as much of it as the context of the envelope needs */
 	bytea *envelope;
 	bytea *seal;
 } Sealed;
 
 static void
-copy_row(int row, Sealed *sealed)
+copy_row(Sealed *sealed)
 {
 	bool isnull;
 	PawsFeedEntry *entry = &sealed->entry;
 
 	memset(sealed, 0, sizeof(*sealed));
-	memcpy(&sealed->doc_id, DatumGetUUIDP(paws_spi_column(row, 1, &isnull)), UUID_LEN);
-	sealed->position = paws_spi_int64(row, 2);
-	entry->doc_id = sealed->doc_id;
-	entry->collection = paws_spi_int16(row, 3);
-	memcpy(&entry->document_op_id, DatumGetUUIDP(paws_spi_column(row, 4, &isnull)), UUID_LEN);
-	entry->base_revision = paws_spi_int64(row, 5);
-	entry->revision = paws_spi_int64(row, 6);
-	sealed->envelope = paws_spi_bytea(row, 7);
-	sealed->seal = paws_spi_bytea(row, 8);
+	memcpy(&entry->doc_id, DatumGetUUIDP(paws_spi_column(0, 1, &isnull)), UUID_LEN);
+	sealed->position = paws_spi_int64(0, 2);
+	entry->collection = paws_spi_int16(0, 3);
+	memcpy(&entry->document_op_id, DatumGetUUIDP(paws_spi_column(0, 4, &isnull)), UUID_LEN);
+	entry->base_revision = paws_spi_int64(0, 5);
+	entry->revision = paws_spi_int64(0, 6);
+	sealed->envelope = paws_spi_bytea(0, 7);
+	sealed->seal = paws_spi_bytea(0, 8);
 }
 
-/* Seals the envelope anew; false if it does not open. */
+/* Without a seal, where keys were missing when it was written, it gets one now. */
+static bytea *
+make_seal(PawsStore *store, int64 subject_no, const PawsFeedEntry *entry, const bytea *envelope)
+{
+	bytea *seal = palloc(VARHDRSZ + PAWS_SEAL_BYTES);
+
+	SET_VARSIZE(seal, VARHDRSZ + PAWS_SEAL_BYTES);
+	if (!paws_vault_revision_seal(store->keys, envelope, subject_no, entry->doc_id.data, entry->revision,
+								  (uint8_t *) VARDATA(seal)))
+		return NULL;
+	return seal;
+}
+
 static bool
-seal_anew(PawsStore *store, const PawsReseal *reseal, bool document, Sealed *sealed)
+revision_fits(PawsStore *store, int64 subject_no, const Sealed *sealed)
 {
 	const PawsFeedEntry *entry = &sealed->entry;
-	PawsEnvelopeContext context = paws_store_context(store, reseal->subject, entry);
-	const uint8 *seal = NULL;
-	bytea *anew;
+	const uint8 *seal = sealed->seal == NULL ? NULL : (const uint8 *) VARDATA_ANY(sealed->seal);
 
-	if (sealed->seal != NULL && VARSIZE_ANY_EXHDR(sealed->seal) == PAWS_SEAL_BYTES)
-		seal = (const uint8 *) VARDATA_ANY(sealed->seal);
-	if (document && !paws_vault_revision_check(store->keys, sealed->envelope, reseal->subject_no,
-											   entry->doc_id.data, entry->revision, seal))
+	if (seal != NULL && VARSIZE_ANY_EXHDR(sealed->seal) != PAWS_SEAL_BYTES)
 		return false;
-	anew = paws_vault_reseal(store->keys, reseal->subject_no, &context, sealed->envelope);
-	if (anew == NULL)
-		return false;
-	sealed->envelope = anew;
-	sealed->seal = palloc(VARHDRSZ + PAWS_SEAL_BYTES);
-	SET_VARSIZE(sealed->seal, VARHDRSZ + PAWS_SEAL_BYTES);
-	if (!paws_vault_revision_seal(store->keys, anew, reseal->subject_no, entry->doc_id.data, entry->revision,
-								  (uint8_t *) VARDATA(sealed->seal)))
-		sealed->seal = NULL;
-	return true;
+	return paws_vault_revision_check(store->keys, sealed->envelope, subject_no, entry->doc_id.data,
+									 entry->revision, seal);
 }
 
-/* Writes the envelope back where it stood. */
 static void
-write_back(PawsStore *store, int64 subject_no, bool document, const Sealed *sealed)
+reseal_document(PawsStore *store, PawsReseal *reseal, Sealed *sealed)
 {
-	Datum args[5] = {Int64GetDatum(subject_no), UUIDPGetDatum(&sealed->doc_id),
-					 PointerGetDatum(sealed->envelope), Int64GetDatum(sealed->position),
-					 PointerGetDatum(sealed->seal)};
-	char nulls[] = {' ', ' ', ' ', ' ', sealed->seal == NULL ? 'n' : ' ', '\0'};
+	PawsEnvelopeContext context = paws_store_context(store, reseal->subject, &sealed->entry);
+	bytea *envelope = NULL;
+	bytea *seal;
+	Datum args[4] = {Int64GetDatum(reseal->subject_no), UUIDPGetDatum(&sealed->entry.doc_id)};
 
-	paws_store_run(store, document ? PAWS_STORE_RESEAL_DOCUMENT : PAWS_STORE_RESEAL_BRANCH, args, nulls);
+	if (revision_fits(store, reseal->subject_no, sealed))
+		envelope = paws_vault_reseal(store->keys, reseal->subject_no, &context, sealed->envelope);
+	if (envelope == NULL)
+	{
+		reseal->broken++;
+		return;
+	}
+	seal = make_seal(store, reseal->subject_no, &sealed->entry, envelope);
+	args[2] = PointerGetDatum(envelope);
+	args[3] = PointerGetDatum(seal);
+	paws_store_run(store, PAWS_STORE_RESEAL_DOCUMENT, args, seal == NULL ? "   n" : NULL);
+	pfree(envelope);
 }
 
-static int
-reseal_found(PawsStore *store, PawsReseal *reseal, bool document, int found)
+static void
+reseal_branch(PawsStore *store, PawsReseal *reseal, Sealed *sealed)
 {
-	Sealed *sealed = palloc(Max(found, 1) * sizeof(Sealed));
+	PawsEnvelopeContext context = paws_store_context(store, reseal->subject, &sealed->entry);
+	bytea *envelope = paws_vault_reseal(store->keys, reseal->subject_no, &context, sealed->envelope);
+	Datum args[4] = {Int64GetDatum(reseal->subject_no), UUIDPGetDatum(&sealed->entry.doc_id),
+					 PointerGetDatum(envelope), Int64GetDatum(sealed->position)};
 
-	for (int i = 0; i < found; i++)
-		copy_row(i, &sealed[i]);
-	for (int i = 0; i < found; i++)
+	if (envelope == NULL)
 	{
-		reseal->bytes += VARSIZE_ANY_EXHDR(sealed[i].envelope);
-		if (seal_anew(store, reseal, document, &sealed[i]))
-			write_back(store, reseal->subject_no, document, &sealed[i]);
-		else
-			reseal->broken++;
-		if (document)
-			reseal->walk = sealed[i].doc_id;
-		pfree(sealed[i].envelope);
+		reseal->broken++;
+		return;
 	}
-	return found;
+	paws_store_run(store, PAWS_STORE_RESEAL_BRANCH, args, NULL);
+	pfree(envelope);
 }
 
 static bytea *
@@ -105,33 +108,82 @@ key_bytes(const pg_uuid_t *key)
 	return bytes;
 }
 
-/* Documents are written under the counter only; whoever has it is not waited for. */
+/* Documents are written under the counter only; whoever has it is not waited for. False if somebody has. */
 static bool
 lock_counter(PawsStore *store, int64 subject_no)
 {
 	Datum subject = Int64GetDatum(subject_no);
 	Datum args[1] = {paws_spi_array(&subject, NULL, 1, INT8OID)};
+	PawsBounds bounds;
 
-	return paws_store_run(store, PAWS_STORE_LOCK_SKIP, args, NULL) == 1;
+	return paws_store_run(store, PAWS_STORE_LOCK_SKIP, args, NULL) == 1 ||
+		   !paws_store_bounds(store, subject_no, &bounds);
+}
+
+/* The next document; at the first look one with the lowest id as well. */
+static bool
+find_document(PawsStore *store, PawsReseal *reseal, Sealed *sealed)
+{
+	Datum args[4] = {Int64GetDatum(reseal->subject_no), PointerGetDatum(key_bytes(&reseal->key)),
+					 UUIDPGetDatum(&reseal->walk), BoolGetDatum(reseal->walk_position < PAWS_WALK_DOCUMENTS)};
+
+	if (paws_store_run(store, PAWS_STORE_FIND_OLD_DOCUMENT, args, NULL) == 0)
+		return false;
+	copy_row(sealed);
+	reseal->walk = sealed->entry.doc_id;
+	reseal->walk_position = PAWS_WALK_DOCUMENTS;
+	return true;
+}
+
+static bool
+find_branch(PawsStore *store, PawsReseal *reseal, Sealed *sealed)
+{
+	Datum args[4] = {Int64GetDatum(reseal->subject_no), PointerGetDatum(key_bytes(&reseal->key)),
+					 UUIDPGetDatum(&reseal->walk), Int64GetDatum(reseal->walk_position)};
+
+	if (paws_store_run(store, PAWS_STORE_FIND_OLD_BRANCH, args, NULL) == 0)
+		return false;
+	copy_row(sealed);
+	reseal->walk = sealed->entry.doc_id;
+	reseal->walk_position = sealed->position;
+	return true;
+}
+
+/* The next document, or, when there is none, the next branch. False at the end. */
+static bool
+find_next(PawsStore *store, PawsReseal *reseal, Sealed *sealed)
+{
+	if (reseal->walk_position <= PAWS_WALK_DOCUMENTS)
+	{
+		if (find_document(store, reseal, sealed))
+			return true;
+		memset(&reseal->walk, 0, sizeof(reseal->walk));
+		reseal->walk_position = 0;
+	}
+	return find_branch(store, reseal, sealed);
 }
 
 void
-paws_store_reseal(PawsStore *store, PawsReseal *reseal, int limit)
+paws_store_reseal(PawsStore *store, PawsReseal *reseal, int limit, int64 max_bytes)
 {
-	Datum args[4] = {Int64GetDatum(reseal->subject_no), PointerGetDatum(key_bytes(&reseal->key)),
-					 Int64GetDatum(limit), UUIDPGetDatum(&reseal->walk)};
-	int found;
-
-	reseal->locked = !lock_counter(store, reseal->subject_no);
 	reseal->end = false;
-	if (reseal->locked)
-		return;
-	found = (int) paws_store_run(store, PAWS_STORE_FIND_OLD_DOCUMENTS, args, NULL);
-	if (reseal_found(store, reseal, true, found) == limit)
-		return;
-	found = (int) paws_store_run(store, PAWS_STORE_FIND_OLD_BRANCHES, args, NULL);
-	found = reseal_found(store, reseal, false, found);
-	reseal->end = found < limit || reseal->broken >= found;
+	reseal->locked = !lock_counter(store, reseal->subject_no);
+	for (int i = 0; i < limit && reseal->bytes < max_bytes && !reseal->locked && !reseal->end; i++)
+	{
+		Sealed sealed;
+
+		if (!find_next(store, reseal, &sealed))
+		{
+			reseal->end = true;
+			break;
+		}
+		reseal->bytes += VARSIZE_ANY_EXHDR(sealed.envelope);
+		if (reseal->walk_position <= PAWS_WALK_DOCUMENTS)
+			reseal_document(store, reseal, &sealed);
+		else
+			reseal_branch(store, reseal, &sealed);
+		pfree(sealed.envelope);
+	}
 }
 
 bool
@@ -143,22 +195,28 @@ paws_store_uses_key(PawsStore *store, int64 subject_no, const pg_uuid_t *key)
 }
 
 void
-paws_store_forget_devices(PawsStore *store, int64 subject_no)
+paws_store_forget_devices(PawsStore *store, Datum devices)
 {
-	Datum args[1] = {Int64GetDatum(subject_no)};
+	Datum args[1] = {devices};
 
 	paws_store_run(store, PAWS_STORE_FORGET_ACKNOWLEDGED, args, NULL);
 }
 
+/* The counter goes last: who waits for its lock finds the subject gone. */
 bool
-paws_store_forget(PawsStore *store, int64 subject_no, int limit)
+paws_store_forget(PawsStore *store, int64 subject_no, int limit, int64 *removed)
 {
 	static const PawsStoreStatement statements[] = {PAWS_STORE_FORGET_DOCUMENTS, PAWS_STORE_FORGET_BRANCHES,
 													PAWS_STORE_FORGET_FEED, PAWS_STORE_FORGET_COUNTER};
 	Datum args[2] = {Int64GetDatum(subject_no), Int64GetDatum(limit)};
 
 	for (size_t i = 0; i < lengthof(statements); i++)
-		if (paws_store_run(store, statements[i], args, NULL) >= (uint64) limit)
-			return true;
-	return false;
+	{
+		int64 count = (int64) paws_store_run(store, statements[i], args, NULL);
+
+		*removed += count;
+		if (count >= limit)
+			return false;
+	}
+	return paws_store_run(store, PAWS_STORE_HAS_SUBJECT, args, NULL) == 0;
 }

@@ -96,11 +96,11 @@ static const PawsStatement templates[] = {
 	[PAWS_STORE_INSERT_BRANCHES] =
 		{
 			.sql =
-				"INSERT INTO @schema@.branch (subject_no, doc_id, op_id, base_revision, deleted, position, envelope, kept_at) "
-				"SELECT * FROM ROWS FROM (" PAWS_SETS_8 ") AS c",
-			.nargs = 8,
-			.types = {INT8ARRAYOID, UUIDARRAYOID, UUIDARRAYOID, INT8ARRAYOID, BOOLARRAYOID, INT8ARRAYOID,
-					  BYTEAARRAYOID, TIMESTAMPTZARRAYOID},
+				"INSERT INTO @schema@.branch (subject_no, doc_id, op_id, collection, base_revision, deleted, position, "
+				"envelope, kept_at) SELECT * FROM ROWS FROM (" PAWS_SETS_9 ") AS c",
+			.nargs = 9,
+			.types = {INT8ARRAYOID, UUIDARRAYOID, UUIDARRAYOID, INT2ARRAYOID, INT8ARRAYOID, BOOLARRAYOID,
+					  INT8ARRAYOID, BYTEAARRAYOID, TIMESTAMPTZARRAYOID},
 		},
 	[PAWS_STORE_INSERT_FEED] =
 		{
@@ -212,40 +212,57 @@ static const PawsStatement templates[] = {
 			.types = {INT8OID, TIMESTAMPTZOID, INT8OID},
 		},
 	/* every suite's header has the key's id at this place */
-	[PAWS_STORE_FIND_OLD_DOCUMENTS] =
+	[PAWS_STORE_FIND_OLD_DOCUMENT] =
 		{
 			.sql =
 				"SELECT doc_id, 0::pg_catalog.int8, collection, op_id, base_revision, revision, envelope, seal "
 				"FROM @schema@.document WHERE subject_no" EQ "$1 AND envelope IS NOT NULL "
-				"AND " KEY_OF("envelope") " OPERATOR(pg_catalog.<>) $2 AND doc_id OPERATOR(pg_catalog.>) $4 "
-										  "ORDER BY doc_id LIMIT $3",
+				"AND " KEY_OF(
+					"envelope") " OPERATOR(pg_catalog.<>) $2 AND doc_id OPERATOR(pg_catalog.>=) $3 "
+								"AND (doc_id OPERATOR(pg_catalog.<>) $3 OR $4) ORDER BY doc_id LIMIT 1",
 			.nargs = 4,
-			.types = {INT8OID, BYTEAOID, INT8OID, UUIDOID},
+			.types = {INT8OID, BYTEAOID, UUIDOID, BOOLOID},
 		},
-	[PAWS_STORE_FIND_OLD_BRANCHES] =
+	[PAWS_STORE_FIND_OLD_BRANCH] =
 		{
-			.sql = "SELECT b.doc_id, b.position, f.collection, b.op_id, b.base_revision, 0::pg_catalog.int8, "
-				   "b.envelope, NULL::pg_catalog.bytea FROM @schema@.branch b JOIN @schema@.document f "
-				   "ON f.subject_no" EQ "b.subject_no AND f.doc_id" EQ "b.doc_id "
-				   "WHERE b.subject_no" EQ "$1 AND b.envelope IS NOT NULL "
-				   "AND " KEY_OF("b.envelope") " OPERATOR(pg_catalog.<>) $2 AND $4 IS NOT NULL "
-											   "ORDER BY b.doc_id, b.position LIMIT $3",
+			.sql = "SELECT doc_id, position, collection, op_id, base_revision, 0::pg_catalog.int8, envelope, "
+				   "NULL::pg_catalog.bytea FROM @schema@.branch WHERE subject_no" EQ "$1 "
+				   "AND envelope IS NOT NULL AND " KEY_OF(
+					   "envelope") " OPERATOR(pg_catalog.<>) $2 "
+								   "AND ROW (doc_id, position) OPERATOR(pg_catalog.>) ROW ($3, $4) "
+								   "ORDER BY doc_id, position LIMIT 1",
 			.nargs = 4,
-			.types = {INT8OID, BYTEAOID, INT8OID, UUIDOID},
+			.types = {INT8OID, BYTEAOID, UUIDOID, INT8OID},
+		},
+	[PAWS_STORE_FIND_UNSEALED] =
+		{
+			.sql =
+				"SELECT doc_id, collection, op_id, base_revision, revision, envelope "
+				"FROM @schema@.document WHERE subject_no" EQ "$1 AND envelope IS NOT NULL AND seal IS NULL "
+				"AND doc_id OPERATOR(pg_catalog.>) $2 ORDER BY doc_id LIMIT 1",
+			.nargs = 2,
+			.types = {INT8OID, UUIDOID},
+		},
+	[PAWS_STORE_SEAL_LATE] =
+		{
+			.sql = "UPDATE @schema@.document SET envelope = $3, seal = $4 WHERE subject_no" EQ "$1 "
+				   "AND doc_id" EQ "$2",
+			.nargs = 4,
+			.types = {INT8OID, UUIDOID, BYTEAOID, BYTEAOID},
 		},
 	[PAWS_STORE_RESEAL_DOCUMENT] =
 		{
-			.sql = "UPDATE @schema@.document SET envelope = $3, seal = $5 WHERE subject_no" EQ "$1 "
-				   "AND doc_id" EQ "$2 AND $4 IS NOT NULL",
-			.nargs = 5,
-			.types = {INT8OID, UUIDOID, BYTEAOID, INT8OID, BYTEAOID},
+			.sql = "UPDATE @schema@.document SET envelope = $3, seal = $4 WHERE subject_no" EQ "$1 "
+				   "AND doc_id" EQ "$2",
+			.nargs = 4,
+			.types = {INT8OID, UUIDOID, BYTEAOID, BYTEAOID},
 		},
 	[PAWS_STORE_RESEAL_BRANCH] =
 		{
 			.sql = "UPDATE @schema@.branch SET envelope = $3 WHERE subject_no" EQ "$1 AND doc_id" EQ "$2 "
-				   "AND position" EQ "$4 AND ($5 IS NULL OR $5 IS NOT NULL)",
-			.nargs = 5,
-			.types = {INT8OID, UUIDOID, BYTEAOID, INT8OID, BYTEAOID},
+				   "AND position" EQ "$4",
+			.nargs = 4,
+			.types = {INT8OID, UUIDOID, BYTEAOID, INT8OID},
 		},
 	[PAWS_STORE_USES_KEY] =
 		{
@@ -256,16 +273,24 @@ static const PawsStatement templates[] = {
 			.nargs = 2,
 			.types = {INT8OID, BYTEAOID},
 		},
+	[PAWS_STORE_HAS_SUBJECT] =
+		{
+			.sql = "SELECT 1 FROM @schema@.document WHERE subject_no" EQ
+				   "$1 UNION ALL SELECT 1 FROM @schema@.branch WHERE subject_no" EQ
+				   "$1 UNION ALL SELECT 1 FROM @schema@.feed WHERE subject_no" EQ
+				   "$1 UNION ALL SELECT 1 FROM @schema@.counter WHERE subject_no" EQ "$1 LIMIT 1",
+			.nargs = 1,
+			.types = {INT8OID},
+		},
 	[PAWS_STORE_FORGET_DOCUMENTS] = FORGET("document"),
 	[PAWS_STORE_FORGET_BRANCHES] = FORGET("branch"),
 	[PAWS_STORE_FORGET_FEED] = FORGET("feed"),
 	[PAWS_STORE_FORGET_COUNTER] = FORGET("counter"),
 	[PAWS_STORE_FORGET_ACKNOWLEDGED] =
 		{
-			.sql = "DELETE FROM @schema@.acknowledged WHERE device_no" EQ "ANY (ARRAY(SELECT device_no "
-				   "FROM paws_registry.device WHERE subject_no" EQ "$1))",
+			.sql = "DELETE FROM @schema@.acknowledged WHERE device_no" EQ "ANY ($1)",
 			.nargs = 1,
-			.types = {INT8OID},
+			.types = {INT8ARRAYOID},
 		},
 };
 

@@ -196,6 +196,15 @@ decide(PawsHead *head, PawsChange *change)
 		make_head(head, change);
 }
 
+/* It was waited for, so nobody has it: there is none. */
+static void
+refuse_forgotten(void)
+{
+	ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+					errmsg("subject was forgotten by another transaction"),
+					errhint("The transaction might succeed if retried.")));
+}
+
 void
 paws_store_apply(PawsStore *store, PawsChange *changes, int count, bool wait)
 {
@@ -219,6 +228,8 @@ paws_store_apply(PawsStore *store, PawsChange *changes, int count, bool wait)
 		PawsHead wanted = {.subject_no = change->subject_no, .doc_id = change->doc_id};
 
 		change->skipped = counter == NULL;
+		if (change->skipped && wait)
+			refuse_forgotten();
 		if (change->skipped || change->repeated)
 			continue;
 		decide(bsearch(&wanted, batch.heads, batch.nheads, sizeof(PawsHead), compare_heads), change);

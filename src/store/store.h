@@ -19,7 +19,7 @@
 #include "utils/uuid.h"
 #include "vault/vault.h"
 
-#define PAWS_STORE_STATEMENTS 30
+#define PAWS_STORE_STATEMENTS 34
 
 typedef struct PawsStore
 {
@@ -59,7 +59,8 @@ typedef struct PawsChange
 
 /*
  * Applies changes in their order and writes a receipt for each; everything becomes visible with the caller's
- * commit. wait: wait for a subject that is locked; else mark its changes as skipped.
+ * commit. wait: wait for a subject that is locked, and error 40001 if it was forgotten; else mark its changes
+ * as skipped in both cases.
  */
 extern void paws_store_apply(PawsStore *store, PawsChange *changes, int count, bool wait);
 

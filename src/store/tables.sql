@@ -38,6 +38,7 @@ CREATE TABLE @schema@.branch (
 	kept_at timestamptz NOT NULL,
 	doc_id uuid NOT NULL,
 	op_id uuid NOT NULL,
+	collection smallint NOT NULL,
 	deleted boolean NOT NULL,
 	envelope paws_registry.envelope,
 	PRIMARY KEY (subject_no, doc_id, position)
@@ -45,6 +46,7 @@ CREATE TABLE @schema@.branch (
 ALTER TABLE @schema@.branch ALTER COLUMN envelope SET STORAGE EXTERNAL;
 REVOKE ALL ON TABLE @schema@.branch FROM PUBLIC;
 COMMENT ON TABLE @schema@.branch IS 'Changes that lost a conflict in a collection with on_conflict branch; nothing that was accepted is thrown away.';
+COMMENT ON COLUMN @schema@.branch.collection IS 'Part of the envelope''s context; the document may be gone, or made anew in another collection.';
 
 CREATE TABLE @schema@.feed (
 	subject_no bigint NOT NULL,

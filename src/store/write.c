@@ -103,7 +103,7 @@ write_heads(PawsStore *store, PawsBatch *batch)
 static void
 write_branches(PawsStore *store, PawsBatch *batch)
 {
-	static const Oid types[] = {INT8OID, UUIDOID, UUIDOID,  INT8OID,
+	static const Oid types[] = {INT8OID, UUIDOID, UUIDOID,  INT2OID,       INT8OID,
 								BOOLOID, INT8OID, BYTEAOID, TIMESTAMPTZOID};
 	Columns c;
 
@@ -119,11 +119,12 @@ write_branches(PawsStore *store, PawsBatch *batch)
 		c.values[0][row] = Int64GetDatum(change->subject_no);
 		c.values[1][row] = UUIDPGetDatum(&change->doc_id);
 		c.values[2][row] = UUIDPGetDatum(&change->op_id);
-		c.values[3][row] = Int64GetDatum(change->base_revision);
-		c.values[4][row] = BoolGetDatum(change->deleted);
-		c.values[5][row] = Int64GetDatum(change->position);
-		put_bytea(&c, 6, row, change->envelope);
-		c.values[7][row] = TimestampTzGetDatum(change->finished_at);
+		c.values[3][row] = Int16GetDatum(change->collection);
+		c.values[4][row] = Int64GetDatum(change->base_revision);
+		c.values[5][row] = BoolGetDatum(change->deleted);
+		c.values[6][row] = Int64GetDatum(change->position);
+		put_bytea(&c, 7, row, change->envelope);
+		c.values[8][row] = TimestampTzGetDatum(change->finished_at);
 	}
 	run_set(store, PAWS_STORE_INSERT_BRANCHES, &c, types, lengthof(types));
 }

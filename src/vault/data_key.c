@@ -11,7 +11,9 @@
 
 #include "access/transam.h"
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "catalog/pg_type_d.h"
+#include "utils/timestamp.h"
 #include "utils/uuid.h"
 
 #include "base/database.h"
@@ -21,6 +23,8 @@
 #include "vault/key_cache.h"
 #include "vault/key_wrap.h"
 #include "vault/keyring.h"
+#include "vault/rewrap.h"
+#include "vault/supersede.h"
 
 #define FIRST_VERSION 1
 
@@ -33,13 +37,13 @@
 StaticAssertDecl(PAWS_KEYS_CARE == 0 && PAWS_KEYS_CRISIS == 1, "the order of these statements");
 
 static PawsStatement find_newest[] = {
-	{.sql = CARE_COLUMNS NEWEST, .nargs = 1, .types = {INT8OID}},
-	{.sql = CRISIS_COLUMNS NEWEST, .nargs = 1, .types = {INT8OID}},
+	{.sql = CARE_COLUMNS NEWEST, .nargs = 1, .types = {INT8OID}, .latest = true},
+	{.sql = CRISIS_COLUMNS NEWEST, .nargs = 1, .types = {INT8OID}, .latest = true},
 };
 
 static PawsStatement find_by_id[] = {
-	{.sql = CARE_COLUMNS OF_ID, .nargs = 2, .types = {INT8OID, UUIDOID}},
-	{.sql = CRISIS_COLUMNS OF_ID, .nargs = 2, .types = {INT8OID, UUIDOID}},
+	{.sql = CARE_COLUMNS OF_ID, .nargs = 2, .types = {INT8OID, UUIDOID}, .latest = true},
+	{.sql = CRISIS_COLUMNS OF_ID, .nargs = 2, .types = {INT8OID, UUIDOID}, .latest = true},
 };
 
 static PawsStatement insert_key[] = {
@@ -65,14 +69,18 @@ made_in_this_transaction(void)
 }
 
 /*
- * A transaction that keeps one snapshot may find keys that are deleted or superseded by now. It may use them;
- * they must not outlive it in the cache.
+ * Keys are looked up as they are now, whatever snapshot the transaction has: a key that was deleted opens
+ * nothing any more. On a standby nobody tells of commits, so what is known is good for a second.
  */
 static void
-keep(const PawsKeyOwner *owner, const PawsDataKey *key, PawsKeyKnown known)
+follow_changes(void)
 {
-	if (!IsolationUsesXactSnapshot())
-		paws_key_cache_keep(owner, key, known);
+	int slot = paws_database_slot();
+
+	if (RecoveryInProgress())
+		paws_key_cache_follow((uint64) PG_INT64_MAX + (uint64) (GetCurrentTimestamp() / USECS_PER_SEC));
+	else
+		paws_key_cache_follow(paws_database_version_latest(slot, PAWS_CACHED_KEYS));
 }
 
 static void
@@ -126,6 +134,13 @@ read_row(PawsKeyHome home, int64 subject_no, bool with_secret, PawsDataKey *key)
 						   subject_no, key);
 }
 
+/* True if the keyring is an older copy, without the epoch that this key is under. */
+static bool
+is_ahead(PawsKeyHome home, const PawsDataKey *key)
+{
+	return key->epoch > paws_keyring_highest(paws_vault_home_root(home));
+}
+
 typedef enum Found
 {
 	FOUND_NONE,
@@ -133,7 +148,10 @@ typedef enum Found
 	FOUND_KEY
 } Found;
 
-/* The subject's newest key; at least its version if it is broken. */
+/*
+ * The subject's newest key; at least its version if it is broken. With an older copy of the keyring the
+ * crisis lane seals to the public half: that can be read when the right one is back.
+ */
 static Found
 find_current(PawsKeyHome home, int64 subject_no, PawsDataKey *key)
 {
@@ -142,14 +160,18 @@ find_current(PawsKeyHome home, int64 subject_no, PawsDataKey *key)
 	bool secret = home == PAWS_KEYS_CARE || paws_vault_usable(PAWS_ROOT_CRISIS);
 	Datum args[1] = {Int64GetDatum(subject_no)};
 
-	paws_key_cache_follow(paws_database_version(paws_database_slot(), PAWS_CACHED_KEYS));
+	follow_changes();
 	if (!unsettled && paws_key_cache_find(&owner, NULL, secret, key))
 		return FOUND_KEY;
 	if (paws_spi_run(&find_newest[home], args, NULL, 1) == 0)
 		return FOUND_NONE;
 	if (!read_row(home, subject_no, secret, key))
-		return FOUND_BROKEN;
-	keep(&owner, key, (PawsKeyKnown){.secret = secret, .current = !unsettled});
+	{
+		if (home != PAWS_KEYS_CRISIS || !is_ahead(home, key))
+			return FOUND_BROKEN;
+		secret = false;
+	}
+	paws_key_cache_keep(&owner, key, (PawsKeyKnown){.secret = secret, .current = !unsettled});
 	return FOUND_KEY;
 }
 
@@ -188,28 +210,69 @@ paws_data_key_to_seal(PawsKeyHome home, int64 subject_no, PawsDataKey *key)
 						errhint("Register the subject's devices anew.")));
 }
 
-bool
-paws_data_key_to_open(PawsKeyHome home, int64 subject_no, const uint8_t id[PAWS_DATA_KEY_ID_BYTES],
-					  PawsDataKey *key)
+static Found
+find_by_key_id(PawsKeyHome home, int64 subject_no, const uint8_t id[PAWS_DATA_KEY_ID_BYTES], PawsDataKey *key)
 {
 	PawsKeyOwner owner = owner_of(home, subject_no);
 	pg_uuid_t wanted;
 	Datum args[2] = {Int64GetDatum(subject_no), UUIDPGetDatum(&wanted)};
 
-	paws_key_cache_follow(paws_database_version(paws_database_slot(), PAWS_CACHED_KEYS));
+	follow_changes();
 	if (paws_key_cache_find(&owner, id, true, key))
-		return true;
+		return FOUND_KEY;
 	memcpy(wanted.data, id, UUID_LEN);
 	if (paws_spi_run(&find_by_id[home], args, NULL, 1) == 0)
-		return false;
+		return FOUND_NONE;
 	if (!read_row(home, subject_no, true, key))
-	{
-		if (home == PAWS_KEYS_CARE)
-			reject_key();
-		return false;
-	}
-	keep(&owner, key, (PawsKeyKnown){.secret = true});
-	return true;
+		return FOUND_BROKEN;
+	paws_key_cache_keep(&owner, key, (PawsKeyKnown){.secret = true});
+	return FOUND_KEY;
+}
+
+bool
+paws_data_key_to_open(PawsKeyHome home, int64 subject_no, const uint8_t id[PAWS_DATA_KEY_ID_BYTES],
+					  PawsDataKey *key)
+{
+	Found found = find_by_key_id(home, subject_no, id, key);
+
+	if (found == FOUND_BROKEN && home == PAWS_KEYS_CARE)
+		reject_key();
+	return found == FOUND_KEY;
+}
+
+bool
+paws_vault_key_opens(PawsKeyHome home, int64 subject_no, const uint8_t id[PAWS_DATA_KEY_ID_BYTES])
+{
+	PawsDataKey key;
+	Found found = find_by_key_id(home, subject_no, id, &key);
+
+	sodium_memzero(&key, sizeof(key));
+	return found == FOUND_KEY;
+}
+
+bool
+paws_vault_key_is_ahead(PawsKeyHome home, int64 subject_no, const uint8_t id[PAWS_DATA_KEY_ID_BYTES])
+{
+	PawsDataKey key;
+	pg_uuid_t wanted;
+	Datum args[2] = {Int64GetDatum(subject_no), UUIDPGetDatum(&wanted)};
+
+	memcpy(wanted.data, id, UUID_LEN);
+	return paws_spi_run(&find_by_id[home], args, NULL, 1) > 0 && read_row(home, subject_no, false, &key) &&
+		   is_ahead(home, &key);
+}
+
+static void
+refuse_older_keyring(PawsKeyHome home)
+{
+	if (paws_vault_keyring_is_older(home))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the keyring is older than this database"),
+				 errdetail("Stored data keys are wrapped under epochs that it does not have yet."),
+				 errhint(
+					 "Put the newest copy back where \"paws_sync.keyring_file\" names it, and restart the "
+					 "server; if that is lost for good, call paws_sync.rotate_keys('epochs').")));
 }
 
 static bytea *
@@ -232,11 +295,11 @@ paws_data_key_make(PawsKeyHome home, int64 subject_no, uint32 version)
 	bool done;
 
 	/*
-	 * The transaction has its number before it asks for the epoch: whoever destroys an epoch waits for all
-	 * numbers given out until there was a newer one. And before the statement, so that an error in it leaves
-	 * nothing settled that is not.
+	 * Before it asks for the epoch, so that whoever destroys that sees this transaction run. And before the
+	 * statement, so that an error in it leaves nothing settled that is not.
 	 */
 	made_in = GetTopFullTransactionId();
+	refuse_older_keyring(home);
 	fresh.epoch = paws_keyring_ensure_epoch(paws_vault_home_root(home));
 	paws_key_generate(&fresh, home);
 	done = paws_key_wrap(wrapped, home, subject_no, &fresh);
@@ -254,7 +317,7 @@ paws_data_key_make(PawsKeyHome home, int64 subject_no, uint32 version)
 }
 
 void
-paws_data_key_changed(void)
+paws_vault_keys_changed(void)
 {
 	paws_database_touch(paws_database_slot(), PAWS_CACHED_KEYS);
 }

@@ -28,8 +28,4 @@ extern bool paws_data_key_to_open(PawsKeyHome home, int64 subject_no,
  */
 extern void paws_data_key_make(PawsKeyHome home, int64 subject_no, uint32 version);
 
-/* What is left to do after stored keys were deleted, wrapped anew or superseded: all processes drop what they
- * cached, at commit. */
-extern void paws_data_key_changed(void);
-
 #endif

@@ -8,9 +8,9 @@
  *    4  1  purpose: 1 for suites 0x01, 0x02, 0x12; 2 for 0x03, 0x13
  *    5  1  flags, bit 0 padded
  *    6  2  zero
- *    8  4  key-encryption epoch under which the data key was wrapped when this was sealed: told, bound, but
- * not compared, since data keys are wrapped anew under later epochs 12  4  data-key version 16 16  data-key
- * id
+ *    8  4  epoch under which the data key was wrapped when this was sealed (told and bound, not compared)
+ *   12  4  data-key version
+ *   16 16  data-key id
  *
  * Then comes one *layer*, or two, one in the other. A layer is: its unique bytes, a commitment (32), the
  * ciphertext, a tag (16). n is the length of the padded plaintext.

@@ -67,7 +67,7 @@ end_work(void)
 		wipe();
 }
 
-/* An error in a session stops its timers; what is in the cache has its deadline all the same. */
+/* For the case that something stopped the timer. */
 static void
 keep_deadline(void)
 {
@@ -79,11 +79,12 @@ keep_deadline(void)
 		enable_timeout_at(timer, deadline);
 }
 
+/* An error in a session stops its timers, and nothing is called that could start them again for sure. */
 static void
 at_transaction_event(XactEvent event, void *arg)
 {
 	if (event == XACT_EVENT_ABORT)
-		keep_deadline();
+		paws_key_cache_wipe();
 }
 
 static void

@@ -4,7 +4,7 @@
  *
  * An entry belongs to a home, a subject and an incarnation of the extension. One entry of an owner may be
  * known to be its current key; the caller says so, and only when that is committed. When the time is over,
- * all entries are wiped by a timer, in a process that does nothing as well.
+ * all entries are wiped by a timer, in a process that does nothing as well; and when a transaction aborts.
  */
 #ifndef PAWS_VAULT_KEY_CACHE_H
 #define PAWS_VAULT_KEY_CACHE_H

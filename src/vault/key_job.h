@@ -10,6 +10,7 @@
 #define PAWS_VAULT_KEY_JOB_H
 
 #include "access/transam.h"
+#include "datatype/timestamp.h"
 #include "utils/uuid.h"
 #include "vault/vault.h"
 
@@ -21,6 +22,13 @@ typedef enum PawsKeyJobKind
 	PAWS_KEY_JOB_ROOTS = 3      /* the keyring under the current ids of the roots */
 } PawsKeyJobKind;
 
+/*
+ * Stored; never given anew.
+ *
+ * epochs: requested, making_epochs, rewrapping, settling_writers, rewrapping_rest, settling_readers,
+ * destroying. data_keys: requested, making_keys, settling_writers, settling_queue, resealing,
+ * settling_readers, deleting_keys. roots: requested.
+ */
 typedef enum PawsKeyPhase
 {
 	PAWS_KEY_PHASE_REQUESTED = 1,
@@ -32,8 +40,14 @@ typedef enum PawsKeyPhase
 	PAWS_KEY_PHASE_MAKING_KEYS = 7,
 	PAWS_KEY_PHASE_RESEALING = 8,
 	PAWS_KEY_PHASE_DELETING_KEYS = 9,
-	PAWS_KEY_PHASE_FINISHED = 10
+	PAWS_KEY_PHASE_FINISHED = 10,
+	PAWS_KEY_PHASE_MAKING_EPOCHS = 11,
+	PAWS_KEY_PHASE_SETTLING_QUEUE = 12 /* until nothing waits that was sealed under what was before */
 } PawsKeyPhase;
+
+/* The walk has not begun, or is over documents; their branches come after them. */
+#define PAWS_WALK_START     (-2)
+#define PAWS_WALK_DOCUMENTS (-1)
 
 typedef struct PawsKeyJob
 {
@@ -43,34 +57,38 @@ typedef struct PawsKeyJob
 	PawsKeyHome home; /* whose keys are being walked over */
 	int64 done;
 	int64 total;
-	int64 left;         /* what could not be done: it did not open, or is still in use */
-	pg_uuid_t walk_key; /* where the walks are */
+	int64 left; /* what could not be done: it did not open, or is still in use */
+
+	/* where walks are: the last subject; the last key, or the last of its documents and branches */
 	int64 walk_subject;
-	uint32 care_epoch; /* what the job made */
+	pg_uuid_t walk_key;
+	int64 walk_position; /* of a branch, or one of the above */
+
+	/* making_epochs: the newest ones before; later: those that the job made, 0 for data keys */
+	uint32 care_epoch;
 	uint32 crisis_epoch;
-	FullTransactionId horizon; /* settling: transactions and snapshots before it have to be over */
+
+	FullTransactionId entered; /* the transaction that began the phase */
+	int64 bound;               /* settling_queue: the last id that may have been sealed before */
 } PawsKeyJob;
 
-/* Asks for a job; returns the id of one of that kind that has not begun, if there is one. */
+/* Asks for a job; returns the id of one of that kind that has not begun, if there is one. Errors 40001 if two
+ * ask at once in transactions of one snapshot. */
 extern int64 paws_key_job_request(PawsKeyJobKind kind);
 
 /* The job to work on, locked; false if there is none. */
 extern bool paws_key_job_load(PawsKeyJob *job);
 
-/* Writes back what a slice changed; a finished job gets its time. */
-extern void paws_key_job_save(const PawsKeyJob *job);
+/* Writes back what a slice changed. A finished job gets its time, and as its total what it came to. */
+extern void paws_key_job_save(PawsKeyJob *job);
 
-/* Begins a phase: its walks start anew, and its horizon is now. */
+/* Begins a phase: its walks start anew. */
 extern void paws_key_job_enter(PawsKeyJob *job, PawsKeyPhase phase);
 
 /* True if a job of this kind waits or is worked on. */
 extern bool paws_key_job_pending(PawsKeyJobKind kind);
 
-/*
- * True once no transaction of before the horizon runs and no snapshot of before it is held, in this database
- * or on a standby that feeds back. The transaction that asks has a snapshot itself, so it must have begun
- * after the horizon.
- */
-extern bool paws_key_settled(FullTransactionId horizon);
+/* When the last job of this kind was finished that left something over, 0 if the last one left nothing. */
+extern TimestampTz paws_key_job_left_over_at(PawsKeyJobKind kind);
 
 #endif

@@ -10,6 +10,7 @@
 #include "miscadmin.h"
 #include "storage/proc.h"
 
+#include "base/fault.h"
 #include "base/log_safe.h"
 #include "base/settings.h"
 #include "base/shmem.h"
@@ -82,6 +83,7 @@ paws_keyring_write(const PawsKeyringPlace *place, PawsKeyringFile *next, bool de
 	paws_keyring_look(paws_keyring_file, &seen);
 	(void) paws_keyring_adopt(next);
 	paws_keyring_publish();
+	PAWS_FAULT();
 	return true;
 }
 
@@ -153,13 +155,15 @@ complain(void)
 	if (load_problem != NULL)
 		ereport_domain(LOG, PAWS_LOG_SAFE,
 					   (errmsg("paws_sync runs without its keyring"),
-						errdetail("%s", paws_keyring_sentence(load_problem)), errhint(PAWS_KEYRING_HINT)));
+						errdetail("%s", paws_keyring_sentence(load_problem)),
+						errhint("%s", paws_keyring_hint(load_problem))));
 	for (int root = 1; root <= PAWS_ROOTS && load_problem == NULL; root++)
 		if (paws_root_current((PawsRoot) root) != 0 && paws_keyring_root_problem((PawsRoot) root) != NULL)
 			ereport_domain(LOG, PAWS_LOG_SAFE,
 						   (errmsg("paws_sync runs without the %s keys of its keyring",
 								   paws_root_name((PawsRoot) root)),
-							errdetail("%s", paws_keyring_root_explain((PawsRoot) root))));
+							errdetail("%s", paws_keyring_root_explain((PawsRoot) root)),
+							errhint("%s", paws_keyring_hint(paws_keyring_root_problem((PawsRoot) root)))));
 }
 
 void
@@ -304,6 +308,13 @@ paws_keyring_current_epoch(PawsRoot root)
 	/* what is wrapped under an epoch that another server destroyed would be lost */
 	paws_keyring_watch();
 	return paws_keyring_newest(root);
+}
+
+uint32
+paws_keyring_highest(PawsRoot root)
+{
+	paws_keyring_refresh();
+	return paws_keyring_held()->highest[root - 1];
 }
 
 static bool

@@ -43,9 +43,8 @@ extern void paws_keyring_load(void);
 extern const char *paws_keyring_problem(void);
 extern const char *paws_keyring_explain(void);
 
-#define PAWS_KEYRING_HINT                                                                                    \
-	"Let \"paws_sync.keyring_file\" name a file of the server's user with mode 0600, in a folder where "     \
-	"nobody else may write, outside the data directory, and restart the server."
+/* What to do about one of these words, or one of the two below. Static. */
+extern const char *paws_keyring_hint(const char *problem);
 
 /*
  * Why a loaded root has no base secret here, NULL if it has one: the words above, "wrong_root" (it does not
@@ -73,6 +72,10 @@ extern bool paws_keyring_base(PawsRoot root, uint32 number, uint8_t key[PAWS_KEY
 /* The newest epoch of this database, 0 if it has none yet. Needs a database. */
 extern uint32 paws_keyring_current_epoch(PawsRoot root);
 
+/* The highest number that an epoch of a root had. A stored key under a higher one shows that the keyring is
+ * an older copy: the epoch may come back. */
+extern uint32 paws_keyring_highest(PawsRoot root);
+
 /*
  * Makes a new epoch of this database and returns its number, above all numbers of this root; durable in the
  * file when it returns, and known to all processes. Does not depend on the transaction. Errors 55000 without
@@ -82,6 +85,13 @@ extern uint32 paws_keyring_make_epoch(PawsRoot root);
 
 /* The same, but returns the newest one if there is one. */
 extern uint32 paws_keyring_ensure_epoch(PawsRoot root);
+
+/*
+ * The newest epoch of this database if it is a newer one than `before`; else a new one, with a number above
+ * `above` as well. So whoever noted the newest one may repeat this and gets one new epoch. Errors like
+ * paws_keyring_make_epoch.
+ */
+extern uint32 paws_keyring_succeed_epoch(PawsRoot root, uint32 before, uint32 above);
 
 /* Copies the key of an epoch; false if the keyring does not have it, or no longer. The caller wipes it. */
 extern bool paws_keyring_epoch_key(PawsRoot root, uint32 epoch, uint8_t key[PAWS_KEYRING_KEY_BYTES]);

@@ -18,6 +18,7 @@ typedef struct Change
 {
 	PawsRoot root;
 	uint32 epoch; /* that the change is about */
+	uint32 above; /* numbers up to this one are taken */
 
 	/* what the edit did */
 	bool changed;
@@ -41,6 +42,11 @@ edit_and_write(const PawsKeyringPlace *place, Edit edit, Change *change)
 	change->problem = paws_keyring_read_again(place);
 	if (change->problem != NULL)
 		return;
+	if (!paws_keyring_clear(place))
+	{
+		change->failure = errno;
+		return;
+	}
 	paws_keyring_copy(&draft, paws_keyring_held());
 	edit(&draft, change);
 	if (change->changed && !paws_keyring_write(place, &draft, change->destroys))
@@ -101,15 +107,16 @@ static void
 add_epoch(PawsKeyringFile *draft, Change *change)
 {
 	uint32 *highest = &draft->highest[change->root - 1];
+	uint32 before = Max(*highest, change->above);
 	PawsKeyringLine line = {.kind = PAWS_KEYRING_EPOCH,
 							.root = (uint16) change->root,
-							.number = *highest + 1,
+							.number = before + 1,
 							.database = MyDatabaseId,
 							.system = GetSystemIdentifier(),
 							.time = paws_keyring_now()};
 
-	change->changed = *highest < PAWS_KEYRING_NUMBER_MAX && paws_keyring_seal_new(&line) &&
-					  paws_keyring_insert(draft, &line);
+	change->changed =
+		before < PAWS_KEYRING_NUMBER_MAX && paws_keyring_seal_new(&line) && paws_keyring_insert(draft, &line);
 	change->no_room = !change->changed;
 	change->result = *highest = line.number;
 }
@@ -141,6 +148,23 @@ paws_keyring_ensure_epoch(PawsRoot root)
 	if (newest != 0)
 		return newest;
 	carry_out(ensure_epoch, &change);
+	return change.result;
+}
+
+static void
+succeed_epoch(PawsKeyringFile *draft, Change *change)
+{
+	change->result = paws_keyring_newest(change->root);
+	if (change->result <= change->epoch)
+		add_epoch(draft, change);
+}
+
+uint32
+paws_keyring_succeed_epoch(PawsRoot root, uint32 before, uint32 above)
+{
+	Change change = {.root = root, .epoch = before, .above = above};
+
+	carry_out(succeed_epoch, &change);
 	return change.result;
 }
 

@@ -1,5 +1,5 @@
 /*
- * vault/keyring_file.c - reading and replacing the file of the keyring.
+ * vault/keyring_file.c - the folder of the keyring, and reading the file.
  *
  * All is done relative to the open folder, so that it is the one that was checked.
  */
@@ -13,10 +13,8 @@
 
 #include "miscadmin.h"
 
-#include "base/log_safe.h"
 #include "vault/keyring_file.h"
 
-#define NEW_SUFFIX   ".new"
 #define READS_MAX    3
 #define FOLDER_TRIES 100
 #define FOLDER_NAP   10000 /* us */
@@ -83,7 +81,7 @@ paws_keyring_open_place(const char *path, bool change, PawsKeyringPlace *place)
 	if (path == NULL || path[0] == '\0')
 		return "unset";
 	place->name = slash == NULL ? path : slash + 1;
-	if (place->name[0] == '\0' || strlen(place->name) + sizeof(NEW_SUFFIX) > NAME_MAX ||
+	if (place->name[0] == '\0' || strlen(place->name) + sizeof(PAWS_KEYRING_NEW) > NAME_MAX ||
 		!find_folder(path, folder))
 		return "missing";
 	if (in_data_directory(folder))
@@ -146,9 +144,19 @@ read_whole(int file, char *text, Size size, Size *length)
 	}
 }
 
+/* True if the name belongs to another file by now, or to none. */
+static bool
+is_replaced(const PawsKeyringPlace *place, const struct stat *status)
+{
+	struct stat now;
+
+	return fstatat(place->folder, place->name, &now, AT_SYMLINK_NOFOLLOW) != 0 ||
+		   now.st_ino != status->st_ino || now.st_dev != status->st_dev;
+}
+
 /* Checks and reads an open file; *replaced tells that it is not the keyring any more. */
 static const char *
-read_open(int file, char *text, Size size, Size *length, bool *replaced)
+read_open(const PawsKeyringPlace *place, int file, char *text, Size size, Size *length, bool *replaced)
 {
 	struct stat status;
 	const char *defect;
@@ -163,9 +171,7 @@ read_open(int file, char *text, Size size, Size *length, bool *replaced)
 		return errno == EFBIG ? "full" : "missing";
 
 	/* After the bytes: whoever replaces a file takes its name away first, and overwrites it then. */
-	if (fstat(file, &status) != 0)
-		return "missing";
-	*replaced = status.st_nlink == 0;
+	*replaced = is_replaced(place, &status);
 	return NULL;
 }
 
@@ -185,7 +191,7 @@ paws_keyring_read(const PawsKeyringPlace *place, char *text, Size size, Size *le
 
 		if (file < 0)
 			return errno == ELOOP ? "link" : "missing";
-		defect = read_open(file, text, size, length, &replaced);
+		defect = read_open(place, file, text, size, length, &replaced);
 		saved = errno;
 		close(file);
 		errno = saved;
@@ -208,158 +214,4 @@ paws_keyring_look(const char *path, PawsKeyringStamp *stamp)
 	stamp->size = (int64) status.st_size;
 	stamp->seconds = (int64) status.st_ctim.tv_sec;
 	stamp->nanoseconds = (int64) status.st_ctim.tv_nsec;
-}
-
-static bool
-write_whole(int file, const char *bytes, Size length)
-{
-	while (length > 0)
-	{
-		ssize_t put = write(file, bytes, length);
-
-		if (put < 0 && errno == EINTR)
-			continue;
-		if (put <= 0)
-		{
-			if (put == 0)
-				errno = ENOSPC;
-			return false;
-		}
-		bytes += put;
-		length -= (Size) put;
-	}
-	return true;
-}
-
-/*
- * Best effort: a file system that copies on write, a journal that holds data, and the wear levelling of a
- * disk leave the old bytes where they were. They hold wrapped keys only, so what opens them has to come from
- * elsewhere.
- */
-static bool
-overwrite(int file)
-{
-	static const char zeros[8192];
-	struct stat status;
-	int64 left;
-
-	if (fstat(file, &status) != 0 || !S_ISREG(status.st_mode) || lseek(file, 0, SEEK_SET) != 0)
-		return false;
-	for (left = status.st_size; left > 0; left -= Min(left, (int64) sizeof(zeros)))
-		if (!write_whole(file, zeros, (Size) Min(left, (int64) sizeof(zeros))))
-			return false;
-	return fsync(file) == 0;
-}
-
-/* What a crash left of a replacement may hold what was to be destroyed since. */
-static bool
-clear_leftover(int folder, const char *name)
-{
-	struct stat status;
-	int file = openat(folder, name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-
-	if (file >= 0)
-	{
-		if (fstat(file, &status) == 0 && status.st_nlink == 1)
-			(void) overwrite(file);
-		close(file);
-	}
-	return unlinkat(folder, name, 0) == 0;
-}
-
-static int
-create_new(int folder, const char *name)
-{
-	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-	int file = openat(folder, name, flags, S_IRUSR | S_IWUSR);
-
-	if (file < 0 && errno == EEXIST && clear_leftover(folder, name))
-		file = openat(folder, name, flags, S_IRUSR | S_IWUSR);
-	return file;
-}
-
-/* A durable file of this name; or errno, and no file. */
-static bool
-write_new(int folder, const char *name, const char *text, Size length)
-{
-	int file = create_new(folder, name);
-	int saved;
-
-	if (file < 0)
-		return false;
-	if (fchmod(file, S_IRUSR | S_IWUSR) == 0 && write_whole(file, text, length) && fsync(file) == 0)
-	{
-		if (close(file) == 0)
-			return true;
-		saved = errno;
-	}
-	else
-	{
-		saved = errno;
-		close(file);
-	}
-	unlinkat(folder, name, 0);
-	errno = saved;
-	return false;
-}
-
-/* The old file to overwrite; -1 if there is none, or none that can be written. */
-static int
-open_old(const PawsKeyringPlace *place)
-{
-	const int flags = O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
-	int file = openat(place->folder, place->name, flags);
-
-	/* closed to ourselves by its mode, which is about to be that of another file */
-	if (file < 0 && errno == EACCES && fchmodat(place->folder, place->name, S_IRUSR | S_IWUSR, 0) == 0)
-		file = openat(place->folder, place->name, flags);
-	return file;
-}
-
-static void
-overwrite_old(int old, bool destroy)
-{
-	struct stat status;
-	bool linked = fstat(old, &status) == 0 && status.st_nlink > 0;
-
-	if (linked && !destroy)
-		return;
-	if (!overwrite(old) && destroy)
-		ereport_domain(LOG, PAWS_LOG_SAFE,
-					   (errmsg("the keyring that was replaced could not be overwritten"),
-						errdetail(
-							"The destroyed keys may stay on its disk, wrapped, until their place is used "
-							"again.")));
-}
-
-bool
-paws_keyring_replace(const PawsKeyringPlace *place, const char *text, Size length, bool destroy)
-{
-	char name[NAME_MAX + 1];
-	bool done;
-	int old;
-	int saved;
-
-	snprintf(name, sizeof(name), "%s" NEW_SUFFIX, place->name);
-	if (!write_new(place->folder, name, text, length))
-		return false;
-	old = open_old(place);
-	if (renameat(place->folder, name, place->folder, place->name) != 0)
-	{
-		saved = errno;
-		unlinkat(place->folder, name, 0);
-		done = false;
-	}
-	else
-	{
-		/* while the rename is not durable, the old file may come back after a crash */
-		done = fsync(place->folder) == 0;
-		saved = errno;
-		if (done && old >= 0)
-			overwrite_old(old, destroy);
-	}
-	if (old >= 0)
-		close(old);
-	errno = saved;
-	return done;
 }

@@ -8,6 +8,10 @@
 
 #include "postgres.h"
 
+/* Names beside that of the file, while it is being replaced: of the new one, and of the old one then. */
+#define PAWS_KEYRING_NEW ".new"
+#define PAWS_KEYRING_OLD ".old"
+
 /* Tells one state of the file from another without reading it. */
 typedef struct PawsKeyringStamp
 {
@@ -39,6 +43,12 @@ extern void paws_keyring_close_place(PawsKeyringPlace *place);
  * no such file), "link", "owner", "mode", "full" (longer than `size`).
  */
 extern const char *paws_keyring_read(const PawsKeyringPlace *place, char *text, Size size, Size *length);
+
+/*
+ * Overwrites and removes what a replacement left that was cut short: it may hold what was destroyed. False
+ * with errno set if that cannot be done safely now. The folder must have been opened for a change.
+ */
+extern bool paws_keyring_clear(const PawsKeyringPlace *place);
 
 /*
  * Replaces the file, or makes it. True when the new one is durable. False with errno set otherwise, and then

@@ -38,6 +38,19 @@ paws_keyring_problem_number(const char *problem)
 }
 
 const char *
+paws_keyring_hint(const char *problem)
+{
+	if (strcmp(problem, "garbage") == 0 || strcmp(problem, "full") == 0)
+		return "Put a copy of the keyring of this server back where \"paws_sync.keyring_file\" names it, and "
+			   "restart the server.";
+	if (strcmp(problem, "wrong_root") == 0 || strcmp(problem, "no_base") == 0)
+		return "Let the setting of this root give the id that the keyring is wrapped under, and "
+			   "\"paws_sync.keyring_file\" name the keyring of this root, and restart the server.";
+	return "Let \"paws_sync.keyring_file\" name a file of the server's user with mode 0600, in a folder where "
+		   "nobody else may write, outside the data directory, and restart the server.";
+}
+
+const char *
 paws_keyring_sentence(const char *problem)
 {
 	return sentences[paws_keyring_problem_number(problem) - 1].sentence;

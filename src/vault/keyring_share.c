@@ -5,20 +5,61 @@
  */
 #include "postgres.h"
 
+#include <sodium.h>
+
 #include "port/atomics.h"
+#include "storage/ipc.h"
 #include "storage/proc.h"
 
 #include "base/shmem.h"
 #include "vault/keyring_private.h"
+
+#define DIGEST_BYTES 32
 
 typedef struct SharedKeyring
 {
 	pg_atomic_uint64 generation; /* that of the file below; to look without the lock */
 	pg_atomic_uint32 trouble; /* number of what was wrong with the file when it was read last; 0: nothing */
 	PawsKeyringFile file;
+	uint8_t digest[DIGEST_BYTES]; /* of the file: whoever is killed while writing it leaves another one */
 } SharedKeyring;
 
 static SharedKeyring *shared = NULL;
+
+static void
+compute_digest(const PawsKeyringFile *file, uint8_t digest[DIGEST_BYTES])
+{
+	crypto_generichash(digest, DIGEST_BYTES, (const uint8_t *) file,
+					   offsetof(PawsKeyringFile, lines) + (size_t) file->count * sizeof(PawsKeyringLine),
+					   NULL, 0);
+}
+
+/* Makes it what all processes go by. */
+static void
+put(const PawsKeyringFile *file)
+{
+	paws_keyring_copy(&shared->file, file);
+	compute_digest(&shared->file, shared->digest);
+	pg_atomic_write_u64(&shared->generation, file->generation);
+}
+
+/*
+ * In the postmaster, when the shared memory goes, as after a crash: what others put there is newer than what
+ * was read at the start, and the file may be out of reach now.
+ */
+static void
+take_over(int code, Datum arg)
+{
+	const PawsKeyringFile *file = &shared->file;
+	uint8_t digest[DIGEST_BYTES];
+
+	if (paws_keyring_held()->generation == 0 || file->count < 0 ||
+		file->count > (int) lengthof(file->lines) || file->entries < 0 || file->entries > file->count)
+		return;
+	compute_digest(file, digest);
+	if (memcmp(digest, shared->digest, sizeof(digest)) == 0)
+		(void) paws_keyring_adopt(file);
+}
 
 static Size
 size(void)
@@ -38,12 +79,12 @@ attach(void *memory, bool found)
 	pg_atomic_init_u64(&shared->generation, 0);
 	pg_atomic_init_u32(&shared->trouble, 0);
 
-	/* after a crash the postmaster has what it read at its start, and others changed the file since */
+	/* after a crash: other servers may have changed the file since */
 	if (before)
 		paws_keyring_load();
 	before = true;
-	paws_keyring_copy(&shared->file, paws_keyring_held());
-	pg_atomic_write_u64(&shared->generation, shared->file.generation);
+	put(paws_keyring_held());
+	on_shmem_exit(take_over, (Datum) 0);
 }
 
 void
@@ -78,10 +119,7 @@ paws_keyring_publish(void)
 		return;
 	LWLockAcquire(paws_lock(PAWS_LOCK_KEYRING_COPY), LW_EXCLUSIVE);
 	if (held->generation > shared->file.generation)
-	{
-		paws_keyring_copy(&shared->file, held);
-		pg_atomic_write_u64(&shared->generation, held->generation);
-	}
+		put(held);
 	LWLockRelease(paws_lock(PAWS_LOCK_KEYRING_COPY));
 }
 

@@ -5,13 +5,54 @@
 
 #include <sodium.h>
 
+#include "port/atomics.h"
 #include "port/pg_bswap.h"
 
+#include "base/database.h"
 #include "base/errors.h"
+#include "base/settings.h"
+#include "base/shmem.h"
 #include "vault/key_wrap.h"
 #include "vault/vault.h"
 
 #define REVISION_SEAL_LABEL "revision seal"
+
+/* For each database: 1 from when all that was written without keys has its seal. */
+static pg_atomic_uint32 *complete = NULL;
+
+static Size
+size(void)
+{
+	return mul_size(paws_max_databases, sizeof(pg_atomic_uint32));
+}
+
+static void
+reset(int slot)
+{
+	pg_atomic_write_u32(&complete[slot], 0);
+}
+
+static void
+attach(void *memory, bool found)
+{
+	complete = memory;
+	for (int slot = 0; !found && slot < paws_max_databases; slot++)
+		pg_atomic_init_u32(&complete[slot], 0);
+}
+
+void
+paws_vault_seals_init(void)
+{
+	static const PawsSharedPart part = {"paws_sync seals", size, attach, reset};
+
+	paws_shmem_offer(&part);
+}
+
+void
+paws_vault_seals_complete(int slot)
+{
+	pg_atomic_write_u32(&complete[slot], 1);
+}
 
 /* The MAC over the commitment and what the store assigned; numbers are big-endian. */
 static void
@@ -41,15 +82,15 @@ find_commitment(const bytea *envelope)
 }
 
 /*
- * What was written without keys has no seal, and no outer layer either. All else was written with keys: if
- * its seal is gone, somebody took it away to put an old envelope back.
+ * What was written without keys has no seal until it is given one after the next start, and no outer layer
+ * either. Anything else without a seal is what somebody put there: anybody may seal to a public key.
  */
 static bool
 may_lack_seal(PawsKeyHome home, const bytea *envelope)
 {
 	PawsEnvelopeName name;
 
-	return home == PAWS_KEYS_CRISIS &&
+	return home == PAWS_KEYS_CRISIS && pg_atomic_read_u32(&complete[paws_database_slot()]) == 0 &&
 		   paws_envelope_name((const uint8_t *) VARDATA_ANY(envelope), VARSIZE_ANY_EXHDR(envelope), &name) &&
 		   name.suite == PAWS_SUITE_SEALED;
 }

@@ -15,25 +15,22 @@
 
 #define SLICE_MAX 1000
 
-#define CHOOSE(columns, table, lock)                                                                         \
-	"SELECT key_id, subject_no, version, kek_epoch, wrapped, " columns " FROM " table                        \
-	" WHERE key_id OPERATOR(pg_catalog.>) $1 AND kek_epoch OPERATOR(pg_catalog.<>) $2 "                      \
-	"ORDER BY key_id LIMIT $3 FOR UPDATE" lock
+#define CHOOSE(columns, table)                                                                               \
+	{                                                                                                        \
+		.sql = "SELECT key_id, subject_no, version, kek_epoch, wrapped, " columns " FROM " table             \
+			   " WHERE key_id OPERATOR(pg_catalog.>) $1 AND kek_epoch OPERATOR(pg_catalog.<>) $2 "           \
+			   "ORDER BY key_id LIMIT $3 FOR UPDATE SKIP LOCKED",                                            \
+		.nargs = 3, .types = {                                                                               \
+			UUIDOID,                                                                                         \
+			INT4OID,                                                                                         \
+			INT8OID                                                                                          \
+		}                                                                                                    \
+	}
 #define CARE_TABLE   "paws_vault.data_key"
 #define CRISIS_TABLE "paws_crisis.subject_key"
-#define CHOOSE_STATEMENT(columns, table, lock)                                                               \
-	{                                                                                                        \
-		.sql = CHOOSE(columns, table, lock), .nargs = 3, .types = { UUIDOID, INT4OID, INT8OID }              \
-	}
-#define CARE_PUBLIC "NULL::pg_catalog.bytea"
 
-/* By home, then by whether to wait. */
-static PawsStatement choose[2][2] = {
-	{CHOOSE_STATEMENT(CARE_PUBLIC, CARE_TABLE, " SKIP LOCKED"),
-	 CHOOSE_STATEMENT(CARE_PUBLIC, CARE_TABLE, "")},
-	{CHOOSE_STATEMENT("public_key", CRISIS_TABLE, " SKIP LOCKED"),
-	 CHOOSE_STATEMENT("public_key", CRISIS_TABLE, "")},
-};
+static PawsStatement choose[2] = {CHOOSE("NULL::pg_catalog.bytea", CARE_TABLE),
+								  CHOOSE("public_key", CRISIS_TABLE)};
 
 #define UPDATE(table)                                                                                        \
 	{                                                                                                        \
@@ -60,13 +57,17 @@ static PawsStatement count_stale[2] = {COUNT(CARE_TABLE, " WHERE kek_epoch OPERA
 
 #define EPOCHS(table)                                                                                        \
 	{                                                                                                        \
-		.sql = "SELECT DISTINCT kek_epoch FROM " table " WHERE kek_epoch OPERATOR(pg_catalog.<>) $1",        \
-		.nargs = 1, .types = {                                                                               \
-			INT4OID                                                                                          \
-		}                                                                                                    \
+		.sql = "SELECT DISTINCT kek_epoch FROM " table " ORDER BY kek_epoch"                                 \
 	}
 
 static PawsStatement find_epochs[2] = {EPOCHS(CARE_TABLE), EPOCHS(CRISIS_TABLE)};
+
+#define HIGHEST(table)                                                                                       \
+	{                                                                                                        \
+		.sql = "SELECT kek_epoch FROM " table " ORDER BY kek_epoch DESC LIMIT 1"                             \
+	}
+
+static PawsStatement find_highest[2] = {HIGHEST(CARE_TABLE), HIGHEST(CRISIS_TABLE)};
 
 /* A chosen row, copied out of SPI's memory. */
 typedef struct ChosenKey
@@ -135,7 +136,7 @@ paws_vault_rewrap(PawsRewrap *rewrap, int limit)
 {
 	int most = Min(limit, SLICE_MAX);
 	Datum args[3] = {UUIDPGetDatum(&rewrap->walk), Int32GetDatum((int32) rewrap->epoch), Int64GetDatum(most)};
-	int found = (int) paws_spi_run(&choose[rewrap->home][rewrap->wait], args, NULL, 0);
+	int found = (int) paws_spi_run(&choose[rewrap->home], args, NULL, 0);
 	ChosenKey *chosen = palloc(Max(found, 1) * sizeof(ChosenKey));
 	Datum *ids = palloc(Max(found, 1) * sizeof(Datum));
 	Datum *wrapped = palloc(Max(found, 1) * sizeof(Datum));
@@ -179,20 +180,51 @@ paws_vault_count_stale(PawsKeyHome home, uint32 epoch)
 	return paws_spi_int64(0, 1);
 }
 
+int
+paws_vault_stored_epochs(PawsKeyHome home, uint32 **epochs)
+{
+	int found = (int) paws_spi_run(&find_epochs[home], NULL, NULL, 0);
+
+	*epochs = palloc(Max(found, 1) * sizeof(uint32));
+	for (int i = 0; i < found; i++)
+		(*epochs)[i] = (uint32) paws_spi_int32(i, 1);
+	return found;
+}
+
+uint32
+paws_vault_highest_epoch(PawsKeyHome home)
+{
+	return paws_spi_run(&find_highest[home], NULL, NULL, 1) > 0 ? (uint32) paws_spi_int32(0, 1) : 0;
+}
+
+bool
+paws_vault_keyring_is_older(PawsKeyHome home)
+{
+	PawsRoot root = paws_vault_home_root(home);
+	uint32 stored = paws_vault_highest_epoch(home);
+
+	if (stored <= paws_keyring_highest(root))
+		return false;
+	paws_keyring_watch();
+	return stored > paws_keyring_highest(root);
+}
+
+/* An epoch that does not open counts as well: it would, under the root that wraps it. */
 bool
 paws_vault_needs_old_epochs(PawsKeyHome home, uint32 epoch)
 {
-	Datum args[1] = {Int32GetDatum((int32) epoch)};
-	int found = (int) paws_spi_run(&find_epochs[home], args, NULL, 0);
-	uint8_t key[PAWS_KEYRING_KEY_BYTES];
+	uint32 *stored;
+	int count = paws_vault_stored_epochs(home, &stored);
+	PawsKeyringEntry entry;
 
-	for (int i = 0; i < found; i++)
+	for (int i = 0; paws_keyring_entry(i, &entry); i++)
 	{
-		bool known = paws_keyring_epoch_key(paws_vault_home_root(home), (uint32) paws_spi_int32(i, 1), key);
-
-		sodium_memzero(key, sizeof(key));
-		if (known)
-			return true;
+		if (entry.kind != PAWS_KEYRING_EPOCH || entry.root != paws_vault_home_root(home) || !entry.own ||
+			entry.number >= epoch)
+			continue;
+		for (int j = 0; j < count; j++)
+			if (stored[j] == entry.number)
+				return true;
 	}
 	return false;
 }

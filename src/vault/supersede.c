@@ -6,6 +6,7 @@
 #include "catalog/pg_type_d.h"
 
 #include "vault/data_key.h"
+#include "vault/origin.h"
 #include "vault/supersede.h"
 
 #define CARE_TABLE   "paws_vault.data_key"
@@ -29,13 +30,14 @@
 	}
 #define DELETE_ONE(table)                                                                                    \
 	{                                                                                                        \
-		.sql = "DELETE FROM " table " WHERE key_id OPERATOR(pg_catalog.=) $1", .nargs = 1, .types = {        \
+		.sql = "DELETE FROM " table " WHERE key_id OPERATOR(pg_catalog.=) $1 RETURNING kek_epoch",           \
+		.nargs = 1, .types = {                                                                               \
 			UUIDOID                                                                                          \
 		}                                                                                                    \
 	}
 #define DELETE_ALL(table)                                                                                    \
 	{                                                                                                        \
-		.sql = "DELETE FROM " table OF_SUBJECT, .nargs = 1, .types = { INT8OID }                             \
+		.sql = "DELETE FROM " table OF_SUBJECT " RETURNING kek_epoch", .nargs = 1, .types = { INT8OID }      \
 	}
 
 static PawsStatement newest[] = {NEWEST(CARE_TABLE), NEWEST(CRISIS_TABLE)};
@@ -51,7 +53,6 @@ paws_vault_supersede(PawsKeyHome home, int64 subject_no)
 	if (paws_spi_run(&newest[home], args, NULL, 1) == 0)
 		return;
 	paws_data_key_make(home, subject_no, (uint32) paws_spi_int32(0, 2) + 1);
-	paws_data_key_changed();
 }
 
 bool
@@ -83,8 +84,8 @@ paws_vault_delete_key(PawsKeyHome home, const pg_uuid_t *id)
 {
 	Datum args[1] = {UUIDPGetDatum(id)};
 
-	paws_spi_run(&delete_one[home], args, NULL, 0);
-	paws_data_key_changed();
+	if (paws_spi_run(&delete_one[home], args, NULL, 0) > 0)
+		paws_origin_note(paws_vault_home_root(home), (uint32) paws_spi_int32(0, 1));
 }
 
 int
@@ -92,7 +93,13 @@ paws_vault_delete_keys(PawsKeyHome home, int64 subject_no)
 {
 	Datum args[1] = {Int64GetDatum(subject_no)};
 	int deleted = (int) paws_spi_run(&delete_all[home], args, NULL, 0);
+	uint32 *epochs = palloc(Max(deleted, 1) * sizeof(uint32));
 
-	paws_data_key_changed();
+	for (int i = 0; i < deleted; i++)
+		epochs[i] = (uint32) paws_spi_int32(i, 1);
+	for (int i = 0; i < deleted; i++)
+		paws_origin_note(paws_vault_home_root(home), epochs[i]);
+	if (deleted > 0)
+		paws_vault_keys_changed();
 	return deleted;
 }

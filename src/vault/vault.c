@@ -52,7 +52,7 @@ hint_for(PawsRoot root)
 	if (paws_root_problem(root) != NULL)
 		return paws_root_hint(root);
 	if (paws_keyring_problem() != NULL)
-		return PAWS_KEYRING_HINT;
+		return paws_keyring_hint(paws_keyring_problem());
 	return psprintf("Let \"paws_sync.%s_root\" give the id that the keyring is wrapped under, and "
 					"\"paws_sync.keyring_file\" name the keyring of this root; the server's log has more.",
 					paws_root_name(root));

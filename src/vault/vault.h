@@ -101,6 +101,12 @@ typedef struct PawsSealForm
 } PawsSealForm;
 
 /*
+ * False if a payload of the ordinary lane cannot be sealed with this suite, for want of keys or of a cipher:
+ * what paws_vault_seal would error for. Needs SPI connected; reads nothing of the ordinary lane.
+ */
+extern bool paws_vault_can_seal(uint8_t suite);
+
+/*
  * Seals a payload into a palloc'd bytea. The crisis lane takes no form: it seals to the subject's public key,
  * inside an outer layer whenever the crisis root is usable and the machine has the cipher, and needs no
  * secret. Needs SPI connected. Errors 55000 without keys, 0A000 on a machine that lacks the cipher, 54000
@@ -115,6 +121,9 @@ extern bytea *paws_vault_seal(PawsKeyHome home, int64 subject_no, const PawsEnve
  */
 extern bool paws_vault_can_open(PawsKeyHome home, const bytea *envelope);
 
+/* True if an envelope does not open because the keyring is an older copy. Needs SPI connected. */
+extern bool paws_vault_is_ahead(PawsKeyHome home, int64 subject_no, const bytea *envelope);
+
 /*
  * Opens an envelope into a palloc'd bytea, as it was before compression; NULL on any defect. Needs SPI
  * connected. Where paws_vault_can_open is false it errors: 55000 for keys, 0A000 for a cipher. Errors PW003
@@ -125,10 +134,20 @@ extern bytea *paws_vault_open(PawsKeyHome home, int64 subject_no, const PawsEnve
 
 /*
  * Seals anew, under the subject's current key, what an envelope holds: palloc'd, of the same suite; in the
- * crisis lane of the one that is best now. NULL if it does not open. Errors like paws_vault_seal.
+ * crisis lane of the one that is best now. NULL if it does not open, for whatever reason. Errors like
+ * paws_vault_seal.
  */
 extern bytea *paws_vault_reseal(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *context,
 								const bytea *envelope);
+
+/* Offers the shared memory of what follows. Called from _PG_init while preloading. */
+extern void paws_vault_seals_init(void);
+
+/*
+ * All that a database held from a time without keys has its seal now. From here on, to the next start, what
+ * has none is not taken: whoever holds the keys writes none such.
+ */
+extern void paws_vault_seals_complete(int slot);
 
 /*
  * The MAC over an envelope's commitment and the revision that the store assigned, so that an old envelope
@@ -141,7 +160,7 @@ extern bool paws_vault_revision_seal(PawsKeyHome home, const bytea *envelope, in
 
 /*
  * Compares in constant time. Without a seal (NULL) only that is taken which the crisis lane writes without
- * keys: suite 0x03. Needs SPI connected. Errors 55000 without keys.
+ * keys: suite 0x03, until paws_vault_seals_complete. Needs SPI connected. Errors 55000 without keys.
  */
 extern bool paws_vault_revision_check(PawsKeyHome home, const bytea *envelope, int64 subject_no,
 									  const uint8_t doc_id[16], int64 revision, const uint8_t *seal);

@@ -7,9 +7,9 @@
 #include "postgres.h"
 
 /*
- * A slice of it, in the caller's transaction: sweeps the subject's rows, asks for new epochs when it is time
- * to destroy the old ones, signs certificates. Returns the ms until there is more to do, or PAWS_KEEPER_IDLE.
- * Needs SPI connected.
+ * A slice of it, in the caller's transaction: removes rows, waits for those who may still write some, notes
+ * when epochs are gone, signs certificates. Returns the ms until there is more to do, or PAWS_KEEPER_IDLE.
+ * Needs SPI connected, and the keys of care and the crisis root usable.
  */
 extern long paws_eraser_turn(int slot);
 

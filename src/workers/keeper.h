@@ -11,8 +11,10 @@
 #define PAWS_KEEPER_IDLE (-1)
 
 /*
- * One slice of what is to be done with keys, in a transaction of its own; errors are caught. Returns the ms
- * to wait before the next slice, which hold its WAL to paws_sync.bulk_wal_rate, or PAWS_KEEPER_IDLE.
+ * A slice of what follows after forgetting, and one of what is to be done with keys, each in a transaction of
+ * its own if it is time for it; errors are caught, and what failed is tried again later. Returns the ms until
+ * there is more to do, which hold the WAL to paws_sync.bulk_wal_rate, or PAWS_KEEPER_IDLE. To be called once
+ * the queue is counted.
  */
 extern long paws_keeper_turn(int slot);
 

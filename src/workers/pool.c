@@ -54,12 +54,11 @@ static void
 choose(int slot)
 {
 	bool overdue = ++choices % Max(100 / paws_guaranteed_share, 1) == 0;
-	int limit = batch_limit();
 
 	(void) paws_wake_take(slot, PAWS_WAKE_POOL);
-	paws_queue_choose(slot, paws_worker_index(), limit, overdue, claim);
-	/* a full claim: there may be more than one worker's share */
-	if (claim->count == limit)
+	paws_queue_choose(slot, paws_worker_index(), batch_limit(), overdue, claim);
+	/* there may be more than one worker's share */
+	if (claim->full)
 		paws_wake_now(slot, PAWS_WAKE_POOL);
 }
 

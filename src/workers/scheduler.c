@@ -15,8 +15,10 @@
 #include "miscadmin.h"
 #include "queue/depth.h"
 #include "queue/queue.h"
+#include "storage/latch.h"
 #include "utils/timestamp.h"
 #include "workers/keeper.h"
+#include "workers/sealer.h"
 #include "workers/workers.h"
 
 #define TURN_MS              1000
@@ -36,6 +38,8 @@ typedef struct House
 
 /* As committed: a turn that fails does not skip a slice. */
 static House house = {0};
+
+static int asleep_slot = -1;
 
 /*
  * After a start, or after the extension was created anew: what was being applied when the server went down
@@ -167,18 +171,26 @@ turn(void)
 	PawsWorkerSlot *self = paws_worker_self();
 	long wait;
 	long kept;
+	long sealed;
 	int slot;
 
+	if (asleep_slot >= 0)
+		paws_wake_awake(asleep_slot, PAWS_WAKE_SCHEDULER);
+	asleep_slot = -1;
 	if (!paws_worker_begin("paws_sync: schedule"))
 	{
 		paws_worker_stop(PAWS_WORKER_POOL, MyDatabaseId, 0);
 		return WITHOUT_EXTENSION_MS;
 	}
 	slot = paws_worker_database_slot();
+	(void) paws_wake_take(slot, PAWS_WAKE_SCHEDULER);
 	wait = try_to_look_after(slot);
-	kept = paws_keeper_turn(slot);
+	kept = paws_depth_counted(slot) ? paws_keeper_turn(slot) : PAWS_KEEPER_IDLE;
 	if (kept != PAWS_KEEPER_IDLE)
 		wait = Min(wait, kept);
+	sealed = paws_sealer_turn(slot);
+	if (sealed != PAWS_SEALER_IDLE)
+		wait = Min(wait, sealed);
 	pg_atomic_fetch_add_u64(&self->batches, 1);
 	pg_atomic_write_u64(&self->active_at, (uint64) GetCurrentTimestamp());
 	if (paws_depth_counted(slot))
@@ -186,10 +198,24 @@ turn(void)
 	return wait;
 }
 
+/* What is asked for is begun at once. */
+static void
+before_sleep(void)
+{
+	int slot = paws_worker_database_slot();
+
+	if (slot < 0)
+		return;
+	if (paws_wake_sleep(slot, PAWS_WAKE_SCHEDULER))
+		asleep_slot = slot;
+	else
+		SetLatch(MyLatch);
+}
+
 void
 paws_scheduler_main(Datum main_arg)
 {
-	static const PawsWorkerMain scheduler = {PAWS_WORKER_SCHEDULER, PAWS_SCHEDULER_ENTRY, turn, NULL};
+	static const PawsWorkerMain scheduler = {PAWS_WORKER_SCHEDULER, PAWS_SCHEDULER_ENTRY, turn, before_sleep};
 
 	paws_worker_run(&scheduler, main_arg);
 }

@@ -69,6 +69,12 @@ class Server:
                 self.connection = None
                 time.sleep(0.1 * 2 ** attempt)
 
+    def command(self, sql):
+        """A command that returns nothing."""
+        if self.connection is None:
+            self.connect()
+        self.connection.execute(sql)
+
     def dicts(self, sql, args=()):
         if self.connection is None:
             self.connect()
@@ -78,9 +84,14 @@ class Server:
 
     # -- identity and vocabulary ------------------------------------------------------------------
 
-    def define_collection(self, name, klass, on_conflict):
-        if not self.rows("SELECT 1 FROM paws_sync.collections WHERE name = %s", (name,)):
-            self.rows("SELECT paws_sync.define_collection(%s, %s::paws_sync.class, %s)", (name, klass, on_conflict))
+    def define_collection(self, name, klass, on_conflict, sealing=None):
+        if self.rows("SELECT 1 FROM paws_sync.collections WHERE name = %s", (name,)):
+            return
+        sql = "SELECT paws_sync.define_collection(%s, %s::paws_sync.class, %s, %s)"
+        try:
+            self.rows(sql, (name, klass, on_conflict, sealing))
+        except psycopg.errors.FeatureNotSupported:      # a processor without AES instructions
+            self.rows(sql, (name, klass, on_conflict, "standard"))
 
     def subjects_for(self, references):
         return [row[0] for row in self.rows(

@@ -25,9 +25,11 @@ import facts
 import load
 import report
 import traffic
+import vault
 from client import Server
 
 SAMPLE_SECONDS = 0.4
+ROTATIONS = ((9.0, "epochs"), (15.0, "data_keys"))      # hour of the day, what is rotated
 CONTEXT = multiprocessing.get_context("spawn")      # children inherit no connection and no pipe
 
 
@@ -45,6 +47,7 @@ def arguments():
     parser.add_argument("--sample", type=int, default=240, help="subjects whose replicas are all compared")
     parser.add_argument("--seed", default="paws", help="the same seed gives the same people and the same day")
     parser.add_argument("--report", default="demo.html", help="the HTML page to write (and its data as .json)")
+    parser.add_argument("--cluster", help="the script that can restart the server; without it, the demo never does")
     parser.add_argument("--kept", action="store_true", help="the cluster stays up: say how to go on by hand")
     options = parser.parse_args()
     if min(options.subjects, options.processes, options.day_seconds) <= 0 or options.waiting < 0:
@@ -82,6 +85,7 @@ class Clinic:
         self.processes, self.pipes = [], []
         self.waiters = None
         self.samples = []
+        self.rotation = vault.Rotation(self.server)
         self.config = {}
 
     # -- processes --------------------------------------------------------------------------------
@@ -131,8 +135,8 @@ class Clinic:
 
     def prepare(self):
         self.server.stat_reset()        # a cluster that was kept up has the latencies of an earlier day
-        for name, klass, on_conflict in traffic.COLLECTIONS:
-            self.server.define_collection(name, klass, on_conflict)
+        for collection in traffic.COLLECTIONS:
+            self.server.define_collection(*collection)
         options = self.options
         limits = facts.device_limits(self.server)
         self.config = {
@@ -181,6 +185,8 @@ class Clinic:
         now = time.monotonic()
         lanes = self.server.lanes()
         hour = max(0.0, (now - self.start) / self.options.day_seconds * 24)
+        if len(self.rotation.jobs) < len(ROTATIONS) and hour >= ROTATIONS[len(self.rotation.jobs)][0]:
+            self.rotation.request(ROTATIONS[len(self.rotation.jobs)][1])
         acknowledged = self.total("acknowledged")
         self.samples.append({
             "hour": hour, "acknowledged": acknowledged, "pulled": self.total("pulled"), "seconds": now - self.start,
@@ -259,6 +265,14 @@ def statements(example):
          f" FROM paws_sync.crisis_bundle('{other}', 'us_ny');", False),
         ("A token with one letter changed is refused before any table is read.",
          f"SELECT * FROM paws_sync.devices('{forged}');", True),
+        ("Which keys are there, and how many data keys does each epoch wrap?",
+         "SELECT * FROM paws_sync.key_status();", False),
+        ("What was rotated, and how far is it?",
+         "SELECT * FROM paws_sync.pg_stat_progress_paws_sync_keys;", False),
+        ("Forget this person: everything of theirs is gone at the commit. Ask again for the certificate.",
+         f"SELECT * FROM paws_sync.forget('{subject}');", False),
+        ("What is not in order, and what is to be done?",
+         "SELECT area, check_name, value, wanted, hint FROM paws_sync.doctor() WHERE NOT ok;", False),
     ]
 
 
@@ -279,6 +293,26 @@ def try_statements(dsn, texts):
         connection.rollback()
     connection.close()
     return problems
+
+
+def show_vault(clinic, summaries):
+    """(rows, problems, certificate) of everything about keys, after the day. One person is forgotten, another one
+    is served without keys."""
+    rows, problems = clinic.rotation.finish()
+    sealed_rows, found = vault.sealed(clinic.server)
+    rows, problems = sealed_rows + rows, problems + found
+    examples = [summary["example"] for summary in summaries if summary["example"]]
+    if len(examples) < 2:
+        raise Failure("too few people for the demo of keys: raise --subjects")
+    gone, left = examples[-1], examples[0]
+    parts = [vault.forget(clinic.server, gone["subject"], gone["device"])]
+    certificate = parts[0][2]
+    if clinic.options.cluster:
+        parts.append(vault.without_keys(clinic.server, clinic.options.cluster, left["device"], left["other"]))
+    parts.append(vault.doctor(clinic.server))
+    for part in parts:
+        rows, problems = rows + part[0], problems + part[1]
+    return rows, problems, certificate
 
 
 def merged(summaries, key):
@@ -328,6 +362,7 @@ def results(clinic, summaries, checked, seconds):
         "news": {name: percentile(checked["delays"], share)
                  for name, share in (("p50", 0.5), ("p99", 0.99), ("max", 1.0))} | {"count": len(checked["delays"])},
         "latency": clinic.server.latency(),
+        "sealing": facts.sealed(clinic.server),
         "problems": problems,
     }
 
@@ -344,6 +379,10 @@ def run(options):
         texts = statements(next(s["example"] for s in summaries if s["example"]))
         checked["problems"] += try_statements(options.dsn, texts)
         data = results(clinic, summaries, checked, time.monotonic() - began)
+        clinic.stop()       # before the server is restarted
+        clinic.progress.say("Looking at keys: sealing, rotation, forgetting, a start without keys, the doctor ...")
+        data["vault"], problems, data["certificate"] = show_vault(clinic, summaries)
+        data["problems"] += problems
     finally:
         clinic.stop()
     data["statements"] = [text[:2] for text in texts]

@@ -16,6 +16,26 @@ def device_limits(server):
     return limits
 
 
+STORED = ("(SELECT subject_no, doc_id, collection, envelope FROM paws_care.document"
+          " UNION ALL SELECT subject_no, doc_id, collection, envelope FROM paws_crisis.document)")
+
+
+def sealed(server):
+    """What sealing makes of the size of documents, from the tables: no API tells, and none needs to.
+    Payloads are measured on the documents of a few devices, which pull them."""
+    sizes = server.dicts(
+        "WITH pulled AS MATERIALIZED (SELECT DISTINCT ON (d.subject_no, p.doc_id) d.subject_no, p.doc_id,"
+        " p.collection, octet_length(p.payload) AS bytes"
+        " FROM (SELECT device, subject_no FROM paws_registry.device WHERE revoked_at IS NULL"
+        " ORDER BY device_no DESC LIMIT 100) d, paws_sync.pull(d.device, NULL, 10000, 67108864) p"
+        " WHERE p.kind = 'change' AND p.payload IS NOT NULL)"
+        " SELECT p.collection, v.compressible, count(*) AS documents, sum(p.bytes) AS payload,"
+        " sum(octet_length(s.envelope)) AS stored"
+        f" FROM pulled p JOIN {STORED} s USING (subject_no, doc_id) JOIN paws_sync.collections v ON v.name = p.collection"
+        " GROUP BY p.collection, v.compressible ORDER BY p.collection")
+    return {"sizes": sizes}
+
+
 def _first(path, key):
     try:
         with open(path, encoding="utf-8") as file:

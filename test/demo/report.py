@@ -54,9 +54,36 @@ def print_table(rows):
                         for column, (value, width) in enumerate(zip(line, widths))))
 
 
+def print_pairs(pairs):
+    width = max(len(name) for name, _ in pairs)
+    for name, value in pairs:
+        print(f"{name.ljust(width)}   {value}")
+
+
 def counted(pairs):
     ordered = sorted(pairs.items(), key=lambda pair: -pair[1])
     return ", ".join(f"{count:,} {words(name)}" for name, count in ordered) or "none"
+
+
+def size(count):
+    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"
+
+
+def grown(rows):
+    """From payloads to what is stored of them: compression, padding and envelope together."""
+    payload, stored = (sum(row[name] for row in rows) for name in ("payload", "stored"))
+    return f"{size(payload)} → {size(stored)} ({(stored - payload) / payload:+.0%})" if payload else "none"
+
+
+def sealing(data):
+    """(name, text) pairs: what sealing makes of sizes."""
+    found = data["sealing"]
+    packed = [row for row in found["sizes"] if row["compressible"]]
+    plain = [row for row in found["sizes"] if not row["compressible"]]
+    return [
+        ("Compressed, sealed", "; ".join(f"{row['collection']} {grown([row])}" for row in packed) or "none"),
+        ("Sealed as they are", f"{', '.join(row['collection'] for row in plain)}: {grown(plain)}"),
+    ]
 
 
 def print_results(data, path, kept):
@@ -73,14 +100,20 @@ Limited, tried again   {counted(data['limits'])}
 Pulled                 {data['pulled']:,} changes by the subjects' other devices
 Crisis bundles         {data['bundles']:,} opened during the day, each checked for 988 and the person's plans
 Waiting devices        {news['count']:,} changes, in hand p50 {milliseconds(news['p50'])}, p99 {milliseconds(news['p99'])}
+{chr(10).join(f"{name:<22} {text}" for name, text in sealing(data))}
 Time                   {data['replay_seconds']:.1f} s for the day with draining, {data['seconds']:.1f} s in all\
  (driver late by at most {data['worst_lag']:.1f} s)
 
 {sentence}""")
+    print("\nKeys, and what they are for\n")
+    print_pairs(data["vault"])
+    if data["certificate"]:
+        print("\nThe certificate of the person who was forgotten\n")
+        print("".join(f"  {line}\n" for line in data["certificate"].splitlines()), end="")
     for problem in data["problems"][:20]:
         print("  - " + problem)
     hint = "" if kept else " (run again with KEEP=1 to have a server for them)"
-    print(f"\nTen statements to try by hand{hint}\n")
+    print(f"\nStatements to try by hand{hint}\n")
     print(f"  {data['psql']}\n")
     for number, (title, sql) in enumerate(data["statements"], start=1):
         print(f"  -- {number}. {title}\n  {sql}\n")
@@ -130,11 +163,23 @@ def summary(data):
          f" p99 {milliseconds(news['p99'])}, max {milliseconds(news['max'])} after it was handed over"),
         ("Duration",
          f"{data['replay_seconds']:.1f} s for 24 hours with draining; {data['seconds']:.1f} s in all"),
+        *sealing(data),
         ("Driver", f"late by at most {data['worst_lag']:.1f} s against its own plan"),
     ] + [tuple(pair) for pair in data["machine"]] + [("Date", data["when"])]
-    return '<div class="scroll"><table class="pairs"><tbody>' + "".join(
+    return pairs_table(pairs)
+
+
+def pairs_table(pairs, css="pairs"):
+    return f'<div class="scroll"><table class="{css}"><tbody>' + "".join(
         f"<tr><td>{escape(name)}</td><td>{escape(str(value))}</td></tr>"
         for name, value in pairs) + "</tbody></table></div>"
+
+
+def certificate(data):
+    if not data["certificate"]:
+        return ""
+    return ("<p>The certificate of the person who was forgotten. Its signature is Ed25519, and can be checked by anybody "
+            f"with the public key.</p><pre>{escape(data['certificate'])}</pre>")
 
 
 def figure(title, lead, drawing, caption):
@@ -187,10 +232,15 @@ fast, never whether: crisis traffic is served alike in every tier.</p>
 <h2>The numbers</h2>
 <p>Classes in order of urgency, with every tier that had traffic.</p>
 <figure>{table(rows)}</figure>
+<h2>Keys, and what they are for</h2>
+<p>Everything is sealed before it is stored. Keys were rotated while the day went on; then one person was forgotten, and
+the server was started without its keys.</p>
+<figure>{pairs_table(data['vault'], 'pairs long')}</figure>
+{certificate(data)}
 <h2>The run</h2>
 <p>Everything needed to compare this run with another one. The people and their documents are invented.</p>
 <figure>{summary(data)}</figure>
-<h2>Ten statements to try by hand</h2>
+<h2>Statements to try by hand</h2>
 <p>They hold tokens of this run and work while its server is up (<code>make demo KEEP=1</code>).</p>
 <pre>{escape(data['psql'])}</pre>
 <ol>{statements}</ol>

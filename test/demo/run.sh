@@ -44,6 +44,11 @@ trap 'exit 143' TERM HUP
 
 echo "Starting a throw-away server ..."
 started=1
+# As doctor() wants it, wherever that is in our hands.
+export PG_CONF_EXTRA="${PG_CONF_EXTRA:-}
+track_activities = off
+authentication_timeout = 10s
+idle_in_transaction_session_timeout = 10min"
 log=$(mktemp)
 if ! "$cluster" up >"$log"; then
     cat "$log" >&2
@@ -57,7 +62,7 @@ kept=
 [ "$keep" = 1 ] && kept=--kept
 # In the background and waited for, so that a signal reaches the trap at once.
 # shellcheck disable=SC2086
-"$python" "$here/clinic.py" --dsn "$dsn" --report "$report" $kept ${ARGS:-} &
+"$python" "$here/clinic.py" --dsn "$dsn" --report "$report" --cluster "$cluster" $kept ${ARGS:-} &
 driver=$!
 status=0
 wait "$driver" || status=$?

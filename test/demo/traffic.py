@@ -23,6 +23,7 @@ import fhir
 
 DAY = 86_400
 
+# name, class, conflict policy, and how it is sealed if not as usual for its class
 COLLECTIONS = (
     ("safety_plan", "safety", "branch"),
     ("session_state", "session", "server_order"),
@@ -30,11 +31,11 @@ COLLECTIONS = (
     ("phq9", "standard", "append"),
     ("gad7", "standard", "append"),
     ("journal", "standard", "server_order"),
-    ("library", "bulk", "server_order"),
+    ("library", "bulk", "server_order", "aes"),
     ("housekeeping", "background", "server_order"),
 )
-CLASS_OF = {name: klass for name, klass, _ in COLLECTIONS}
-CRISIS = frozenset(name for name, klass, _ in COLLECTIONS if klass in ("emergency", "safety"))
+CLASS_OF = {name: klass for name, klass, *_ in COLLECTIONS}
+CRISIS = frozenset(name for name, klass, *_ in COLLECTIONS if klass in ("emergency", "safety"))
 REGIONS = ("us", "us_ny", "ca", "gb", "de", None)       # where the app is when it asks for hotlines
 
 TIERS = (("trial", 15), ("basic", 50), ("premium", 30), ("grace_period", 5))

@@ -127,3 +127,20 @@ renameat(int from_folder, const char *from, int to_folder, const char *to)
 	errno = fault;
 	return -1;
 }
+
+int
+renameat2(int from_folder, const char *from, int to_folder, const char *to, unsigned int flags)
+{
+	static int (*real)(int, const char *, int, const char *, unsigned int) = NULL;
+	int fault;
+
+	if (real == NULL)
+		real = (int (*)(int, const char *, int, const char *, unsigned int)) dlsym(RTLD_NEXT, "renameat2");
+	fault = strcmp(to, "keyring") == 0 ? fault_at("rename") : 0;
+	if (fault == 0)
+		return real(from_folder, from, to_folder, to, flags);
+	if (fault < 0)
+		die();
+	errno = fault;
+	return -1;
+}

@@ -55,13 +55,15 @@ my %SETTINGS = (
 	'log_statement' => 'none');
 
 # Starts a node; %conf are settings by name. Roots and keyring are in a folder "keys" beside the data directory.
-# Option "-no_extension" => 1 leaves the database bare; "-keys_of" => $node takes copies of another one's keys.
+# Option "-no_extension" => 1 leaves the database bare; "-keys_of" => $node takes copies of another one's keys;
+# "-install_path" => $folder runs another server.
 sub new_node
 {
 	my ($class, $name, %conf) = @_;
 	my $bare = delete $conf{-no_extension};
 	my $source = delete $conf{-keys_of};
-	my $node = PostgreSQL::Test::Cluster->new($name);
+	my $path = delete $conf{-install_path};
+	my $node = PostgreSQL::Test::Cluster->new($name, $path ? (install_path => $path) : ());
 	my $keys = $node->basedir . '/keys';
 
 	$node->init(auth_extra => []);
@@ -216,7 +218,7 @@ sub paws_pull
 	{
 		my $from = defined $cursor ? "'$cursor'" : 'NULL';
 		my $text = $node->safe_psql($database // 'postgres', <<"SQL");
-SELECT "cursor", lane, kind, collection, doc_id, revision, deleted, convert_from(payload, 'UTF8'), op_id, outcome, code
+SELECT "cursor", lane, kind, collection, doc_id, revision, deleted, CASE kind WHEN 'change' THEN convert_from(payload, 'UTF8') END, op_id, outcome, code
 FROM paws_sync.pull('$device', $from)
 SQL
 		my @rows = rows_of($text,
@@ -265,7 +267,9 @@ sub quiet_psql
 {
 	my ($node, $query, $database) = @_;
 	my ($out, $err) = ('', '');
-	my $status = $node->psql($database // 'postgres', $query, stdout => \$out, stderr => \$err);
+	# a server that is just coming up may close the pipe before it is written
+	local $SIG{PIPE} = 'IGNORE';
+	my $status = eval { $node->psql($database // 'postgres', $query, stdout => \$out, stderr => \$err) } // 3;
 
 	return ($status, $out, $err);
 }

@@ -83,6 +83,7 @@ my %call = (
 	doctor_stored => 'paws_sync.doctor_stored()',
 	keyring => 'paws_sync.keyring()',
 	rotate_keys => "paws_sync.rotate_keys('epochs')",
+	adopt_keys => 'paws_sync.adopt_keys()',
 	forget => "paws_sync.forget('$subject')",
 	erasure_status => "paws_sync.erasure_status('$subject')",
 	verify_certificate => "paws_sync.verify_certificate('x')",

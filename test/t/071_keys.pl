@@ -113,7 +113,10 @@ like(key_status(), qr/^none: The keyring does not open with this root key/, 'sta
 error_like($node, "SELECT * FROM paws_sync.push('$device', '[]')", '55000', $HINT, 'push fails with a hint');
 ok(start_with($foreign, "$place/keyring"), 'the server starts with another key and without a keyring');
 like(key_status(), qr/^wrong: .*not those that this database was used with/, 'status() says that they are not those of this database');
+like($node->safe_psql('postgres', "SELECT hint FROM paws_sync.doctor() WHERE check_name = 'keys care'"),
+	qr/put both back, and restart/, 'doctor() says what to do');
 ok(has_workers($node, 'postgres', 2), 'there are workers');
+error_like($node, "SELECT paws_sync.subject_for('one')", '55000', $HINT, 'nobody gets another pseudonym than before');
 error_like($node, "SELECT * FROM paws_sync.push('$device', '[]')", 'PW001', $HINT, 'tokens of the first key are refused by push');
 error_like($node, "SELECT * FROM paws_sync.pull('$device')", 'PW001', $HINT, 'by pull');
 error_like($node, "SELECT * FROM paws_sync.devices('$subject')", 'PW001', $HINT, 'by devices');

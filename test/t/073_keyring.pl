@@ -121,6 +121,10 @@ foreach my $case (
 	ok(start_with($path, $file ? @$file : ()), "the server starts with $what");
 	like(status_of('keyring'), $state, 'status() says so');
 	like(status_of('keys care'), $state, 'and that there are no keys');
+	like($node->safe_psql('postgres', "SELECT hint FROM paws_sync.doctor() WHERE check_name = 'keyring'"),
+		qr/The log of the server's start says what to do/, 'the doctor where to look');
+	like(slurp_file($node->logfile), qr/runs without its keyring.*\n.*DETAIL.*\n.*HINT:  Put a copy of the keyring/,
+		'the log says to put it back') if $state =~ /damaged|longer/;
 	error_like($node, "SELECT paws_sync.subject_for('one')", '55000', $HINT, 'subject_for fails with a hint');
 	next unless $file;
 	chmod 0600, $path;

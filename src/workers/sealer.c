@@ -1,0 +1,116 @@
+/*
+ * workers/sealer.c - revision seals and outer layers for what the crisis lane wrote without keys.
+ *
+ * Keys come with a start of the server, so one walk over all subjects after each start finds all there is.
+ * What has no seal after that is not taken any more.
+ */
+#include "postgres.h"
+
+#include "base/database.h"
+#include "base/settings.h"
+#include "base/spi.h"
+#include "base/worker.h"
+#include "crisis/crisis.h"
+#include "executor/instrument.h"
+#include "registry/registry.h"
+#include "store/late.h"
+#include "workers/sealer.h"
+
+#define SUBJECT_SLICE 100
+#define SLICE_BYTES   (1024 * 1024)
+#define SLICE_MS      20
+#define LOCKED_MS     1000
+
+/* Where the walk stands, as committed. */
+typedef struct Walk
+{
+	Oid identity; /* of the extension that it is a walk through */
+	bool done;
+	bool passed_over; /* a subject that failed */
+	int64 subject_no; /* the last one that is finished */
+	pg_uuid_t doc_id; /* the last document of the next one */
+} Walk;
+
+static Walk walk = {0};
+
+/* The subject that is being worked on: if that fails, it is passed over. */
+static int64 current;
+
+/* Ms until the next slice. */
+static long
+seal_slice(Walk *next)
+{
+	PawsSubject subjects[SUBJECT_SLICE];
+	int found = paws_registry_walk(next->subject_no, subjects, SUBJECT_SLICE);
+	int64 bytes = 0;
+
+	for (int i = 0; i < found && bytes < SLICE_BYTES; i++)
+	{
+		PawsLate late = {.subject_no = subjects[i].subject_no,
+						 .subject = subjects[i].subject.id,
+						 .walk = next->doc_id};
+
+		current = late.subject_no;
+		paws_store_seal_late(&paws_crisis_store, &late, SLICE_BYTES - bytes);
+		if (late.locked)
+			return LOCKED_MS;
+		bytes += late.bytes;
+		next->doc_id = late.walk;
+		if (!late.end)
+			return SLICE_MS;
+		next->subject_no = late.subject_no;
+		memset(&next->doc_id, 0, sizeof(next->doc_id));
+	}
+	next->done = found < SUBJECT_SLICE && bytes < SLICE_BYTES;
+	return next->done ? PAWS_SEALER_IDLE : SLICE_MS;
+}
+
+static long
+try_slice(int slot)
+{
+	volatile long wait = SLICE_MS;
+	Walk next = walk;
+
+	current = next.subject_no;
+	PG_TRY();
+	{
+		long until_next = PAWS_SEALER_IDLE;
+
+		paws_spi_begin();
+		if (paws_vault_usable(PAWS_ROOT_CRISIS))
+			until_next = seal_slice(&next);
+		paws_spi_end();
+		paws_worker_commit();
+		walk = next;
+		wait = until_next;
+		if (walk.done && !walk.passed_over)
+			paws_vault_seals_complete(slot);
+	}
+	PG_CATCH();
+	{
+		paws_worker_abort();
+		if (current == walk.subject_no)
+			wait = LOCKED_MS;
+		walk.subject_no = current;
+		walk.passed_over = true;
+		memset(&walk.doc_id, 0, sizeof(walk.doc_id));
+	}
+	PG_END_TRY();
+	return wait;
+}
+
+long
+paws_sealer_turn(int slot)
+{
+	uint64 before = pgWalUsage.wal_bytes;
+	long wait;
+	long pause;
+
+	if (walk.identity != paws_database_identity(slot))
+		walk = (Walk){.identity = paws_database_identity(slot)};
+	if (walk.done || !paws_vault_ready(PAWS_ROOT_CRISIS) || !paws_worker_begin("paws_sync: seal late"))
+		return PAWS_SEALER_IDLE;
+	wait = try_slice(slot);
+	pause = (long) ((pgWalUsage.wal_bytes - before) * 1000 / ((uint64) paws_bulk_wal_rate * 1024));
+	return wait == PAWS_SEALER_IDLE ? wait : Max(wait, pause);
+}
