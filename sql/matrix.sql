@@ -183,6 +183,7 @@ CREATE TEMP TABLE call AS
 		('verify_certificate', '''no certificate'''),
 		('certificate_key', ''),
 		('rotate_keys', '''epochs'''),
+		('adopt_keys', ''),
 		('key_status', ''),
 		('keyring', ''),
 		('set_entitlement', format('%L, ''basic''', :'a')),
@@ -258,38 +259,50 @@ GRANT ALL ON SCHEMA regress_paws_lab TO PUBLIC;
 CREATE FUNCTION regress_paws_lab.trap() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
 CREATE TEMP TABLE pattern (kind text, pattern text);
 -- %1 name, %2 a column, %3 oid, %4 columns of a key with their types, %5 their names
-INSERT INTO pattern SELECT 'table', unnest(ARRAY['SELECT %2$s FROM %1$s', 'SELECT FROM %1$s', 'SELECT ctid, xmin FROM %1$s', 'SELECT x FROM %1$s x', 'TABLE %1$s', 'SELECT FROM %1$s FOR KEY SHARE',
-	'SELECT count(*) FROM %1$s TABLESAMPLE SYSTEM (100)', 'WITH x AS MATERIALIZED (SELECT * FROM %1$s) SELECT FROM x', 'SELECT EXISTS (SELECT FROM %1$s)',
-	'EXPLAIN SELECT * FROM %1$s', 'EXPLAIN (ANALYZE) DELETE FROM %1$s', 'DECLARE x CURSOR FOR SELECT * FROM %1$s', 'DECLARE x CURSOR WITH HOLD FOR TABLE %1$s',
-	'INSERT INTO %1$s DEFAULT VALUES', 'INSERT INTO %1$s (%2$s) SELECT %2$s FROM %1$s', 'INSERT INTO %1$s DEFAULT VALUES ON CONFLICT DO NOTHING',
-	'INSERT INTO %1$s (%2$s) VALUES (NULL) ON CONFLICT (%5$s) DO UPDATE SET %2$s = EXCLUDED.%2$s',
-	'UPDATE %1$s SET %2$s = NULL', 'UPDATE %1$s SET %2$s = DEFAULT', 'DELETE FROM %1$s', 'DELETE FROM %1$s WHERE false RETURNING *',
-	'MERGE INTO %1$s USING (VALUES (1)) AS x ON false WHEN NOT MATCHED THEN INSERT DEFAULT VALUES', 'MERGE INTO %1$s x USING %1$s y ON true WHEN MATCHED THEN DELETE',
-	'MERGE INTO %1$s USING (VALUES (1)) AS x ON true WHEN MATCHED THEN UPDATE SET %2$s = NULL',
-	'TRUNCATE %1$s', 'TRUNCATE %1$s CASCADE', 'LOCK TABLE %1$s IN ACCESS SHARE MODE', 'LOCK TABLE %1$s',
-	'SELECT table_to_xml(%3$s::oid::regclass, true, true, '''')', 'SELECT query_to_xml(''TABLE %1$s'', true, true, '''')',
-	'CREATE TEMP TABLE x AS TABLE %1$s', 'CREATE TEMP TABLE x (LIKE %1$s)', 'CREATE TEMP TABLE x () INHERITS (%1$s)',
-	'CREATE TABLE regress_paws_lab.x (%4$s, FOREIGN KEY (%5$s) REFERENCES %1$s (%5$s))',
-	'CREATE INDEX ON %1$s ((1))', 'CREATE STATISTICS regress_paws_lab.x ON (%2$s), (%2$s) FROM %1$s',
-	'CREATE TRIGGER x BEFORE INSERT ON %1$s FOR EACH ROW EXECUTE FUNCTION regress_paws_lab.trap()', 'CREATE RULE x AS ON INSERT TO %1$s DO ALSO NOTIFY x',
-	'CREATE POLICY x ON %1$s', 'CREATE VIEW pg_temp.x AS SELECT * FROM %1$s; SELECT * FROM x', 'CREATE MATERIALIZED VIEW regress_paws_lab.x AS TABLE %1$s',
-	'CREATE FUNCTION pg_temp.x() RETURNS void LANGUAGE sql SECURITY DEFINER AS ''SELECT FROM %1$s''; SELECT pg_temp.x()', 'DO ''BEGIN DELETE FROM %1$s; END''',
-	'ALTER TABLE %1$s ADD x integer', 'ALTER TABLE %1$s DROP %2$s', 'ALTER TABLE %1$s RENAME TO x', 'ALTER TABLE %1$s OWNER TO CURRENT_USER', 'ALTER TABLE %1$s DISABLE TRIGGER ALL',
-	'ALTER TABLE %1$s ENABLE ROW LEVEL SECURITY', 'ALTER TABLE %1$s SET SCHEMA regress_paws_lab', 'ALTER TABLE %1$s SET UNLOGGED', 'ALTER TABLE %1$s ALTER %2$s SET DEFAULT NULL',
-	'CREATE TEMP TABLE x (a integer); ALTER TABLE x INHERIT %1$s', 'REINDEX TABLE %1$s', 'CLUSTER %1$s', 'GRANT SELECT ON %1$s TO PUBLIC', 'REVOKE ALL ON %1$s FROM PUBLIC'])
-	UNION ALL SELECT 'toast table', unnest(ARRAY['SELECT chunk_data FROM %1$s', 'SELECT FROM %1$s', 'DELETE FROM %1$s', 'SELECT table_to_xml(%3$s::oid::regclass, true, true, '''')'])
-	UNION ALL SELECT 'sequence', unnest(ARRAY['SELECT nextval(%3$s::oid::regclass)', 'SELECT setval(%3$s::oid::regclass, 1)', 'SELECT currval(%3$s::oid::regclass)', 'SELECT nextval(''%1$s'')',
-	'SELECT last_value FROM %1$s', 'SELECT pg_sequence_last_value(%3$s)', 'ALTER SEQUENCE %1$s RESTART', 'ALTER SEQUENCE %1$s OWNED BY NONE', 'CREATE TEMP TABLE x (a bigint DEFAULT nextval(''%1$s'')); INSERT INTO x DEFAULT VALUES',
-	'GRANT ALL ON SEQUENCE %1$s TO PUBLIC'])
-	UNION ALL SELECT 'view', unnest(ARRAY['CREATE OR REPLACE VIEW %1$s AS SELECT 1 AS one', 'ALTER VIEW %1$s RESET (security_barrier, security_invoker)', 'ALTER VIEW %1$s RENAME TO x', 'ALTER VIEW %1$s OWNER TO CURRENT_USER',
-	'LOCK TABLE %1$s', 'CREATE RULE x AS ON INSERT TO %1$s DO INSTEAD NOTHING', 'CREATE TRIGGER x INSTEAD OF INSERT ON %1$s FOR EACH ROW EXECUTE FUNCTION regress_paws_lab.trap()'])
-	UNION ALL SELECT 'schema', unnest(ARRAY['CREATE TABLE %1$s.x (a integer)', 'CREATE FUNCTION %1$s.x() RETURNS integer LANGUAGE sql AS ''SELECT 1''', 'CREATE DOMAIN %1$s.x AS integer', 'CREATE SEQUENCE %1$s.x',
-	'CREATE VIEW %1$s.x AS SELECT 1', 'CREATE OPERATOR %1$s.=== (FUNCTION = int4eq, LEFTARG = integer, RIGHTARG = integer)', 'ALTER FUNCTION regress_paws_lab.trap() SET SCHEMA %1$s',
-	'ALTER SCHEMA %1$s RENAME TO x', 'ALTER SCHEMA %1$s OWNER TO CURRENT_USER'])
-	UNION ALL SELECT 'function', unnest(ARRAY['ALTER FUNCTION %1$s OWNER TO CURRENT_USER', 'ALTER FUNCTION %1$s RESET ALL', 'ALTER FUNCTION %1$s SET search_path = regress_paws_lab', 'ALTER FUNCTION %1$s SECURITY INVOKER',
-	'ALTER FUNCTION %1$s RENAME TO x', 'ALTER FUNCTION %1$s SET SCHEMA regress_paws_lab'])
-	UNION ALL SELECT 'type', unnest(ARRAY['CREATE CAST (%1$s AS text) WITH INOUT AS IMPLICIT', 'CREATE CAST (bytea AS %1$s) WITHOUT FUNCTION', 'ALTER TYPE %1$s OWNER TO CURRENT_USER', 'ALTER TYPE %1$s SET SCHEMA regress_paws_lab',
-	'CREATE OPERATOR CLASS regress_paws_lab.x DEFAULT FOR TYPE %1$s USING hash AS STORAGE %1$s']);
+INSERT INTO pattern SELECT 'table', unnest(ARRAY['SELECT %2$s FROM %1$s', 'SELECT FROM %1$s', 'SELECT ctid, xmin FROM %1$s',
+		'SELECT x FROM %1$s x', 'TABLE %1$s', 'SELECT FROM %1$s FOR KEY SHARE', 'SELECT count(*) FROM %1$s TABLESAMPLE SYSTEM (100)',
+		'WITH x AS MATERIALIZED (SELECT * FROM %1$s) SELECT FROM x', 'SELECT EXISTS (SELECT FROM %1$s)', 'EXPLAIN SELECT * FROM %1$s',
+		'EXPLAIN (ANALYZE) DELETE FROM %1$s', 'DECLARE x CURSOR FOR SELECT * FROM %1$s', 'DECLARE x CURSOR WITH HOLD FOR TABLE %1$s',
+		'INSERT INTO %1$s DEFAULT VALUES', 'INSERT INTO %1$s (%2$s) SELECT %2$s FROM %1$s',
+		'INSERT INTO %1$s DEFAULT VALUES ON CONFLICT DO NOTHING',
+		'INSERT INTO %1$s (%2$s) VALUES (NULL) ON CONFLICT (%5$s) DO UPDATE SET %2$s = EXCLUDED.%2$s', 'UPDATE %1$s SET %2$s = NULL',
+		'UPDATE %1$s SET %2$s = DEFAULT', 'DELETE FROM %1$s', 'DELETE FROM %1$s WHERE false RETURNING *',
+		'MERGE INTO %1$s USING (VALUES (1)) AS x ON false WHEN NOT MATCHED THEN INSERT DEFAULT VALUES',
+		'MERGE INTO %1$s x USING %1$s y ON true WHEN MATCHED THEN DELETE',
+		'MERGE INTO %1$s USING (VALUES (1)) AS x ON true WHEN MATCHED THEN UPDATE SET %2$s = NULL', 'TRUNCATE %1$s', 'TRUNCATE %1$s CASCADE',
+		'LOCK TABLE %1$s IN ACCESS SHARE MODE', 'LOCK TABLE %1$s', 'SELECT table_to_xml(%3$s::oid::regclass, true, true, '''')',
+		'SELECT query_to_xml(''TABLE %1$s'', true, true, '''')', 'CREATE TEMP TABLE x AS TABLE %1$s', 'CREATE TEMP TABLE x (LIKE %1$s)',
+		'CREATE TEMP TABLE x () INHERITS (%1$s)', 'CREATE TABLE regress_paws_lab.x (%4$s, FOREIGN KEY (%5$s) REFERENCES %1$s (%5$s))',
+		'CREATE INDEX ON %1$s ((1))', 'CREATE STATISTICS regress_paws_lab.x ON (%2$s), (%2$s) FROM %1$s',
+		'CREATE TRIGGER x BEFORE INSERT ON %1$s FOR EACH ROW EXECUTE FUNCTION regress_paws_lab.trap()',
+		'CREATE RULE x AS ON INSERT TO %1$s DO ALSO NOTIFY x', 'CREATE POLICY x ON %1$s',
+		'CREATE VIEW pg_temp.x AS SELECT * FROM %1$s; SELECT * FROM x', 'CREATE MATERIALIZED VIEW regress_paws_lab.x AS TABLE %1$s',
+		'CREATE FUNCTION pg_temp.x() RETURNS void LANGUAGE sql SECURITY DEFINER AS ''SELECT FROM %1$s''; SELECT pg_temp.x()',
+		'DO ''BEGIN DELETE FROM %1$s; END''', 'ALTER TABLE %1$s ADD x integer', 'ALTER TABLE %1$s DROP %2$s', 'ALTER TABLE %1$s RENAME TO x',
+		'ALTER TABLE %1$s OWNER TO CURRENT_USER', 'ALTER TABLE %1$s DISABLE TRIGGER ALL', 'ALTER TABLE %1$s ENABLE ROW LEVEL SECURITY',
+		'ALTER TABLE %1$s SET SCHEMA regress_paws_lab', 'ALTER TABLE %1$s SET UNLOGGED', 'ALTER TABLE %1$s ALTER %2$s SET DEFAULT NULL',
+		'CREATE TEMP TABLE x (a integer); ALTER TABLE x INHERIT %1$s', 'REINDEX TABLE %1$s', 'CLUSTER %1$s', 'GRANT SELECT ON %1$s TO PUBLIC',
+		'REVOKE ALL ON %1$s FROM PUBLIC'])
+	UNION ALL SELECT 'toast table', unnest(ARRAY['SELECT chunk_data FROM %1$s', 'SELECT FROM %1$s', 'DELETE FROM %1$s',
+		'SELECT table_to_xml(%3$s::oid::regclass, true, true, '''')'])
+	UNION ALL SELECT 'sequence', unnest(ARRAY['SELECT nextval(%3$s::oid::regclass)', 'SELECT setval(%3$s::oid::regclass, 1)',
+		'SELECT currval(%3$s::oid::regclass)', 'SELECT nextval(''%1$s'')', 'SELECT last_value FROM %1$s', 'SELECT pg_sequence_last_value(%3$s)',
+		'ALTER SEQUENCE %1$s RESTART', 'ALTER SEQUENCE %1$s OWNED BY NONE',
+		'CREATE TEMP TABLE x (a bigint DEFAULT nextval(''%1$s'')); INSERT INTO x DEFAULT VALUES', 'GRANT ALL ON SEQUENCE %1$s TO PUBLIC'])
+	UNION ALL SELECT 'view', unnest(ARRAY['CREATE OR REPLACE VIEW %1$s AS SELECT 1 AS one',
+		'ALTER VIEW %1$s RESET (security_barrier, security_invoker)', 'ALTER VIEW %1$s RENAME TO x', 'ALTER VIEW %1$s OWNER TO CURRENT_USER',
+		'LOCK TABLE %1$s', 'CREATE RULE x AS ON INSERT TO %1$s DO INSTEAD NOTHING',
+		'CREATE TRIGGER x INSTEAD OF INSERT ON %1$s FOR EACH ROW EXECUTE FUNCTION regress_paws_lab.trap()'])
+	UNION ALL SELECT 'schema', unnest(ARRAY['CREATE TABLE %1$s.x (a integer)',
+		'CREATE FUNCTION %1$s.x() RETURNS integer LANGUAGE sql AS ''SELECT 1''', 'CREATE DOMAIN %1$s.x AS integer', 'CREATE SEQUENCE %1$s.x',
+		'CREATE VIEW %1$s.x AS SELECT 1', 'CREATE OPERATOR %1$s.=== (FUNCTION = int4eq, LEFTARG = integer, RIGHTARG = integer)',
+		'ALTER FUNCTION regress_paws_lab.trap() SET SCHEMA %1$s', 'ALTER SCHEMA %1$s RENAME TO x', 'ALTER SCHEMA %1$s OWNER TO CURRENT_USER'])
+	UNION ALL SELECT 'function', unnest(ARRAY['ALTER FUNCTION %1$s OWNER TO CURRENT_USER', 'ALTER FUNCTION %1$s RESET ALL',
+		'ALTER FUNCTION %1$s SET search_path = regress_paws_lab', 'ALTER FUNCTION %1$s SECURITY INVOKER', 'ALTER FUNCTION %1$s RENAME TO x',
+		'ALTER FUNCTION %1$s SET SCHEMA regress_paws_lab'])
+	UNION ALL SELECT 'type', unnest(ARRAY['CREATE CAST (%1$s AS text) WITH INOUT AS IMPLICIT', 'CREATE CAST (bytea AS %1$s) WITHOUT FUNCTION',
+		'ALTER TYPE %1$s OWNER TO CURRENT_USER', 'ALTER TYPE %1$s SET SCHEMA regress_paws_lab',
+		'CREATE OPERATOR CLASS regress_paws_lab.x DEFAULT FOR TYPE %1$s USING hash AS STORAGE %1$s']);
 CREATE TEMP TABLE statement AS
 	SELECT o.kind, format(p.pattern, o.name, c.first, o.oid, k.columns, k.names) AS statement
 	FROM thing o JOIN pattern p USING (kind)
@@ -306,12 +319,14 @@ CREATE TEMP TABLE statement AS
 	UNION ALL SELECT 'extension', unnest('{DROP EXTENSION paws_sync CASCADE,ALTER EXTENSION paws_sync UPDATE,ALTER EXTENSION paws_sync SET SCHEMA regress_paws_lab,
 		ALTER EXTENSION paws_sync ADD FUNCTION regress_paws_lab.trap(),COMMENT ON EXTENSION paws_sync IS NULL}'::text[])
 	-- no other way to the library
-	UNION ALL SELECT 'library', unnest(ARRAY['LOAD ''paws_sync''', 'CREATE FUNCTION pg_temp.x(paws_sync.device, jsonb) RETURNS integer LANGUAGE c AS ''$libdir/paws_sync'', ''paws_push''',
-		'GRANT ' || quote_ident(o.rolname) || ' TO CURRENT_USER',
-		'ALTER ROLE ' || quote_ident(o.rolname) || ' SET search_path = regress_paws_lab', 'ALTER DEFAULT PRIVILEGES FOR ROLE ' || quote_ident(o.rolname) || ' GRANT SELECT ON TABLES TO PUBLIC',
-		'DROP OWNED BY ' || quote_ident(o.rolname), 'REASSIGN OWNED BY ' || quote_ident(o.rolname) || ' TO CURRENT_USER', 'SET session_replication_role = replica', 'SET session_preload_libraries = x',
-		'SET paws_sync.log_scrub = off', 'ALTER ROLE ALL SET paws_sync.log_scrub = off', 'SHOW paws_sync.care_root', 'SHOW paws_sync.keyring_file', 'SELECT current_setting(''paws_sync.crisis_root'')',
-		'SELECT pg_read_file(''PG_VERSION'')'])
+	UNION ALL SELECT 'library', unnest(ARRAY['LOAD ''paws_sync''',
+		'CREATE FUNCTION pg_temp.x(paws_sync.device, jsonb) RETURNS integer LANGUAGE c AS ''$libdir/paws_sync'', ''paws_push''',
+		'GRANT ' || quote_ident(o.rolname) || ' TO CURRENT_USER', 'ALTER ROLE ' || quote_ident(o.rolname) || ' SET search_path = regress_paws_lab',
+		'ALTER DEFAULT PRIVILEGES FOR ROLE ' || quote_ident(o.rolname) || ' GRANT SELECT ON TABLES TO PUBLIC',
+		'DROP OWNED BY ' || quote_ident(o.rolname), 'REASSIGN OWNED BY ' || quote_ident(o.rolname) || ' TO CURRENT_USER',
+		'SET session_replication_role = replica', 'SET session_preload_libraries = x', 'SET paws_sync.log_scrub = off',
+		'ALTER ROLE ALL SET paws_sync.log_scrub = off', 'SHOW paws_sync.care_root', 'SHOW paws_sync.keyring_file',
+		'SELECT current_setting(''paws_sync.crisis_root'')', 'SELECT pg_read_file(''PG_VERSION'')'])
 		FROM pg_extension e JOIN pg_roles o ON o.oid = e.extowner WHERE e.extname = 'paws_sync'
 	UNION ALL SELECT 'worker', format('SELECT %s(%s)', f, pid) FROM paws_sync.pg_stat_paws_sync_workers, unnest('{pg_terminate_backend,pg_cancel_backend}'::text[]) AS f
 		WHERE pid IS NOT NULL;

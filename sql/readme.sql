@@ -91,7 +91,8 @@ CREATE ROLE paws_operator;
 SELECT paws_sync.grant_profile('paws_app', 'app');
 SELECT paws_sync.grant_profile('paws_billing', 'billing');
 SELECT paws_sync.grant_profile('paws_operator', 'operator');
-SELECT profile, count(*) > 0 AS grants FROM paws_sync.profiles GROUP BY profile ORDER BY profile;
+\o results/readme.txt
+SELECT profile, count(*) AS grants FROM paws_sync.profiles GROUP BY profile ORDER BY profile;
 SELECT kind, split_part(object, '(', 1) AS object, max('x') FILTER (WHERE profile = 'app') AS app,
     max('x') FILTER (WHERE profile = 'device_gateway') AS device_gateway, max('x') FILTER (WHERE profile = 'crisis') AS crisis,
     max('x') FILTER (WHERE profile = 'billing') AS billing, max('x') FILTER (WHERE profile = 'operator') AS operator,
@@ -105,6 +106,7 @@ WHERE NOT r.rolsuper AND NOT EXISTS (SELECT FROM paws_sync.profiles l WHERE l.pr
     WHEN 'function' THEN has_function_privilege(r.oid, l.object, l.privilege)
     ELSE has_table_privilege(r.oid, l.object, l.privilege) END)
 GROUP BY r.rolname ORDER BY 1;
+\o
 
 -- each can do what it is for, and no more
 GRANT USAGE ON SCHEMA t TO paws_app;
