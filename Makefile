@@ -192,7 +192,7 @@ UNIT_SOURCES = \
 
 # preflight comes first and alone: without preload or keys nothing behind it can tell anything.
 REGRESS_FIRST = preflight
-REGRESS = install setup members security profiles vocabulary level token identity collection push push_many conflict \
+REGRESS = install setup members security profiles matrix vocabulary level token identity collection push push_many conflict \
 	pull pull_wait receipts ack_status housekeeping policy admission crisis crisis_api two_phase \
 	resilience bad_input stats readme manifest doctor construction sealing envelope_swap uninstall
 

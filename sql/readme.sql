@@ -91,7 +91,20 @@ CREATE ROLE paws_operator;
 SELECT paws_sync.grant_profile('paws_app', 'app');
 SELECT paws_sync.grant_profile('paws_billing', 'billing');
 SELECT paws_sync.grant_profile('paws_operator', 'operator');
-SELECT kind, object FROM paws_sync.profiles WHERE profile = 'billing' ORDER BY kind, object;
+SELECT profile, count(*) > 0 AS grants FROM paws_sync.profiles GROUP BY profile ORDER BY profile;
+SELECT kind, split_part(object, '(', 1) AS object, max('x') FILTER (WHERE profile = 'app') AS app,
+    max('x') FILTER (WHERE profile = 'device_gateway') AS device_gateway, max('x') FILTER (WHERE profile = 'crisis') AS crisis,
+    max('x') FILTER (WHERE profile = 'billing') AS billing, max('x') FILTER (WHERE profile = 'operator') AS operator,
+    max('x') FILTER (WHERE profile = 'auditor') AS auditor
+FROM paws_sync.profiles GROUP BY 1, 2 ORDER BY 1, 2;
+SELECT r.rolname AS role, string_agg(p.profile, ', ' ORDER BY p.profile) AS profiles
+FROM pg_roles r, (SELECT DISTINCT profile FROM paws_sync.profiles) AS p
+WHERE NOT r.rolsuper AND NOT EXISTS (SELECT FROM paws_sync.profiles l WHERE l.profile = p.profile AND NOT CASE l.kind
+    WHEN 'schema' THEN has_schema_privilege(r.oid, l.object, l.privilege)
+    WHEN 'type' THEN has_type_privilege(r.oid, l.object, l.privilege)
+    WHEN 'function' THEN has_function_privilege(r.oid, l.object, l.privilege)
+    ELSE has_table_privilege(r.oid, l.object, l.privilege) END)
+GROUP BY r.rolname ORDER BY 1;
 
 -- each can do what it is for, and no more
 GRANT USAGE ON SCHEMA t TO paws_app;

@@ -5,11 +5,6 @@
 -- A function that stands behind a view runs with its reader's rights, so a profile that has the view has the function.
 -- No line names a table or a sequence, and none may. Profile responder has no line: nothing of its surface exists.
 
--- Otherwise everybody could define tables and functions over them; types come open to PUBLIC.
-REVOKE ALL ON TYPE paws_sync.subject, paws_sync.device, paws_sync.context, paws_sync.cursor, paws_sync.level, paws_sync.tier,
-	paws_sync.class, paws_sync.outcome, paws_registry.code_name, paws_registry.envelope, paws_registry.seal,
-	paws_crisis.region, paws_crisis.contact FROM PUBLIC;
-
 CREATE VIEW paws_sync.profiles WITH (security_invoker) AS
 	SELECT unnest(profiles) AS profile, 'USAGE' AS privilege, 'schema' AS kind, object::text AS object
 	FROM (VALUES
@@ -187,3 +182,51 @@ $$;
 REVOKE ALL ON FUNCTION paws_sync.revoke_profile(name, text) FROM PUBLIC;
 COMMENT ON FUNCTION paws_sync.revoke_profile(name, text) IS
 	'Takes from a role what a profile may do, but for what other profiles give it. Profiles that are contained in this one go with it.';
+
+-- Only now does the view say all there is. Default privileges in force at CREATE EXTENSION gave rights to others, or took
+-- the functions behind types from everybody, without which no value of these can be compared or cast. Types come open
+-- to PUBLIC, those of the rows of tables and views too: everybody could define tables and functions over them, and so
+-- hold up an update.
+DO $$
+DECLARE
+	line record;
+BEGIN
+	FOR line IN
+		WITH extension AS (
+			SELECT e.oid FROM pg_extension e WHERE e.extname = 'paws_sync'
+		), member AS (
+			SELECT d.classid, d.objid FROM pg_depend d JOIN extension e ON e.oid = d.refobjid
+			WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
+		), support AS (
+			SELECT unnest(ARRAY[t.typinput, t.typoutput, t.typreceive, t.typsend]::oid[]) AS oid
+			FROM pg_type t JOIN member m ON m.classid = 'pg_type'::regclass AND m.objid = t.oid
+			UNION SELECT o.oprcode FROM pg_operator o JOIN member m ON m.classid = 'pg_operator'::regclass AND m.objid = o.oid
+			UNION SELECT a.amproc FROM pg_amproc a JOIN member m ON m.classid = 'pg_opfamily'::regclass AND m.objid = a.amprocfamily
+			UNION SELECT c.castfunc FROM pg_cast c JOIN member m ON m.classid = 'pg_cast'::regclass AND m.objid = c.oid
+		), object AS (
+			SELECT 'schema' AS kind, n.oid::regnamespace::text AS name, n.nspowner AS owner, n.nspacl AS acl, false AS support
+			FROM pg_namespace n JOIN member m ON m.classid = 'pg_namespace'::regclass AND m.objid = n.oid
+			UNION ALL
+			SELECT 'type', t.oid::regtype::text, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner)), false
+			FROM pg_type t JOIN member m ON m.classid = 'pg_type'::regclass AND m.objid = t.oid
+				OR m.classid = 'pg_class'::regclass AND m.objid = t.typrelid
+			UNION ALL
+			SELECT 'function', p.oid::regprocedure::text, p.proowner, coalesce(p.proacl, acldefault('f', p.proowner)),
+				p.oid IN (SELECT s.oid FROM support s)
+			FROM pg_proc p JOIN member m ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid
+			UNION ALL
+			SELECT CASE c.relkind WHEN 'S' THEN 'sequence' ELSE 'table' END, c.oid::regclass::text, c.relowner, c.relacl, false
+			FROM pg_class c JOIN member m ON m.classid = 'pg_class'::regclass AND m.objid = c.oid
+		)
+		SELECT format('REVOKE ALL ON %s %s FROM %s', o.kind, o.name,
+			CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END) AS statement
+		FROM object o CROSS JOIN LATERAL aclexplode(o.acl) a
+		WHERE a.grantee <> o.owner AND NOT (o.support AND a.grantee = 0)
+		UNION
+		SELECT format('GRANT EXECUTE ON %s %s TO PUBLIC', o.kind, o.name) FROM object o
+		WHERE o.support AND NOT EXISTS (SELECT FROM aclexplode(o.acl) a WHERE a.grantee = 0)
+	LOOP
+		EXECUTE line.statement;
+	END LOOP;
+END
+$$;

@@ -3,6 +3,10 @@
 -- The schema is made here and not named in the control file: CREATE EXTENSION would take one that somebody
 -- else made before, and DROP EXTENSION would leave it behind.
 
+-- CREATE EXTENSION searches the schema of pgcrypto too. Whoever may create something there could have made a function
+-- that fits a call below better than the server's own, and views would go on calling it with our rights.
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 CREATE SCHEMA paws_sync;
 COMMENT ON SCHEMA paws_sync IS 'What applications and operators call of paws_sync; holds no data.';
 REVOKE ALL ON SCHEMA paws_sync FROM PUBLIC;

@@ -50,6 +50,7 @@ begin(PawsSettling *settling, uint64 change)
 	for (int i = 0; i < count; i++)
 		if (has_begun(&running[i]))
 			settling->running[settling->count++] = running[i];
+	settling->lsn = GetXLogInsertRecPtr();
 	settling->change = change;
 }
 
@@ -82,9 +83,24 @@ paws_settled(PawsSettling *settling, FullTransactionId change)
 	return settling->count == 0;
 }
 
+/* True if the sender serves a standby (or an archive that is fed like one) which has not flushed so far. */
+static bool
+is_behind(WalSnd *sender, XLogRecPtr lsn, pid_t *pid)
+{
+	bool behind;
+
+	SpinLockAcquire(&sender->mutex);
+	*pid = sender->pid;
+	behind = sender->pid != 0 &&
+			 (sender->state == WALSNDSTATE_CATCHUP || sender->state == WALSNDSTATE_STREAMING) &&
+			 sender->flush < lsn;
+	SpinLockRelease(&sender->mutex);
+	return behind;
+}
+
 /* Without a slot a standby's feedback is the horizon of its sender. */
 static bool
-senders_settled(TransactionId change)
+senders_settled(TransactionId change, XLogRecPtr lsn)
 {
 	bool settled = true;
 
@@ -94,15 +110,13 @@ senders_settled(TransactionId change)
 		PGPROC *proc;
 		TransactionId xmin;
 		pid_t pid;
+		bool behind = is_behind(sender, lsn, &pid);
 
-		SpinLockAcquire(&sender->mutex);
-		pid = sender->pid;
-		SpinLockRelease(&sender->mutex);
 		proc = pid == 0 ? NULL : BackendPidGetProc(pid);
-		if (proc == NULL || OidIsValid(proc->databaseId))
+		if (proc == NULL || OidIsValid(proc->databaseId)) /* logical: no standby */
 			continue;
 		xmin = proc->xmin;
-		settled = !TransactionIdIsValid(xmin) || TransactionIdFollows(xmin, change);
+		settled = !behind && (!TransactionIdIsValid(xmin) || TransactionIdFollows(xmin, change));
 	}
 	return settled;
 }
@@ -132,9 +146,9 @@ slots_settled(TransactionId change)
 }
 
 bool
-paws_standbys_settled(FullTransactionId change)
+paws_standbys_settled(const PawsSettling *settling, FullTransactionId change)
 {
 	TransactionId xid = XidFromFullTransactionId(change);
 
-	return senders_settled(xid) && slots_settled(xid);
+	return senders_settled(xid, settling->lsn) && slots_settled(xid);
 }

@@ -15,7 +15,8 @@
 /* Who is waited for, in the memory of one process. A new process lists anew. Zeros to begin with. */
 typedef struct PawsSettling
 {
-	uint64 change; /* the transaction that made the change; 0: none */
+	uint64 change;  /* the transaction that made the change; 0: none */
+	XLogRecPtr lsn; /* where the WAL was when they were listed: behind the change */
 	int count;
 	VirtualTransactionId *running;
 } PawsSettling;
@@ -28,9 +29,10 @@ typedef struct PawsSettling
 extern bool paws_settled(PawsSettling *settling, FullTransactionId change);
 
 /*
- * True unless a standby is connected that feeds back (hot_standby_feedback) and has not replayed the change,
- * or has a snapshot of before it.
+ * True unless a standby is connected that has not made the change durable, for it may be promoted as it is;
+ * or one that feeds back (hot_standby_feedback) and has not replayed it, or has a snapshot of before it. To
+ * be called after paws_settled was true for the change. A standby that is not connected is not waited for.
  */
-extern bool paws_standbys_settled(FullTransactionId change);
+extern bool paws_standbys_settled(const PawsSettling *settling, FullTransactionId change);
 
 #endif

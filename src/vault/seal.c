@@ -119,12 +119,22 @@ wipe_stored(Stored *stored, size_t payload_length)
 	pfree(stored->buffer);
 }
 
+/* Room for the envelope. Taken before a key is on the stack, since without memory that would stay there. */
 static bytea *
-seal_stored(PawsKeyHome home, uint8_t suite, const PawsDataKey *key, const PawsEnvelopeContext *context,
-			const Stored *stored)
+make_room(uint8_t suite, size_t stored_length)
 {
-	Size size = VARHDRSZ + paws_envelope_size(suite, stored->length);
+	Size size = VARHDRSZ + paws_envelope_size(suite, stored_length);
 	bytea *envelope = palloc(size);
+
+	SET_VARSIZE(envelope, size);
+	return envelope;
+}
+
+/* Seals into an envelope from make_room, and wipes the key. */
+static void
+seal_into(bytea *envelope, PawsKeyHome home, uint8_t suite, PawsDataKey *key,
+		  const PawsEnvelopeContext *context, const Stored *stored)
+{
 	PawsOuterKey outer;
 	PawsSealing sealing = {.suite = suite, .key = key, .codec = stored->codec};
 	bool sealed;
@@ -134,13 +144,12 @@ seal_stored(PawsKeyHome home, uint8_t suite, const PawsDataKey *key, const PawsE
 		get_outer_key(home, &outer);
 		sealing.outer = &outer;
 	}
-	SET_VARSIZE(envelope, size);
 	sealed =
 		paws_envelope_seal((uint8_t *) VARDATA(envelope), &sealing, context, stored->bytes, stored->length);
 	sodium_memzero(&outer, sizeof(outer));
+	sodium_memzero(key, sizeof(*key));
 	if (!sealed)
 		ereport(ERROR, (errcode(PAWS_ERRCODE_ENVELOPE), errmsg("payload could not be sealed")));
-	return envelope;
 }
 
 bytea *
@@ -157,9 +166,9 @@ paws_vault_seal(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *c
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("payload is too large to be sealed")));
 	require_to_seal(home, suite);
 	compress_payload(&stored, home == PAWS_KEYS_CRISIS ? NULL : form, payload, length);
+	envelope = make_room(suite, stored.length);
 	paws_data_key_to_seal(home, subject_no, &key);
-	envelope = seal_stored(home, suite, &key, context, &stored);
-	sodium_memzero(&key, sizeof(key));
+	seal_into(envelope, home, suite, &key, context, &stored);
 	wipe_stored(&stored, length);
 	return envelope;
 }
@@ -269,18 +278,15 @@ open_stored(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *conte
 {
 	const uint8_t *bytes = (const uint8_t *) VARDATA_ANY(envelope);
 	size_t length = VARSIZE_ANY_EXHDR(envelope);
+	bytea *stored = palloc(VARHDRSZ + length); /* before keys are on the stack */
 	Opening opening;
-	bytea *stored = NULL;
 
-	if (find_keys(home, subject_no, envelope, &opening))
+	if (!find_keys(home, subject_no, envelope, &opening) ||
+		!paws_envelope_open(bytes, length, &opening.key, &opening.outer, context, (uint8_t *) VARDATA(stored),
+							codec, stored_length))
 	{
-		stored = palloc(VARHDRSZ + length);
-		if (!paws_envelope_open(bytes, length, &opening.key, &opening.outer, context,
-								(uint8_t *) VARDATA(stored), codec, stored_length))
-		{
-			pfree(stored);
-			stored = NULL;
-		}
+		pfree(stored);
+		stored = NULL;
 	}
 	*name = opening.name;
 	sodium_memzero(&opening, sizeof(opening));
@@ -308,28 +314,34 @@ has_keys(PawsKeyHome home, int64 subject_no, const bytea *envelope)
 		   paws_vault_key_opens(home, subject_no, name.key_id);
 }
 
+/* The key to seal with is looked for before anything is opened: it may fail, and nothing open must be left.
+ */
 bytea *
 paws_vault_reseal(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *context,
 				  const bytea *envelope)
 {
 	PawsEnvelopeName name;
 	PawsCodec codec;
+	uint8_t suite;
 	size_t length;
-	bytea *opened = NULL;
+	bytea *opened;
 	PawsDataKey key;
 	Stored stored;
-	bytea *sealed;
+	bytea *sealed = NULL;
 
-	if (has_keys(home, subject_no, envelope))
-		opened = open_stored(home, subject_no, context, envelope, &name, &codec, &length);
-	if (opened == NULL)
+	if (!has_keys(home, subject_no, envelope))
 		return NULL;
-	stored = (Stored){.codec = codec, .bytes = (const uint8_t *) VARDATA(opened), .length = length};
 	paws_data_key_to_seal(home, subject_no, &key);
-	sealed =
-		seal_stored(home, home == PAWS_KEYS_CRISIS ? crisis_suite() : name.suite, &key, context, &stored);
+	opened = open_stored(home, subject_no, context, envelope, &name, &codec, &length);
+	if (opened != NULL)
+	{
+		suite = home == PAWS_KEYS_CRISIS ? crisis_suite() : name.suite;
+		stored = (Stored){.codec = codec, .bytes = (const uint8_t *) VARDATA(opened), .length = length};
+		sealed = make_room(suite, length);
+		seal_into(sealed, home, suite, &key, context, &stored);
+		sodium_memzero(VARDATA(opened), length);
+		pfree(opened);
+	}
 	sodium_memzero(&key, sizeof(key));
-	sodium_memzero(VARDATA(opened), length);
-	pfree(opened);
 	return sealed;
 }

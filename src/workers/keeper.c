@@ -48,7 +48,7 @@ phase_is_settled(const PawsKeyJob *job)
 	if (job->phase == PAWS_KEY_PHASE_SETTLING_WRITERS)
 		return paws_settled(&settling, job->entered);
 	if (job->phase == PAWS_KEY_PHASE_SETTLING_READERS)
-		return paws_settled(&settling, job->entered) && paws_standbys_settled(job->entered);
+		return paws_settled(&settling, job->entered) && paws_standbys_settled(&settling, job->entered);
 	return true;
 }
 
