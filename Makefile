@@ -53,6 +53,7 @@ OBJS = \
 	src/vault/key_wrap.o \
 	src/vault/keyring.o \
 	src/vault/keyring_change.o \
+	src/vault/keyring_claim.o \
 	src/vault/keyring_file.o \
 	src/vault/keyring_format.o \
 	src/vault/keyring_memory.o \

@@ -199,6 +199,7 @@ paws_keyring_load(void)
 	if (problem == NULL)
 	{
 		problem = load_from(&place);
+		paws_keyring_prepare_claim(&place);
 		paws_keyring_close_place(&place);
 	}
 	if (!first)

@@ -99,9 +99,16 @@ extern bool paws_keyring_epoch_key(PawsRoot root, uint32 epoch, uint8_t key[PAWS
 /*
  * Destroys all epochs of this database below `before`: takes them out of the file, overwrites the file that
  * was, and leaves a line with the time for each. Returns how many this call destroyed; repeating it is
- * harmless. Errors like paws_keyring_make_epoch.
+ * harmless. Errors like paws_keyring_make_epoch, and 55006 where paws_keyring_claim is false.
  */
 extern int paws_keyring_destroy_epochs(PawsRoot root, uint32 before);
+
+/*
+ * True if this server is the one of its identity that may destroy epochs in the keyring; false if another
+ * one was when it was asked first: a copy of this one, or the one that this is a copy of. Either way until
+ * it ends. Not for use during recovery. Where the file system has no such locks, everybody is the one.
+ */
+extern bool paws_keyring_claim(void);
 
 /* True if the epoch was destroyed, and when. */
 extern bool paws_keyring_destroyed(PawsRoot root, uint32 epoch, TimestampTz *at);

@@ -196,6 +196,13 @@ paws_keyring_destroy_epochs(PawsRoot root, uint32 before)
 {
 	Change change = {.root = root, .epoch = before};
 
+	if (!RecoveryInProgress() && !paws_keyring_claim())
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_OBJECT_IN_USE), errmsg("another server of the same identity uses the keyring"),
+			 errdetail("One of them is a copy of the other, and reads under the same epochs."),
+			 errhint(
+				 "In the copy, let \"paws_sync.keyring_file\" name a file of its own, a copy of this, and restart it.")));
 	carry_out(destroy_epochs, &change);
 	return (int) change.result;
 }

@@ -68,6 +68,13 @@ extern void paws_keyring_publish(void);
 /* Remembers what was wrong with the file when it was read last (0: nothing); true if that was not known. */
 extern bool paws_keyring_news(uint32 trouble);
 
+/* That another server of the same identity was there first, to be kept until this one ends. */
+extern void paws_keyring_come_second(void);
+extern bool paws_keyring_came_second(void);
+
+/* keyring_claim.c: opens the file that servers with one keyring lock, or makes it. For the postmaster. */
+extern void paws_keyring_prepare_claim(const PawsKeyringPlace *place);
+
 /* keyring.c: the file. */
 
 /*

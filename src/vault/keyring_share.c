@@ -21,6 +21,7 @@ typedef struct SharedKeyring
 {
 	pg_atomic_uint64 generation; /* that of the file below; to look without the lock */
 	pg_atomic_uint32 trouble; /* number of what was wrong with the file when it was read last; 0: nothing */
+	pg_atomic_uint32 came_second; /* not 0: see keyring_claim.c */
 	PawsKeyringFile file;
 	uint8_t digest[DIGEST_BYTES]; /* of the file: whoever is killed while writing it leaves another one */
 } SharedKeyring;
@@ -99,6 +100,7 @@ attach(void *memory, bool found)
 	memset(shared, 0, sizeof(*shared));
 	pg_atomic_init_u64(&shared->generation, 0);
 	pg_atomic_init_u32(&shared->trouble, 0);
+	pg_atomic_init_u32(&shared->came_second, 0);
 
 	/* after a crash: other servers may have changed the file since */
 	if (before)
@@ -188,4 +190,17 @@ bool
 paws_keyring_news(uint32 trouble)
 {
 	return shared != NULL && pg_atomic_exchange_u32(&shared->trouble, trouble) != trouble;
+}
+
+void
+paws_keyring_come_second(void)
+{
+	if (shared != NULL)
+		pg_atomic_write_u32(&shared->came_second, 1);
+}
+
+bool
+paws_keyring_came_second(void)
+{
+	return shared != NULL && pg_atomic_read_u32(&shared->came_second) != 0;
 }

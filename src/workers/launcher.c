@@ -88,6 +88,23 @@ stop_unwanted(List *wanted)
 	}
 }
 
+/* From the start on, so that no copy of this server can come before it. */
+static void
+claim_keyring(void)
+{
+	static bool complained = false;
+	bool claimed = paws_keyring_claim();
+
+	if (!claimed && !complained)
+		ereport_domain(
+			WARNING, PAWS_LOG_SAFE,
+			(errcode(ERRCODE_OBJECT_IN_USE), errmsg("another server of the same identity uses the keyring"),
+			 errdetail("One of them is a copy of the other. This one came second and destroys no epochs."),
+			 errhint(
+				 "In the copy, let \"paws_sync.keyring_file\" name a file of its own, a copy of this, and restart it.")));
+	complained = !claimed;
+}
+
 static long
 turn(void)
 {
@@ -96,6 +113,7 @@ turn(void)
 	static bool complained = false;
 
 	paws_keyring_watch();
+	claim_keyring();
 	stop_unwanted(wanted);
 	foreach (cell, wanted)
 	{

@@ -109,7 +109,7 @@ sub go_through
 	is(join('|', map { scalar split / /, epochs_of("$keys/keyring", $_) } qw(care crisis)), '1|1', "$name: the keyring has one epoch of each root");
 	is(sql("SELECT count(*) FROM paws_sync.key_status() WHERE state NOT IN ('open', 'current', 'destroyed') OR state = 'current' AND keys <> "
 			  . (SUBJECTS + 1)), 0, "$name: under which all keys are");
-	is(join(' ', map { basename($_) } grep { !/\.root$/ } glob("$keys/*")), 'keyring', "$name: no other file is left behind");
+	is(join(' ', map { basename($_) } grep { !/\.root$/ } glob("$keys/*")), 'keyring keyring.lock', "$name: no other file is left behind");
 	is(sql(join ' + ', 'SELECT 0', map { "(SELECT count(*) FROM $_ WHERE subject_no = $subject_no)" }
 		  qw(paws_vault.data_key paws_crisis.subject_key paws_registry.subject paws_registry.device paws_queue.operation),
 		map { ("paws_care.$_", "paws_crisis.$_") } qw(document branch feed counter)),
