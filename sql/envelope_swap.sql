@@ -129,9 +129,10 @@ SELECT edit, doc, pg_temp.edited(doc, edit) FROM unnest(ARRAY['revision = revisi
 SELECT pg_temp.pulled();
 
 -- the header says another suite, purpose, epoch, version, key or outer key
-SELECT doc, count(*), pg_temp.edited(doc, format('envelope = set_byte(envelope, %s, %s)', at, value)) AS answer
+SELECT doc, count(*), pg_temp.edited(doc, format('envelope = set_byte(envelope, %s, %s)', at,
+	CASE WHEN value < 0 THEN format('get_byte(envelope, %s) # 1', at) ELSE value::text END)) AS answer
 FROM (SELECT 3 AS at, unnest('{0,1,2,3,4,17,18,19,20,255}'::integer[]) AS value UNION ALL SELECT 4, unnest('{0,1,2,3}'::integer[]) UNION ALL SELECT 2, 2
-	UNION ALL SELECT 5, 0 UNION ALL SELECT 5, 3 UNION ALL SELECT 6, 1 UNION ALL SELECT 11, 255 UNION ALL SELECT 15, 255 UNION ALL SELECT 31, 0 UNION ALL SELECT 35, 2) v,
+	UNION ALL SELECT 5, 0 UNION ALL SELECT 5, 3 UNION ALL SELECT 6, 1 UNION ALL SELECT 11, 255 UNION ALL SELECT 15, 255 UNION ALL SELECT 31, -1 UNION ALL SELECT 35, 2) v,
 	unnest('{12,22,32,52}'::integer[]) doc
 WHERE NOT (at = 3 AND value = CASE doc WHEN 12 THEN 18 WHEN 22 THEN 1 WHEN 32 THEN 2 ELSE 19 END OR at = 4 AND value = CASE doc WHEN 52 THEN 2 ELSE 1 END)
 GROUP BY doc, answer ORDER BY doc, answer;
