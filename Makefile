@@ -12,6 +12,7 @@
 #   make canary [ARGS=--small]      plants values everywhere and proves that none leaks
 #   make bench                      throughput beside bare statements
 #   make bench-vault                what sealing costs, beside a build that does not seal
+#   make bench-rotation             100,000 persons' keys rotate while others read and write
 #   make bare                       proves demo and test in a bare Debian (root, debootstrap)
 #   make deps                       installs missing Debian packages; the targets above do it themselves
 #   make format                     clang-format 14 over the sources; format-check only looks
@@ -277,6 +278,10 @@ demo:
 	@bash test/deps.sh demo
 	@DIR="$${DIR:-$${TMPDIR:-/tmp}/paws_demo.$$(id -un)}" bash test/demo/run.sh
 
+bench-rotation:
+	@bash test/deps.sh
+	@bash test/bench/rotation.sh
+
 rotation-faults:
 	@bash test/deps.sh demo
 	@PAWS_FAULTS=all TAP_TESTS='t/112*.pl' bash test/run.sh tap
@@ -300,5 +305,5 @@ bench-vault:
 bare:
 	@bash test/bare-debian.sh
 
-.PHONY: all deps up down test unit lint regress isolation tap format format-check demo fuzz canary bench bench-vault \
+.PHONY: all deps up down test unit lint regress isolation tap format format-check demo fuzz canary bench bench-vault bench-rotation \
 	bare rotation-faults installcheck-first
