@@ -119,6 +119,8 @@ OBJS = \
 	src/queue/unblock.o \
 	src/care/care.o \
 	src/crisis/crisis.o \
+	src/crisis/pending.o \
+	src/crisis/queue.o \
 	src/crisis/documents.o \
 	src/crisis/resources.o \
 	src/control/doctor.o \
@@ -129,6 +131,7 @@ OBJS = \
 	src/control/rows.o \
 	src/control/stats.o \
 	src/control/status.o \
+	src/workers/crisis.o \
 	src/workers/eraser.o \
 	src/workers/keeper.o \
 	src/workers/launcher.o \

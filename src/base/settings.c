@@ -145,7 +145,7 @@ define_reloadable_settings(void)
 	define_int("paws_sync.batch_size", "Most operations that a pool worker applies in one transaction.",
 			   &paws_batch_size, 1, 1000, PGC_SIGHUP, 0);
 	define_int("paws_sync.batch_time", "Time that one transaction of a pool worker aims to stay below.",
-			   &paws_batch_time, 1, 20, PGC_SIGHUP, GUC_UNIT_MS);
+			   &paws_batch_time, 1, PAWS_BATCH_TIME_MAX, PGC_SIGHUP, GUC_UNIT_MS);
 	define_int("paws_sync.poll_interval",
 			   "Time after which an idle worker looks for work that nothing announced.", &paws_poll_interval,
 			   10, 60000, PGC_SIGHUP, GUC_UNIT_MS);

@@ -43,6 +43,9 @@ typedef enum PawsLogScrub
 	PAWS_LOG_SCRUB_OFF
 } PawsLogScrub;
 
+/* The largest paws_sync.batch_time, ms: crisis/budget.h counts on it. */
+#define PAWS_BATCH_TIME_MAX 20
+
 /* The largest paws_sync.pool_size. */
 #define PAWS_POOL_SIZE_MAX 32
 
