@@ -112,6 +112,7 @@ OBJS = \
 	src/queue/flow.o \
 	src/queue/flow_rule.o \
 	src/queue/mark.o \
+	src/queue/pause.o \
 	src/queue/policy.o \
 	src/queue/put.o \
 	src/queue/rule.o \
@@ -144,6 +145,7 @@ OBJS = \
 	src/api/items_columns.o \
 	src/api/items_json.o \
 	src/api/keys.o \
+	src/api/pause.o \
 	src/api/pull.o \
 	src/api/push.o \
 	src/api/push_ordinary.o \
@@ -199,7 +201,7 @@ UNIT_SOURCES = \
 # preflight comes first and alone: without preload or keys nothing behind it can tell anything.
 REGRESS_FIRST = preflight
 REGRESS = install setup members security profiles matrix vocabulary level token identity collection push push_many conflict \
-	pull pull_wait receipts ack_status housekeeping policy admission crisis crisis_api two_phase \
+	pull pull_wait receipts ack_status housekeeping policy schedule admission crisis crisis_api two_phase \
 	resilience bad_input stats readme manifest doctor construction sealing envelope_swap uninstall
 
 REGRESS_OPTS = --use-existing
