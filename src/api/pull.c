@@ -6,6 +6,7 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "api/cursor.h"
+#include "base/clock.h"
 #include "base/database.h"
 #include "base/errors.h"
 #include "base/guarded.h"
@@ -277,7 +278,7 @@ notice_forgotten(Pull *pull, const PawsToken *token, uint64 *keys)
 static void
 wait_for_page(Pull *pull, long timeout, const PawsToken *token, uint64 keys)
 {
-	TimestampTz deadline = GetCurrentTimestamp() + timeout * 1000;
+	int64 deadline = paws_clock() + timeout * 1000;
 
 	for (;;)
 	{
@@ -288,7 +289,7 @@ wait_for_page(Pull *pull, long timeout, const PawsToken *token, uint64 keys)
 		notice_forgotten(pull, token, &keys);
 		if (read_page(pull))
 			return;
-		left = (long) ((deadline - GetCurrentTimestamp() + 999) / 1000);
+		left = (long) ((deadline - paws_clock() + 999) / 1000);
 		if (left <= 0)
 			return;
 		if (RecoveryInProgress())
