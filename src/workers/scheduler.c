@@ -12,6 +12,7 @@
 #include "base/wake.h"
 #include "base/worker.h"
 #include "care/care.h"
+#include "control/horizon.h"
 #include "crisis/crisis.h"
 #include "miscadmin.h"
 #include "queue/depth.h"
@@ -186,6 +187,7 @@ turn(void)
 	slot = paws_worker_database_slot();
 	(void) paws_wake_take(slot, PAWS_WAKE_SCHEDULER);
 	wait = try_to_look_after(slot);
+	paws_horizon_note();
 	kept = paws_depth_counted(slot) ? paws_keeper_turn(slot) : PAWS_KEEPER_IDLE;
 	if (kept != PAWS_KEEPER_IDLE)
 		wait = Min(wait, kept);
