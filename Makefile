@@ -128,6 +128,7 @@ OBJS = \
 	src/crisis/documents.o \
 	src/crisis/resources.o \
 	src/control/doctor.o \
+	src/control/horizon.o \
 	src/control/keyring.o \
 	src/control/latency.o \
 	src/control/manifest.o \
@@ -176,6 +177,7 @@ SQL_MODULES = \
 	src/store/tables.sql@paws_crisis@crisis \
 	src/control/control.sql \
 	src/control/manifest.sql \
+	src/control/horizon.sql \
 	src/control/doctor.sql \
 	src/api/api.sql \
 	src/api/crisis.sql \

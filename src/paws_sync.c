@@ -12,6 +12,7 @@
 #include "base/wake.h"
 #include "base/withdraw.h"
 #include "base/worker.h"
+#include "control/horizon.h"
 #include "control/latency.h"
 #include "fmgr.h"
 #include "guard/connection_reserve.h"
@@ -49,6 +50,7 @@ _PG_init(void)
 	paws_depth_init();
 	paws_admission_init();
 	paws_latency_init();
+	paws_horizon_init();
 	paws_memory_state_init();
 	paws_keyring_init();
 	paws_vault_seals_init();

@@ -7,6 +7,7 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "api/cursor.h"
+#include "base/clock.h"
 #include "base/database.h"
 #include "base/errors.h"
 #include "base/guarded.h"
@@ -332,7 +333,7 @@ notice_forgotten(Pull *pull, const PawsToken *token, uint64 *keys)
 static void
 wait_for_page(Pull *pull, bool (*read)(Pull *pull), long timeout, const PawsToken *token, uint64 keys)
 {
-	TimestampTz deadline = GetCurrentTimestamp() + timeout * 1000;
+	int64 deadline = paws_clock() + timeout * 1000;
 
 	for (;;)
 	{
@@ -343,7 +344,7 @@ wait_for_page(Pull *pull, bool (*read)(Pull *pull), long timeout, const PawsToke
 		notice_forgotten(pull, token, &keys);
 		if (read(pull))
 			return;
-		left = (long) ((deadline - GetCurrentTimestamp() + 999) / 1000);
+		left = (long) ((deadline - paws_clock() + 999) / 1000);
 		if (left <= 0)
 			return;
 		if (RecoveryInProgress())
