@@ -99,6 +99,7 @@ OBJS = \
 	src/registry/collections.o \
 	src/registry/devices.o \
 	src/registry/subjects.o \
+	src/store/counter.o \
 	src/store/expire.o \
 	src/store/late.o \
 	src/store/page.o \

@@ -103,7 +103,8 @@ execute(PawsStatement *statement, const Datum *args, const char *nulls, long max
 /*
  * Runs the plan with a planner that goes by indexes alone. Our tables are empty at install and full minutes
  * later, so statistics are wrong when plans are made: a queue that was planned while empty would be scanned
- * whole for ever, or collected into a bitmap and sorted for its first row. The settings are process variables of the planner; they are put back however the plan ends.
+ * whole for ever, or collected into a bitmap and sorted for its first row. The settings are process variables
+ * of the planner; they are put back however the plan ends.
  */
 static int
 execute_by_index(PawsStatement *statement, const Datum *args, const char *nulls, long max_rows)
