@@ -111,6 +111,7 @@ OBJS = \
 	src/queue/admission.o \
 	src/queue/claim.o \
 	src/queue/depth.o \
+	src/queue/fetch.o \
 	src/queue/finish.o \
 	src/queue/mark.o \
 	src/queue/policy.o \

@@ -36,6 +36,7 @@ typedef struct Candidates
 	int16 *levels;
 	int16 *attempts;
 	int32 *bytes; /* of the envelope as it is stored */
+	ItemPointerData *places;
 } Candidates;
 
 /*
@@ -64,9 +65,10 @@ static PawsStatement find_heads = {
 };
 
 static PawsStatement pick_level = {
-	.sql = "SELECT id, attempts, COALESCE(pg_catalog.pg_column_size(envelope), 0) FROM paws_queue.operation "
-		   "WHERE level OPERATOR(pg_catalog.=) $1 "
-		   "AND id OPERATOR(pg_catalog.>=) $2 AND " READY " ORDER BY id LIMIT $3",
+	.sql =
+		"SELECT id, attempts, COALESCE(pg_catalog.pg_column_size(envelope), 0), ctid FROM paws_queue.operation "
+		"WHERE level OPERATOR(pg_catalog.=) $1 "
+		"AND id OPERATOR(pg_catalog.>=) $2 AND " READY " ORDER BY id LIMIT $3",
 	.nargs = 3,
 	.types = {INT2OID, INT8OID, INT8OID},
 };
@@ -170,6 +172,7 @@ take(int slot, int worker, const Candidates *candidates, PawsClaim *claim, int l
 		if (bytes > BATCH_BYTES && claim->count > 0)
 			break;
 		claim->ids[claim->count] = candidates->ids[i];
+		claim->places[claim->count] = candidates->places[i];
 		claim->levels[claim->count++] = candidates->levels[i];
 		if (candidates->attempts[i] > 0)
 			break;
@@ -244,9 +247,13 @@ pick_from_level(int level, int64 from, Candidates *candidates)
 
 	for (int row = 0; row < found; row++)
 	{
+		bool isnull;
+
 		candidates->ids[candidates->count] = paws_spi_int64(row, 1);
 		candidates->attempts[candidates->count] = paws_spi_int16(row, 2);
 		candidates->bytes[candidates->count] = paws_spi_int32(row, 3);
+		candidates->places[candidates->count] =
+			*(ItemPointer) DatumGetPointer(paws_spi_column(row, 4, &isnull));
 		candidates->levels[candidates->count++] = level;
 	}
 }
@@ -264,6 +271,7 @@ pick(int slot, int wanted, bool overdue, Candidates *candidates)
 	candidates->levels = palloc(wanted * sizeof(int16));
 	candidates->attempts = palloc(wanted * sizeof(int16));
 	candidates->bytes = palloc(wanted * sizeof(int32));
+	candidates->places = palloc(wanted * sizeof(ItemPointerData));
 	if (overdue && heads.overdue > 0)
 		pick_from_level(heads.overdue, heads.id[heads.overdue], candidates);
 	else

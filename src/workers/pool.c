@@ -107,9 +107,9 @@ outlive_spi(Applied *batch)
 }
 
 /*
- * One transaction. What was chosen but could not be fetched is held by a process that is just ending; whether
- * it finished its work is not known yet, and what follows in the same document must not overtake it. So then
- * nothing is applied.
+ * One transaction. What was chosen but could not be fetched was finished by a process that ended meanwhile,
+ * or changed by another; and what follows in the same document must not overtake it. So then nothing is
+ * applied.
  */
 static void
 apply(Applied *batch, PawsReason refused, bool choose_next)
@@ -272,6 +272,7 @@ apply_one_by_one(void)
 		claim->count = 1;
 		claim->ids[0] = all->ids[i];
 		claim->levels[0] = all->levels[i];
+		claim->places[0] = all->places[i];
 		if (!try_apply(&batch, PAWS_REASON_NONE, false, &sqlstate) && !transient(sqlstate) &&
 			look_at(&operation))
 			give_up_or_postpone(&operation);
