@@ -21,8 +21,8 @@ typedef struct Held
 {
 	int slot;
 	int count;
-	int finishing; /* of these, at the front: what is applied but not committed yet */
-	int64 ids[2 * PAWS_BATCH_MAX];
+	int finishing;                      /* of these, at the front: what is applied but not committed yet */
+	int64 subjects[2 * PAWS_BATCH_MAX]; /* of each; one that is held is another worker's business no more */
 } Held;
 
 static Held *held = NULL; /* [paws_worker_slots()] */
@@ -33,6 +33,7 @@ typedef struct Candidates
 	int count;
 	int room;
 	int64 *ids;
+	int64 *subjects;
 	int16 *levels;
 	int16 *attempts;
 	int32 *bytes; /* of the envelope as it is stored */
@@ -66,7 +67,7 @@ static PawsStatement find_heads = {
 
 static PawsStatement pick_level = {
 	.sql =
-		"SELECT id, attempts, COALESCE(pg_catalog.pg_column_size(envelope), 0), ctid FROM paws_queue.operation "
+		"SELECT id, attempts, COALESCE(pg_catalog.pg_column_size(envelope), 0), ctid, subject_no FROM paws_queue.operation "
 		"WHERE level OPERATOR(pg_catalog.=) $1 "
 		"AND id OPERATOR(pg_catalog.>=) $2 AND " READY " ORDER BY id LIMIT $3",
 	.nargs = 3,
@@ -106,7 +107,7 @@ paws_queue_init(void)
 }
 
 static int
-compare_ids(const void *a, const void *b)
+compare_subjects(const void *a, const void *b)
 {
 	int64 x = *(const int64 *) a;
 	int64 y = *(const int64 *) b;
@@ -128,12 +129,12 @@ held_by_others(int slot, int worker)
 	return total;
 }
 
-/* The ids that others hold, ascending; palloc'd with room for what may come meanwhile. */
+/* The subjects of what others hold, ascending; palloc'd with room for what may come meanwhile. */
 static int64 *
-ids_of_others(int slot, int worker, int *count)
+subjects_of_others(int slot, int worker, int *count)
 {
 	int room = PAWS_BATCH_MAX;
-	int64 *ids = palloc(room * sizeof(int64));
+	int64 *subjects = palloc(room * sizeof(int64));
 	int n = 0;
 
 	for (int i = 0; i < paws_worker_slots(); i++)
@@ -141,28 +142,31 @@ ids_of_others(int slot, int worker, int *count)
 		if (i == worker || held[i].slot != slot || held[i].count == 0)
 			continue;
 		while (n + held[i].count > room)
-			ids = repalloc(ids, (room *= 2) * sizeof(int64));
-		memcpy(ids + n, held[i].ids, held[i].count * sizeof(int64));
+			subjects = repalloc(subjects, (room *= 2) * sizeof(int64));
+		memcpy(subjects + n, held[i].subjects, held[i].count * sizeof(int64));
 		n += held[i].count;
 	}
-	qsort(ids, n, sizeof(int64), compare_ids);
+	qsort(subjects, n, sizeof(int64), compare_subjects);
 	*count = n;
-	return ids;
+	return subjects;
 }
 
-/* Takes the first candidates that nobody holds. The caller holds PAWS_LOCK_CLAIMS. */
+/*
+ * Takes the first candidates of subjects that nobody holds: who applies something of a subject has its
+ * counter until the commit, and another one could only leave it. The caller holds PAWS_LOCK_CLAIMS.
+ */
 static void
 take(int slot, int worker, const Candidates *candidates, PawsClaim *claim, int limit)
 {
 	int nothers;
-	int64 *others = ids_of_others(slot, worker, &nothers);
+	int64 *others = subjects_of_others(slot, worker, &nothers);
 	int64 bytes = 0;
 
 	claim->count = 0;
 	claim->full = false;
 	for (int i = 0; i < candidates->count && !claim->full; i++)
 	{
-		if (bsearch(&candidates->ids[i], others, nothers, sizeof(int64), compare_ids))
+		if (bsearch(&candidates->subjects[i], others, nothers, sizeof(int64), compare_subjects))
 			continue;
 		/* what failed before is tried alone, so that it harms nobody else */
 		if (candidates->attempts[i] > 0 && claim->count > 0)
@@ -172,6 +176,7 @@ take(int slot, int worker, const Candidates *candidates, PawsClaim *claim, int l
 		if (bytes > BATCH_BYTES && claim->count > 0)
 			break;
 		claim->ids[claim->count] = candidates->ids[i];
+		claim->subjects[claim->count] = candidates->subjects[i];
 		claim->places[claim->count] = candidates->places[i];
 		claim->levels[claim->count++] = candidates->levels[i];
 		if (candidates->attempts[i] > 0)
@@ -188,8 +193,8 @@ publish(int slot, int worker, const PawsClaim *finishing, const PawsClaim *chose
 	mine->slot = slot;
 	mine->finishing = finishing->count;
 	mine->count = finishing->count + chosen->count;
-	memcpy(mine->ids, finishing->ids, finishing->count * sizeof(int64));
-	memcpy(mine->ids + finishing->count, chosen->ids, chosen->count * sizeof(int64));
+	memcpy(mine->subjects, finishing->subjects, finishing->count * sizeof(int64));
+	memcpy(mine->subjects + finishing->count, chosen->subjects, chosen->count * sizeof(int64));
 }
 
 void
@@ -199,7 +204,7 @@ paws_queue_settle(int worker)
 
 	LWLockAcquire(paws_lock(PAWS_LOCK_CLAIMS), LW_EXCLUSIVE);
 	mine->count -= mine->finishing;
-	memmove(mine->ids, mine->ids + mine->finishing, mine->count * sizeof(int64));
+	memmove(mine->subjects, mine->subjects + mine->finishing, mine->count * sizeof(int64));
 	mine->finishing = 0;
 	LWLockRelease(paws_lock(PAWS_LOCK_CLAIMS));
 }
@@ -252,6 +257,7 @@ pick_from_level(int level, int64 from, Candidates *candidates)
 		candidates->ids[candidates->count] = paws_spi_int64(row, 1);
 		candidates->attempts[candidates->count] = paws_spi_int16(row, 2);
 		candidates->bytes[candidates->count] = paws_spi_int32(row, 3);
+		candidates->subjects[candidates->count] = paws_spi_int64(row, 5);
 		candidates->places[candidates->count] =
 			*(ItemPointer) DatumGetPointer(paws_spi_column(row, 4, &isnull));
 		candidates->levels[candidates->count++] = level;
@@ -268,6 +274,7 @@ pick(int slot, int wanted, bool overdue, Candidates *candidates)
 	candidates->count = 0;
 	candidates->room = wanted;
 	candidates->ids = palloc(wanted * sizeof(int64));
+	candidates->subjects = palloc(wanted * sizeof(int64));
 	candidates->levels = palloc(wanted * sizeof(int16));
 	candidates->attempts = palloc(wanted * sizeof(int16));
 	candidates->bytes = palloc(wanted * sizeof(int32));

@@ -59,6 +59,7 @@ typedef struct PawsClaim
 	int count;
 	bool full; /* there may be more than these */
 	int64 ids[PAWS_BATCH_MAX];
+	int64 subjects[PAWS_BATCH_MAX];
 	int16 levels[PAWS_BATCH_MAX];
 	ItemPointerData places[PAWS_BATCH_MAX]; /* where their rows were when they were chosen */
 } PawsClaim;

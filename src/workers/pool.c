@@ -273,6 +273,7 @@ apply_one_by_one(void)
 		claim->ids[0] = all->ids[i];
 		claim->levels[0] = all->levels[i];
 		claim->places[0] = all->places[i];
+		claim->subjects[0] = all->subjects[i];
 		if (!try_apply(&batch, PAWS_REASON_NONE, false, &sqlstate) && !transient(sqlstate) &&
 			look_at(&operation))
 			give_up_or_postpone(&operation);
