@@ -113,6 +113,7 @@ OBJS = \
 	src/queue/depth.o \
 	src/queue/fetch.o \
 	src/queue/finish.o \
+	src/queue/inflight.o \
 	src/queue/mark.o \
 	src/queue/policy.o \
 	src/queue/put.o \

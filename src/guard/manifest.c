@@ -140,7 +140,6 @@ static const PawsManifestEntry entries[] = {
 	{OPERATION, "envelope", PAWS_KIND_ENVELOPE, 0, PAWS_KEPT_UNTIL_FINISHED, false, false},
 
 	{INFLIGHT, "worker", PAWS_KIND_NUMBER, 0, PAWS_KEPT_UNTIL_FINISHED, false, false},
-	{INFLIGHT, "batch", PAWS_KIND_NUMBER, 0, PAWS_KEPT_UNTIL_FINISHED, false, false},
 	{INFLIGHT, "ids", PAWS_KIND_POSITION, 0, PAWS_KEPT_UNTIL_FINISHED, false, false},
 	{INFLIGHT, "recorded_at", PAWS_KIND_TIME, PAWS_CLOCK_EXACT, PAWS_KEPT_UNTIL_FINISHED, false, false},
 

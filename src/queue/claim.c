@@ -74,16 +74,6 @@ static PawsStatement pick_level = {
 	.types = {INT2OID, INT8OID, INT8OID},
 };
 
-/* What was recorded for the batch before is done with; without ids nothing is recorded. */
-static PawsStatement record = {
-	.sql =
-		"WITH done AS (DELETE FROM paws_queue.inflight WHERE worker OPERATOR(pg_catalog.=) $1 "
-		"AND batch OPERATOR(pg_catalog.=) $2) INSERT INTO paws_queue.inflight (worker, batch, ids, recorded_at) "
-		"SELECT $1, $3, $4, pg_catalog.clock_timestamp() WHERE pg_catalog.cardinality($4) OPERATOR(pg_catalog.>) 0",
-	.nargs = 4,
-	.types = {INT2OID, INT8OID, INT8OID, INT8ARRAYOID},
-};
-
 static Size
 size(void)
 {
@@ -287,24 +277,6 @@ pick(int slot, int wanted, bool overdue, Candidates *candidates)
 				pick_from_level(level, heads.id[level], candidates);
 }
 
-/* Batches are numbered upwards from the time of the first, so that no number comes twice, whoever has the
- * slot. */
-static void
-record_claim(int worker, PawsClaim *claim)
-{
-	Datum *ids = palloc(Max(claim->count, 1) * sizeof(Datum));
-	int64 batch = Max(claim->batch + 1, GetCurrentTimestamp());
-	Datum args[4] = {Int16GetDatum(worker), Int64GetDatum(claim->batch), Int64GetDatum(batch)};
-
-	if (claim->count == 0 && claim->batch == 0)
-		return;
-	for (int i = 0; i < claim->count; i++)
-		ids[i] = Int64GetDatum(claim->ids[i]);
-	args[3] = paws_spi_array(ids, NULL, claim->count, INT8OID);
-	paws_spi_run(&record, args, NULL, 0);
-	claim->batch = claim->count > 0 ? batch : 0;
-}
-
 void
 paws_queue_choose(int slot, int worker, int limit, bool overdue, PawsClaim *claim)
 {
@@ -317,7 +289,7 @@ paws_queue_choose(int slot, int worker, int limit, bool overdue, PawsClaim *clai
 	take(slot, worker, &candidates, claim, limit);
 	publish(slot, worker, finishing, claim);
 	LWLockRelease(paws_lock(PAWS_LOCK_CLAIMS));
-	record_claim(worker, claim);
+	paws_queue_record(worker, claim);
 }
 
 static void

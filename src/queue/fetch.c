@@ -21,13 +21,12 @@ PawsTable paws_queue_operations = {.schema = "paws_queue",
 								   .name = "operation",
 								   .indexes = {"operation_order_idx", "operation_once_idx"}};
 
-static void
-check_columns(Relation table)
+void
+paws_queue_refuse_version(void)
 {
-	if (RelationGetNumberOfAttributes(table) != OPERATION_COLUMNS)
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("a table of paws_sync is of another version than its library"),
-						errhint("Use ALTER EXTENSION paws_sync UPDATE.")));
+	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					errmsg("a table of paws_sync is of another version than its library"),
+					errhint("Use ALTER EXTENSION paws_sync UPDATE.")));
 }
 
 static Datum
@@ -72,7 +71,8 @@ read_chosen(const PawsClaim *claim, Snapshot snapshot, PawsOperation *operations
 	BlockNumber blocks = RelationGetNumberOfBlocks(table);
 	int count = 0;
 
-	check_columns(table);
+	if (RelationGetNumberOfAttributes(table) != OPERATION_COLUMNS)
+		paws_queue_refuse_version();
 	for (int i = 0; i < claim->count; i++)
 	{
 		ItemPointerData place = claim->places[i];

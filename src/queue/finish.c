@@ -26,13 +26,6 @@ static PawsStatement count_attempts = {
 	.types = {INT2OID},
 };
 
-static PawsStatement clear_inflight = {
-	.sql =
-		"DELETE FROM paws_queue.inflight WHERE $1 OPERATOR(pg_catalog.<) 0 OR worker OPERATOR(pg_catalog.=) $1",
-	.nargs = 1,
-	.types = {INT2OID},
-};
-
 void
 paws_queue_postpone(const PawsOperation *operation, int64 delay_ms)
 {
@@ -47,13 +40,5 @@ paws_queue_recover(int worker)
 	Datum args[1] = {Int16GetDatum(worker)};
 
 	paws_spi_run(&count_attempts, args, NULL, 0);
-	paws_spi_run(&clear_inflight, args, NULL, 0);
-}
-
-void
-paws_queue_forget(int worker)
-{
-	Datum args[1] = {Int16GetDatum(worker)};
-
-	paws_spi_run(&clear_inflight, args, NULL, 0);
+	paws_queue_forget(worker);
 }

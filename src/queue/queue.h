@@ -52,10 +52,17 @@ extern void paws_queue_put(int slot, PawsOperation *operations, int count);
 extern void paws_queue_find(int64 subject_no, int64 device_no, const pg_uuid_t *doc_ids,
 							const pg_uuid_t *op_ids, int count, bool *found);
 
+/* A worker's row of paws_queue.inflight: where it is, and how many operations are in it. */
+typedef struct PawsRecord
+{
+	ItemPointerData place; /* not valid: none was put yet */
+	int count;
+} PawsRecord;
+
 /* What a worker holds: ids and the database slot, in shared memory. */
 typedef struct PawsClaim
 {
-	int64 batch; /* number of its record in paws_queue.inflight; 0 if there is none */
+	PawsRecord record; /* as the transaction left it; to be put back when that aborts */
 	int count;
 	bool full; /* there may be more than these */
 	int64 ids[PAWS_BATCH_MAX];
@@ -70,6 +77,9 @@ typedef struct PawsClaim
  * alone, and so does one whose payload fills a batch by its size.
  */
 extern void paws_queue_choose(int slot, int worker, int limit, bool overdue, PawsClaim *claim);
+
+/* Records what is claimed for a worker, in place of what was. */
+extern void paws_queue_record(int worker, PawsClaim *claim);
 
 /* After the commit that finished the batch before the one chosen last: lets that go. Without SPI. */
 extern void paws_queue_settle(int worker);

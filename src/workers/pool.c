@@ -384,8 +384,11 @@ static long
 turn(void)
 {
 	volatile long wait = FAILED_TURN_MS;
-	int64 batch = claim ? claim->batch : 0;
+	PawsRecord record;
 
+	memset(&record, 0, sizeof(record));
+	if (claim)
+		record = claim->record;
 	PG_TRY();
 	{
 		wait = try_turn();
@@ -395,7 +398,7 @@ turn(void)
 		paws_worker_abort();
 		pg_atomic_write_u32(&paws_worker_self()->busy, 0);
 		drop_claim();
-		claim->batch = batch; /* what was recorded since went with the transaction */
+		claim->record = record; /* what was recorded since went with the transaction */
 	}
 	PG_END_TRY();
 	return wait;
