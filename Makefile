@@ -115,6 +115,7 @@ OBJS = \
 	src/queue/finish.o \
 	src/queue/inflight.o \
 	src/queue/mark.o \
+	src/queue/pick.o \
 	src/queue/policy.o \
 	src/queue/put.o \
 	src/queue/subject.o \

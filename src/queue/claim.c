@@ -8,10 +8,9 @@
 
 #include "base/settings.h"
 #include "base/shmem.h"
-#include "base/spi.h"
 #include "base/worker.h"
-#include "catalog/pg_type.h"
 #include "queue/mark.h"
+#include "queue/pick.h"
 #include "queue/queue.h"
 #include "storage/ipc.h"
 #include "utils/timestamp.h"
@@ -27,19 +26,6 @@ typedef struct Held
 
 static Held *held = NULL; /* [paws_worker_slots()] */
 
-/* What may be chosen, in order. */
-typedef struct Candidates
-{
-	int count;
-	int room;
-	int64 *ids;
-	int64 *subjects;
-	int16 *levels;
-	int16 *attempts;
-	int32 *bytes; /* of the envelope as it is stored */
-	ItemPointerData *places;
-} Candidates;
-
 /*
  * A batch is held in memory several times over, so it has a size too. What is larger by itself comes alone.
  */
@@ -51,28 +37,6 @@ typedef struct Heads
 	int64 id[PAWS_MARKS];
 	int overdue; /* the level whose first operation has missed its target by most; 0 if none has */
 } Heads;
-
-#define READY "(not_before IS NULL OR not_before OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp())"
-
-static PawsStatement find_heads = {
-	.sql =
-		"SELECT l.level, h.id, h.due_at FROM ROWS FROM (" PAWS_SETS_2
-		") AS l (level, mark) CROSS JOIN LATERAL "
-		"(SELECT o.id, CASE WHEN " READY " THEN o.due_at END AS due_at FROM paws_queue.operation o "
-		"WHERE o.level OPERATOR(pg_catalog.=) l.level AND o.id OPERATOR(pg_catalog.>=) l.mark ORDER BY o.id LIMIT 1) h "
-		"ORDER BY h.due_at NULLS LAST",
-	.nargs = 2,
-	.types = {INT2ARRAYOID, INT8ARRAYOID},
-};
-
-static PawsStatement pick_level = {
-	.sql =
-		"SELECT id, attempts, COALESCE(pg_catalog.pg_column_size(envelope), 0), ctid, subject_no FROM paws_queue.operation "
-		"WHERE level OPERATOR(pg_catalog.=) $1 "
-		"AND id OPERATOR(pg_catalog.>=) $2 AND " READY " ORDER BY id LIMIT $3",
-	.nargs = 3,
-	.types = {INT2OID, INT8OID, INT8OID},
-};
 
 static Size
 size(void)
@@ -146,7 +110,7 @@ subjects_of_others(int slot, int worker, int *count)
  * counter until the commit, and another one could only leave it. The caller holds PAWS_LOCK_CLAIMS.
  */
 static void
-take(int slot, int worker, const Candidates *candidates, PawsClaim *claim, int limit)
+take(int slot, int worker, const PawsCandidates *candidates, PawsClaim *claim, int limit)
 {
 	int nothers;
 	int64 *others = subjects_of_others(slot, worker, &nothers);
@@ -156,20 +120,22 @@ take(int slot, int worker, const Candidates *candidates, PawsClaim *claim, int l
 	claim->full = false;
 	for (int i = 0; i < candidates->count && !claim->full; i++)
 	{
-		if (bsearch(&candidates->subjects[i], others, nothers, sizeof(int64), compare_subjects))
+		const PawsCandidate *candidate = &candidates->rows[i];
+
+		if (bsearch(&candidate->subject_no, others, nothers, sizeof(int64), compare_subjects))
 			continue;
 		/* what failed before is tried alone, so that it harms nobody else */
-		if (candidates->attempts[i] > 0 && claim->count > 0)
+		if (candidate->attempts > 0 && claim->count > 0)
 			break;
-		bytes += candidates->bytes[i];
+		bytes += candidate->bytes;
 		claim->full = claim->count + 1 >= limit || bytes >= BATCH_BYTES;
 		if (bytes > BATCH_BYTES && claim->count > 0)
 			break;
-		claim->ids[claim->count] = candidates->ids[i];
-		claim->subjects[claim->count] = candidates->subjects[i];
-		claim->places[claim->count] = candidates->places[i];
-		claim->levels[claim->count++] = candidates->levels[i];
-		if (candidates->attempts[i] > 0)
+		claim->ids[claim->count] = candidate->id;
+		claim->subjects[claim->count] = candidate->subject_no;
+		claim->places[claim->count] = candidate->place;
+		claim->levels[claim->count++] = candidate->level;
+		if (candidate->attempts > 0)
 			break;
 	}
 }
@@ -200,87 +166,56 @@ paws_queue_settle(int worker)
 }
 
 static void
-look_for_heads(int slot, Heads *heads)
+look_for_heads(int slot, PawsPick *pick, PawsSearch *search, Heads *heads)
 {
-	PawsSearch search;
-	Datum levels[PAWS_MARKS];
-	Datum marks[PAWS_MARKS];
-	Datum args[2];
-	int rows;
+	TimestampTz most = pick->now;
 
-	paws_mark_begin(slot, &search);
 	heads->overdue = 0;
 	heads->id[0] = PAWS_MARK_NONE;
 	for (int level = 1; level < PAWS_MARKS; level++)
 	{
-		levels[level - 1] = Int16GetDatum(level);
-		marks[level - 1] = Int64GetDatum(search.from[level]);
+		PawsHeadOf head;
+
 		heads->id[level] = PAWS_MARK_NONE;
-	}
-	args[0] = paws_spi_array(levels, NULL, PAWS_MARKS - 1, INT2OID);
-	args[1] = paws_spi_array(marks, NULL, PAWS_MARKS - 1, INT8OID);
-	rows = (int) paws_spi_run(&find_heads, args, NULL, 0);
-	for (int row = 0; row < rows; row++)
-	{
-		int level = paws_spi_int16(row, 1);
-		bool isnull;
-		Datum due_at = paws_spi_column(row, 3, &isnull);
-
-		heads->id[level] = paws_spi_int64(row, 2);
-		if (row == 0 && !isnull && DatumGetTimestampTz(due_at) < GetCurrentTimestamp())
+		if (search->from[level] == PAWS_MARK_NONE || !paws_pick_head(pick, level, search->from[level], &head))
+			continue;
+		heads->id[level] = head.id;
+		if (head.ready && head.due_at < most)
+		{
 			heads->overdue = level;
+			most = head.due_at;
+		}
 	}
-	paws_mark_raise_at_commit(slot, &search, heads->id);
-}
-
-static void
-pick_from_level(int level, int64 from, Candidates *candidates)
-{
-	int wanted = candidates->room - candidates->count;
-	Datum args[3] = {Int16GetDatum(level), Int64GetDatum(from), Int64GetDatum(wanted)};
-	int found = (int) paws_spi_run(&pick_level, args, NULL, 0);
-
-	for (int row = 0; row < found; row++)
-	{
-		bool isnull;
-
-		candidates->ids[candidates->count] = paws_spi_int64(row, 1);
-		candidates->attempts[candidates->count] = paws_spi_int16(row, 2);
-		candidates->bytes[candidates->count] = paws_spi_int32(row, 3);
-		candidates->subjects[candidates->count] = paws_spi_int64(row, 5);
-		candidates->places[candidates->count] =
-			*(ItemPointer) DatumGetPointer(paws_spi_column(row, 4, &isnull));
-		candidates->levels[candidates->count++] = level;
-	}
+	paws_mark_raise_at_commit(slot, search, heads->id);
 }
 
 /* As many as wanted and, since others may hold the first of them, as many more as others hold. */
 static void
-pick(int slot, int wanted, bool overdue, Candidates *candidates)
+pick(int slot, int wanted, bool overdue, PawsCandidates *candidates)
 {
+	PawsSearch search;
+	PawsPick pick;
 	Heads heads;
 
-	look_for_heads(slot, &heads);
 	candidates->count = 0;
 	candidates->room = wanted;
-	candidates->ids = palloc(wanted * sizeof(int64));
-	candidates->subjects = palloc(wanted * sizeof(int64));
-	candidates->levels = palloc(wanted * sizeof(int16));
-	candidates->attempts = palloc(wanted * sizeof(int16));
-	candidates->bytes = palloc(wanted * sizeof(int32));
-	candidates->places = palloc(wanted * sizeof(ItemPointerData));
+	candidates->rows = palloc(wanted * sizeof(PawsCandidate));
+	paws_mark_begin(slot, &search);
+	paws_pick_begin(&pick);
+	look_for_heads(slot, &pick, &search, &heads);
 	if (overdue && heads.overdue > 0)
-		pick_from_level(heads.overdue, heads.id[heads.overdue], candidates);
+		paws_pick_level(&pick, heads.overdue, heads.id[heads.overdue], candidates);
 	else
 		for (int level = PAWS_MARKS - 1; level > 0 && candidates->count < wanted; level--)
 			if (heads.id[level] != PAWS_MARK_NONE)
-				pick_from_level(level, heads.id[level], candidates);
+				paws_pick_level(&pick, level, heads.id[level], candidates);
+	paws_pick_end(&pick);
 }
 
 void
 paws_queue_choose(int slot, int worker, int limit, bool overdue, PawsClaim *claim)
 {
-	Candidates candidates;
+	PawsCandidates candidates;
 	PawsClaim *finishing = palloc(sizeof(PawsClaim));
 
 	memcpy(finishing, claim, sizeof(PawsClaim));
