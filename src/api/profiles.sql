@@ -42,6 +42,8 @@ UNION ALL
 		('paws_sync.define_collection(text, paws_sync.class, text, text, boolean)', '{operator}'),
 		('paws_sync.set_policy(paws_sync.class, paws_sync.tier, paws_sync.level, integer)', '{operator}'),
 		('paws_sync.set_tier_policy(paws_sync.tier, integer, integer, bigint, bigint, integer, integer, integer, text, integer)', '{operator}'),
+		('paws_sync.pause_level(paws_sync.level)', '{operator}'),
+		('paws_sync.resume_level(paws_sync.level)', '{operator}'),
 		('paws_sync.set_resource(text, text, text, text)', '{operator}'),
 		('paws_sync.drop_resource(text, text, text)', '{operator}'),
 		('paws_sync.list_resources()', '{operator,auditor}'),

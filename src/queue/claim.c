@@ -9,9 +9,12 @@
 #include "base/settings.h"
 #include "base/shmem.h"
 #include "base/worker.h"
+#include "queue/flow.h"
 #include "queue/mark.h"
+#include "queue/pause.h"
 #include "queue/pick.h"
 #include "queue/queue.h"
+#include "queue/rule.h"
 #include "storage/ipc.h"
 #include "utils/timestamp.h"
 
@@ -30,13 +33,6 @@ static Held *held = NULL; /* [paws_worker_slots()] */
  * A batch is held in memory several times over, so it has a size too. What is larger by itself comes alone.
  */
 #define BATCH_BYTES (16 * 1024 * 1024)
-
-/* The first waiting operation of each level; id PAWS_MARK_NONE for an empty one. */
-typedef struct Heads
-{
-	int64 id[PAWS_MARKS];
-	int overdue; /* the level whose first operation has missed its target by most; 0 if none has */
-} Heads;
 
 static Size
 size(void)
@@ -132,6 +128,7 @@ take(int slot, int worker, const PawsCandidates *candidates, PawsClaim *claim, i
 		if (bytes > BATCH_BYTES && claim->count > 0)
 			break;
 		claim->ids[claim->count] = candidate->id;
+		claim->ranks[claim->count] = candidate->rank;
 		claim->subjects[claim->count] = candidate->subject_no;
 		claim->places[claim->count] = candidate->place;
 		claim->levels[claim->count++] = candidate->level;
@@ -165,65 +162,108 @@ paws_queue_settle(int worker)
 	LWLockRelease(paws_lock(PAWS_LOCK_CLAIMS));
 }
 
-static void
-look_for_heads(int slot, PawsPick *pick, PawsSearch *search, Heads *heads)
+/* What the rule is to know of a level. */
+static PawsRuleLevel
+describe(int slot, int level, const PawsHeadOf *head)
 {
-	TimestampTz most = pick->now;
+	PawsRuleLevel found = {.waiting = head->ready, .due_at = head->due_at};
 
-	heads->overdue = 0;
-	heads->id[0] = PAWS_MARK_NONE;
+	found.target = head->due_at - head->enqueued_at;
+	if (found.waiting)
+		found.age = paws_flow_seen(slot, PAWS_FLOW_OPERATIONS, level, head->rank);
+	return found;
+}
+
+/* A level whose mark says that nothing waits is not looked at; who puts something there lowers it first, and
+ * wakes a worker then. */
+static void
+look_for_heads(int slot, PawsPick *pick, const PawsSearch *search, PawsPlace heads[PAWS_MARKS],
+			   PawsRuleLevel rule[PAWS_RULE_LEVELS])
+{
+	memset(rule, 0, PAWS_RULE_LEVELS * sizeof(PawsRuleLevel));
+	heads[0] = PAWS_PLACE_NONE;
 	for (int level = 1; level < PAWS_MARKS; level++)
 	{
 		PawsHeadOf head;
 
-		heads->id[level] = PAWS_MARK_NONE;
-		if (search->from[level] == PAWS_MARK_NONE || !paws_pick_head(pick, level, search->from[level], &head))
-			continue;
-		heads->id[level] = head.id;
-		if (head.ready && head.due_at < most)
+		heads[level] = PAWS_PLACE_NONE;
+		if (paws_place_before(search->from[level], PAWS_PLACE_NONE) &&
+			paws_pick_head(pick, level, search->from[level], &head))
 		{
-			heads->overdue = level;
-			most = head.due_at;
+			heads[level] = head.first;
+			rule[level] = describe(slot, level, &head);
 		}
+		if (!rule[level].waiting)
+			paws_flow_seen(slot, PAWS_FLOW_OPERATIONS, level, PAWS_FLOW_NONE);
 	}
-	paws_mark_raise_at_commit(slot, search, heads->id);
+	paws_mark_raise_at_commit(slot, search, heads);
+}
+
+/* What a guaranteed claim leaves room for is filled like any other. */
+static void
+pick_levels(PawsPick *pick, bool guaranteed, const PawsPlace heads[PAWS_MARKS],
+			PawsRuleLevel rule[PAWS_RULE_LEVELS], PawsCandidates *candidates)
+{
+	while (candidates->count < candidates->room)
+	{
+		int level = paws_rule_next(rule, pick->now, guaranteed);
+
+		if (level == 0 && !guaranteed)
+			break;
+		if (level == 0 || paws_pick_level(pick, level, heads[level], candidates) > 0)
+			guaranteed = false;
+		rule[level].waiting = false;
+	}
 }
 
 /* As many as wanted and, since others may hold the first of them, as many more as others hold. */
 static void
-pick(int slot, int wanted, bool overdue, PawsCandidates *candidates)
+pick(int slot, int wanted, bool guaranteed, PawsCandidates *candidates)
 {
+	const bool *paused = paws_paused_levels();
 	PawsSearch search;
 	PawsPick pick;
-	Heads heads;
+	PawsPlace heads[PAWS_MARKS];
+	PawsRuleLevel rule[PAWS_RULE_LEVELS];
 
 	candidates->count = 0;
 	candidates->room = wanted;
 	candidates->rows = palloc(wanted * sizeof(PawsCandidate));
 	paws_mark_begin(slot, &search);
 	paws_pick_begin(&pick);
-	look_for_heads(slot, &pick, &search, &heads);
-	if (overdue && heads.overdue > 0)
-		paws_pick_level(&pick, heads.overdue, heads.id[heads.overdue], candidates);
-	else
-		for (int level = PAWS_MARKS - 1; level > 0 && candidates->count < wanted; level--)
-			if (heads.id[level] != PAWS_MARK_NONE)
-				paws_pick_level(&pick, level, heads.id[level], candidates);
+	look_for_heads(slot, &pick, &search, heads, rule);
+	for (int level = 1; level < PAWS_RULE_LEVELS; level++)
+		rule[level].paused = paused[level];
+	pick_levels(&pick, guaranteed, heads, rule, candidates);
 	paws_pick_end(&pick);
 }
 
+/* Newcomers are not ranked before what is being served. */
+static void
+note_served(int slot, const PawsClaim *claim)
+{
+	int64 served[PAWS_MARKS] = {0};
+
+	for (int i = 0; i < claim->count; i++)
+		served[claim->levels[i]] = Max(served[claim->levels[i]], claim->ranks[i]);
+	for (int level = 1; level < PAWS_MARKS; level++)
+		if (served[level] > 0)
+			paws_flow_served(slot, PAWS_FLOW_OPERATIONS, level, served[level]);
+}
+
 void
-paws_queue_choose(int slot, int worker, int limit, bool overdue, PawsClaim *claim)
+paws_queue_choose(int slot, int worker, int limit, bool guaranteed, PawsClaim *claim)
 {
 	PawsCandidates candidates;
 	PawsClaim *finishing = palloc(sizeof(PawsClaim));
 
 	memcpy(finishing, claim, sizeof(PawsClaim));
-	pick(slot, limit + held_by_others(slot, worker), overdue, &candidates);
+	pick(slot, limit + held_by_others(slot, worker), guaranteed, &candidates);
 	LWLockAcquire(paws_lock(PAWS_LOCK_CLAIMS), LW_EXCLUSIVE);
 	take(slot, worker, &candidates, claim, limit);
 	publish(slot, worker, finishing, claim);
 	LWLockRelease(paws_lock(PAWS_LOCK_CLAIMS));
+	note_served(slot, claim);
 	paws_queue_record(worker, claim);
 }
 

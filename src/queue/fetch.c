@@ -46,6 +46,7 @@ read_operation(TupleTableSlot *slot, PawsOperation *o)
 	memset(o, 0, sizeof(*o));
 	o->place = slot->tts_tid;
 	o->id = DatumGetInt64(column(slot, OPERATION_ID));
+	o->rank = DatumGetInt64(column(slot, OPERATION_RANK));
 	o->level = DatumGetInt16(column(slot, OPERATION_LEVEL));
 	o->klass = (PawsClass) DatumGetInt16(column(slot, OPERATION_CLASS));
 	o->tier = (PawsTier) DatumGetInt16(column(slot, OPERATION_TIER));

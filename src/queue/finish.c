@@ -12,16 +12,16 @@ static PawsStatement postpone = {
 		"UPDATE paws_queue.operation SET attempts = attempts OPERATOR(pg_catalog.+) 1::pg_catalog.int2, "
 		"not_before = pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) "
 		"pg_catalog.make_interval(secs => $3::pg_catalog.float8 OPERATOR(pg_catalog./) 1000::pg_catalog.float8) "
-		"WHERE level OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2",
-	.nargs = 3,
-	.types = {INT2OID, INT8OID, INT8OID},
+		"WHERE level OPERATOR(pg_catalog.=) $1 AND rank OPERATOR(pg_catalog.=) $4 AND id OPERATOR(pg_catalog.=) $2",
+	.nargs = 4,
+	.types = {INT2OID, INT8OID, INT8OID, INT8OID},
 };
 
+/* One pass over what waits, with what was recorded in a hash: IS TRUE keeps it from becoming a join. */
 static PawsStatement count_attempts = {
-	.sql =
-		"UPDATE paws_queue.operation o SET attempts = attempts OPERATOR(pg_catalog.+) 1::pg_catalog.int2 "
-		"FROM paws_queue.inflight i WHERE ($1 OPERATOR(pg_catalog.<) 0 OR i.worker OPERATOR(pg_catalog.=) $1) "
-		"AND o.level OPERATOR(pg_catalog.=) ANY ('{1,2,3,4,5,6,7,8}'::pg_catalog.int2[]) AND o.id OPERATOR(pg_catalog.=) ANY (i.ids)",
+	.sql = "UPDATE paws_queue.operation SET attempts = attempts OPERATOR(pg_catalog.+) 1::pg_catalog.int2 "
+		   "WHERE (id OPERATOR(pg_catalog.=) ANY (SELECT pg_catalog.unnest(i.ids) FROM paws_queue.inflight i "
+		   "WHERE $1 OPERATOR(pg_catalog.<) 0 OR i.worker OPERATOR(pg_catalog.=) $1)) IS TRUE",
 	.nargs = 1,
 	.types = {INT2OID},
 };
@@ -29,8 +29,10 @@ static PawsStatement count_attempts = {
 void
 paws_queue_postpone(const PawsOperation *operation, int64 delay_ms)
 {
-	Datum args[3] = {Int16GetDatum(operation->level), Int64GetDatum(operation->id), Int64GetDatum(delay_ms)};
+	Datum args[4] = {Int16GetDatum(operation->level), Int64GetDatum(operation->id), Int64GetDatum(delay_ms),
+					 Int64GetDatum(operation->rank)};
 
+	Assert(delay_ms <= PAWS_BACKOFF_MAX_MS);
 	paws_spi_run(&postpone, args, NULL, 0);
 }
 

@@ -10,11 +10,13 @@
 #include "postgres.h"
 #include "base/table.h"
 #include "datatype/timestamp.h"
+#include "queue/mark.h"
 
 /* What may be chosen. */
 typedef struct PawsCandidate
 {
 	int64 id;
+	int64 rank;
 	int64 subject_no;
 	int32 bytes; /* of the envelope as it is stored */
 	int16 level;
@@ -32,7 +34,11 @@ typedef struct PawsCandidates
 /* A walk over the levels with one snapshot, taken when it begins. */
 typedef struct PawsPick
 {
-	PawsScan scan;
+	PawsScan same;  /* of one rank, from an id on */
+	PawsScan later; /* of higher ranks */
+	PawsScan *at;   /* the one of the two that has the current row */
+	int level;
+	int64 rank;
 	Snapshot snapshot;
 	TimestampTz now;
 } PawsPick;
@@ -40,18 +46,20 @@ typedef struct PawsPick
 extern void paws_pick_begin(PawsPick *pick);
 extern void paws_pick_end(PawsPick *pick);
 
-/* The first operation of a level from an id on. */
+/* What is first at a level. */
 typedef struct PawsHeadOf
 {
-	int64 id;
-	bool ready; /* not put off */
+	PawsPlace first; /* put off or not */
+	bool ready; /* there is one that is not put off; the rest is of the first of these, else of `first` */
+	int64 rank;
 	TimestampTz due_at;
+	TimestampTz enqueued_at;
 } PawsHeadOf;
 
-/* False if there is none. */
-extern bool paws_pick_head(PawsPick *pick, int level, int64 from, PawsHeadOf *head);
+/* The head of a level from a place on; false if there is none. */
+extern bool paws_pick_head(PawsPick *pick, int level, PawsPlace from, PawsHeadOf *head);
 
-/* Adds what is not put off, from an id of the level on, as far as there is room; returns how many. */
-extern int paws_pick_level(PawsPick *pick, int level, int64 from, PawsCandidates *candidates);
+/* Adds what is not put off, from a place of the level on, as far as there is room; returns how many. */
+extern int paws_pick_level(PawsPick *pick, int level, PawsPlace from, PawsCandidates *candidates);
 
 #endif
