@@ -100,6 +100,7 @@ OBJS = \
 	src/registry/collections.o \
 	src/registry/devices.o \
 	src/registry/subjects.o \
+	src/store/counter.o \
 	src/store/expire.o \
 	src/store/late.o \
 	src/store/page.o \
@@ -111,11 +112,14 @@ OBJS = \
 	src/queue/admission.o \
 	src/queue/claim.o \
 	src/queue/depth.o \
+	src/queue/fetch.o \
 	src/queue/finish.o \
 	src/queue/flow.o \
 	src/queue/flow_rule.o \
+	src/queue/inflight.o \
 	src/queue/mark.o \
 	src/queue/pause.o \
+	src/queue/pick.o \
 	src/queue/policy.o \
 	src/queue/put.o \
 	src/queue/rule.o \

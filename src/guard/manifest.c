@@ -146,7 +146,6 @@ static const PawsManifestEntry entries[] = {
 	{PAUSED, "level", PAWS_KIND_CODE, 0, PAWS_KEPT_UNTIL_REPLACED, false, false},
 
 	{INFLIGHT, "worker", PAWS_KIND_NUMBER, 0, PAWS_KEPT_UNTIL_FINISHED, false, false},
-	{INFLIGHT, "batch", PAWS_KIND_NUMBER, 0, PAWS_KEPT_UNTIL_FINISHED, false, false},
 	{INFLIGHT, "ids", PAWS_KIND_POSITION, 0, PAWS_KEPT_UNTIL_FINISHED, false, false},
 	{INFLIGHT, "recorded_at", PAWS_KIND_TIME, PAWS_CLOCK_EXACT, PAWS_KEPT_UNTIL_FINISHED, false, false},
 

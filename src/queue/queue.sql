@@ -130,14 +130,12 @@ COMMENT ON COLUMN paws_queue.operation.attempts IS 'Attempts that failed or cras
 COMMENT ON COLUMN paws_queue.operation.envelope IS 'The sealed payload; NULL for a deletion.';
 
 CREATE TABLE paws_queue.inflight (
-	worker smallint NOT NULL,
-	batch bigint NOT NULL,
-	ids bigint[] NOT NULL,
 	recorded_at timestamptz NOT NULL,
-	PRIMARY KEY (worker, batch)
+	worker smallint NOT NULL,
+	ids bigint[] NOT NULL
 ) WITH (vacuum_truncate = off, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 REVOKE ALL ON TABLE paws_queue.inflight FROM PUBLIC;
-COMMENT ON TABLE paws_queue.inflight IS 'What each worker is about to apply, committed before it starts: after a crash only these count an attempt.';
+COMMENT ON TABLE paws_queue.inflight IS 'What each worker is about to apply, committed before it starts: after a crash only these count an attempt. Its one row is replaced with each batch and found by its place, so there is no index.';
 
 CREATE TABLE paws_queue.paused_level (
 	level smallint PRIMARY KEY CHECK (level OPERATOR(pg_catalog.>=) 1 AND level OPERATOR(pg_catalog.<=) 8)
