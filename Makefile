@@ -33,6 +33,7 @@ OBJS = \
 	src/base/guarded.o \
 	src/base/histogram.o \
 	src/base/install.o \
+	src/base/reserve.o \
 	src/base/settings.o \
 	src/base/settle.o \
 	src/base/shmem.o \
@@ -106,6 +107,8 @@ OBJS = \
 	src/store/store.o \
 	src/store/write.o \
 	src/queue/admission.o \
+	src/queue/allowance.o \
+	src/queue/allowance_file.o \
 	src/queue/claim.o \
 	src/queue/depth.o \
 	src/queue/finish.o \
@@ -118,6 +121,7 @@ OBJS = \
 	src/crisis/crisis.o \
 	src/crisis/documents.o \
 	src/crisis/resources.o \
+	src/control/admission.o \
 	src/control/doctor.o \
 	src/control/keyring.o \
 	src/control/latency.o \
@@ -164,6 +168,7 @@ SQL_MODULES = \
 	src/crisis/crisis.sql \
 	src/store/tables.sql@paws_crisis@crisis \
 	src/control/control.sql \
+	src/control/admission.sql \
 	src/control/manifest.sql \
 	src/control/doctor.sql \
 	src/api/api.sql \

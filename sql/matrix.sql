@@ -198,6 +198,8 @@ CREATE TEMP TABLE call AS
 		('stat_memory', ''),
 		('stat_workers', ''),
 		('stat_reset', ''),
+		('stat_admission', ''),
+		('stat_reserve', ''),
 		('status', ''),
 		('log_probe', ''),
 		('log_posture', ''),

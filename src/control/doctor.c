@@ -4,6 +4,7 @@
 #include "postgres.h"
 
 #include "access/xlog.h"
+#include "base/database.h"
 #include "base/settings.h"
 #include "base/shmem.h"
 #include "base/worker.h"
@@ -12,6 +13,7 @@
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "nodes/pg_list.h"
+#include "queue/admission.h"
 #include "replication/logicallauncher.h"
 #include "vault/vault.h"
 
@@ -66,6 +68,18 @@ put_databases(PawsRows *rows, List *names)
 		"Raise \"paws_sync.max_databases\" and restart the server.");
 }
 
+/* A limiter that lets through what it should not is no error, but somebody should know. */
+static void
+put_admission(PawsRows *rows)
+{
+	PawsAdmissionCounts total;
+
+	paws_admission_total(paws_database_slot(), &total);
+	put(rows, "limits", "let through without an allowance", total.untracked == 0,
+		psprintf(INT64_FORMAT, total.untracked), "0",
+		"Raise \"paws_sync.max_subjects_limited\" and restart the server; stat_reset() counts anew.");
+}
+
 Datum
 paws_doctor_probe(PG_FUNCTION_ARGS)
 {
@@ -89,5 +103,6 @@ paws_doctor_probe(PG_FUNCTION_ARGS)
 		"there", "It comes back by itself within seconds; if not, look into the server's log.");
 	put_processes(&rows, list_length(names));
 	put_databases(&rows, names);
+	put_admission(&rows);
 	return (Datum) 0;
 }

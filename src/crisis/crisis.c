@@ -3,6 +3,7 @@
  */
 #include "postgres.h"
 
+#include "base/reserve.h"
 #include "base/wake.h"
 #include "crisis/crisis.h"
 #include "utils/timestamp.h"
@@ -21,9 +22,16 @@ PawsStore paws_crisis_store = {.schema = "paws_crisis",
 void
 paws_crisis_apply(int slot, PawsChange *changes, int count)
 {
+	int64 begun_at;
+	int64 bytes = 0;
+
 	if (count == 0)
 		return;
+	begun_at = paws_reserve_crisis_begin();
 	paws_store_apply(&paws_crisis_store, changes, count, true);
+	for (int i = 0; i < count; i++)
+		bytes += changes[i].envelope ? VARSIZE_ANY_EXHDR(changes[i].envelope) : 0;
+	paws_reserve_crisis_end(begun_at, bytes);
 	/* one push is of one subject */
 	paws_wake_key_at_commit(slot, changes[0].subject_no);
 }
