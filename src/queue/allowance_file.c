@@ -140,11 +140,14 @@ check_file(FILE *file, Header *header, uint64 *count)
 	}
 	FIN_CRC32C(wanted.crc);
 	if (fread(&found, sizeof(found), 1, file) != 1 || found.count != wanted.count ||
-		!EQ_CRC32C(found.crc, wanted.crc))
+		!EQ_CRC32C(found.crc, wanted.crc) || found.unused != 0)
 		return "Its file is damaged.";
 	*count = wanted.count;
 	return NULL;
 }
+
+/* No time that is written is longer; what is, would overflow when it is added to the clock. */
+#define USED_MAX (PG_INT64_MAX / 4)
 
 /* What came back meanwhile, as far as the wall clock can tell. */
 static int64
@@ -163,7 +166,7 @@ put_entry(PawsAllowance *entry, int64 now, int64 gone)
 	uint32 hash;
 
 	for (int meter = 0; meter < PAWS_METERS; meter++)
-		entry->used[meter] = now + Max(entry->used[meter] - gone, 0);
+		entry->used[meter] = now + Min(Max(entry->used[meter] - gone, 0), USED_MAX);
 	set = paws_allowance_set_of(&entry->key, &hash);
 	place = paws_allowance_find(set, hash, &entry->key, now);
 	if (place)
