@@ -8,6 +8,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+use PawsKeyring;
 use PawsNode;
 use PawsProbe;
 use POSIX ();
@@ -149,6 +150,44 @@ $seconds = now_s() - $from;
 # where the smaller burst comes into force, what was used up beyond it is forgiven
 $accepted = sql("SELECT count(*) FROM answer WHERE outcome = 'accepted'");
 cmp_ok($accepted, '<=', 100 + 50 * 30 + 10 * $seconds, 'changes forgive no more than what they take away');
+
+# As fast as it goes, so that questions meet: each session asks in a loop, for a subject that nobody else has. All sessions
+# together get what one would.
+my $library = build_module('admission_calls');
+sql(<<"SQL");
+CREATE FUNCTION ask_push(bigint, int, int, bigint, int) RETURNS bigint LANGUAGE c AS '$library';
+CREATE FUNCTION ask_pull(bigint, int, int, bigint, int) RETURNS bigint LANGUAGE c AS '$library';
+CREATE FUNCTION ask_budget(bigint, int) RETURNS bigint LANGUAGE c AS '$library';
+CREATE TABLE asked (what text, admitted bigint);
+SELECT paws_sync.set_tier_policy('basic', 1000000, 1000000, 1000000000, 1000000000, NULL, NULL, NULL, NULL, NULL, 1000000000, 1000000000);
+SELECT paws_sync.set_policy('session', 'basic', ops_per_second => 1000, ops_burst => 1000000);
+SELECT paws_sync.set_policy('bulk', 'basic', ops_per_second => 1000000, ops_burst => 10000000, bytes_per_second => 1000, bytes_burst => 1000000);
+SELECT paws_sync.set_policy('standard', 'basic', pull_bytes_per_second => 1000, pull_bytes_burst => 1000001);
+SQL
+my %asked = (
+	# what: call, burst, rate in a second, and what may go over
+	operations => [ 'ask_push(99999999, 2, 4, 0, 200000)', 1_000_000, 1000, 0 ],
+	'bytes pushed' => [ 'ask_push(99999999, 2, 7, 1, 200000)', 1_000_000, 1000, 0 ],
+	'bytes pulled' => [ 'ask_pull(99999999, 2, 6, 1, 200000)', 500_001, 500, $CLIENTS ]);
+foreach my $what (sort keys %asked)
+{
+	my ($call, $burst, $rate, $over) = @{ $asked{$what} };
+
+	$from = now_s();
+	clients("INSERT INTO asked SELECT '$what', $call;\n", 1);
+	$seconds = now_s() - $from;
+	my $admitted = sql("SELECT sum(admitted) FROM asked WHERE what = '$what'");
+	cmp_ok($admitted, '<=', $burst + $rate * $seconds + $over, "$what: no more than the allowance");
+	cmp_ok($admitted, '>=', $burst, "$what: and no fewer than the burst");
+}
+set_option($node, 'paws_sync.byte_budget', "'100kB'");
+ok(until_sql($node, "SELECT capacity = 102400 FROM paws_sync.pg_stat_paws_sync_reserve WHERE resource = 'bytes'"), 'a budget');
+$from = now_s();
+clients("INSERT INTO asked SELECT 'budget', ask_budget(10, 100000);\n", 1);
+$seconds = now_s() - $from;
+cmp_ok(10 * sql("SELECT sum(admitted) FROM asked WHERE what = 'budget'"), '<=', 102_400 * ($seconds + 0.02) + 10, 'no more than the budget');
+set_option($node, 'paws_sync.byte_budget', 0);
+ok(until_sql($node, "SELECT capacity IS NULL FROM paws_sync.pg_stat_paws_sync_reserve WHERE resource = 'bytes'"), 'no budget');
 
 # No room: 100 subjects are asked for, several times as many come and use up much. All are served, and it is said.
 sql("DELETE FROM paws_queue.tier_policy WHERE NOT shipped; DELETE FROM paws_queue.policy WHERE NOT shipped; SELECT paws_sync.stat_reset();");
