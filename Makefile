@@ -33,6 +33,7 @@ OBJS = \
 	src/base/guarded.o \
 	src/base/histogram.o \
 	src/base/install.o \
+	src/base/reserve.o \
 	src/base/settings.o \
 	src/base/settle.o \
 	src/base/shmem.o \
@@ -110,6 +111,8 @@ OBJS = \
 	src/store/store.o \
 	src/store/write.o \
 	src/queue/admission.o \
+	src/queue/allowance.o \
+	src/queue/allowance_file.o \
 	src/queue/claim.o \
 	src/queue/depth.o \
 	src/queue/fetch.o \
@@ -131,6 +134,7 @@ OBJS = \
 	src/crisis/queue.o \
 	src/crisis/documents.o \
 	src/crisis/resources.o \
+	src/control/admission.o \
 	src/control/doctor.o \
 	src/control/horizon.o \
 	src/control/keyring.o \
@@ -180,6 +184,7 @@ SQL_MODULES = \
 	src/crisis/crisis.sql \
 	src/store/tables.sql@paws_crisis@crisis \
 	src/control/control.sql \
+	src/control/admission.sql \
 	src/control/manifest.sql \
 	src/control/horizon.sql \
 	src/control/doctor.sql \
