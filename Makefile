@@ -38,6 +38,7 @@ OBJS = \
 	src/base/shmem.o \
 	src/base/spi.o \
 	src/base/table.o \
+	src/base/table_once.o \
 	src/base/table_write.o \
 	src/base/wake.o \
 	src/base/withdraw.o \
