@@ -118,6 +118,7 @@ OBJS = \
 	src/queue/subject.o \
 	src/queue/unblock.o \
 	src/care/care.o \
+	src/care/look_up.o \
 	src/crisis/crisis.o \
 	src/crisis/documents.o \
 	src/crisis/resources.o \
