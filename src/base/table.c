@@ -9,6 +9,7 @@
 #include "base/spi.h"
 #include "base/table.h"
 #include "catalog/namespace.h"
+#include "commands/sequence.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
@@ -94,6 +95,14 @@ paws_table_open(PawsTable *table, LOCKMODE mode)
 		if (relation != NULL)
 			table_close(relation, mode);
 	}
+}
+
+void
+paws_table_next_values(PawsTable *sequence, int64 *values, int count)
+{
+	table_close(paws_table_open(sequence, RowExclusiveLock), NoLock);
+	for (int i = 0; i < count; i++)
+		values[i] = nextval_internal(sequence->oid, false);
 }
 
 /* A transaction's only snapshot is one object, and moves on with its commands; so it is copied. */

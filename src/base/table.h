@@ -45,6 +45,9 @@ typedef struct PawsTable
  */
 extern Relation paws_table_open(PawsTable *table, LOCKMODE mode);
 
+/* The next `count` values of a sequence of ours, as nextval gives them. */
+extern void paws_table_next_values(PawsTable *sequence, int64 *values, int count);
+
 /*
  * A registered snapshot that sees what the transaction wrote so far and nothing that it writes later: of now
  * under READ COMMITTED, else the transaction's. `latest`: of now in any case. Given back with
