@@ -88,6 +88,7 @@ OBJS = \
 	src/vault/supersede.o \
 	src/vault/vault.o \
 	src/guard/codes.o \
+	src/guard/connection_reserve.o \
 	src/guard/enum_map.o \
 	src/guard/level_type.o \
 	src/guard/log_constant.o \
