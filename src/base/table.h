@@ -128,6 +128,10 @@ extern void paws_writer_insert(PawsWriter *writer, const Datum *values, const bo
 extern bool paws_writer_insert_once(PawsWriter *writer, PawsTable *table, int index, const Datum *values,
 									const bool *nulls);
 
+/* The same, quicker where no row has the key yet; where one has, a row is put and taken out again. */
+extern bool paws_writer_insert_new(PawsWriter *writer, PawsTable *table, int index, const Datum *values,
+								   const bool *nulls);
+
 /* Adds `count` rows by few WAL records; row i is at values + i * columns, nulls alike. */
 extern void
 paws_writer_insert_many(PawsWriter *writer, const Datum *values, const bool *nulls, int columns, int count);

@@ -92,15 +92,13 @@ insert_speculatively(PawsWriter *writer, TupleTableSlot *slot, List *arbiters, L
 }
 
 static bool
-insert_slot_once(PawsWriter *writer, TupleTableSlot *slot, List *arbiters)
+insert_slot_once(PawsWriter *writer, TupleTableSlot *slot, List *arbiters, bool look_first)
 {
 	List *recheck = NIL;
-	bool put;
+	bool put = !look_first || !has_rival(writer, slot, arbiters);
 
-	do
-	{
+	while (put && !insert_speculatively(writer, slot, arbiters, &recheck))
 		put = !has_rival(writer, slot, arbiters);
-	} while (put && !insert_speculatively(writer, slot, arbiters, &recheck));
 	if (put && writer->triggers)
 		ExecARInsertTriggers(writer->estate, writer->info, slot, recheck, NULL);
 	ResetPerTupleExprContext(writer->estate);
@@ -112,7 +110,15 @@ paws_writer_insert_once(PawsWriter *writer, PawsTable *table, int index, const D
 						const bool *nulls)
 {
 	return paws_writer_prepare(writer, writer->slot, values, nulls) &&
-		   insert_slot_once(writer, writer->slot, find_arbiters(writer, table, index));
+		   insert_slot_once(writer, writer->slot, find_arbiters(writer, table, index), true);
+}
+
+bool
+paws_writer_insert_new(PawsWriter *writer, PawsTable *table, int index, const Datum *values,
+					   const bool *nulls)
+{
+	return paws_writer_prepare(writer, writer->slot, values, nulls) &&
+		   insert_slot_once(writer, writer->slot, find_arbiters(writer, table, index), false);
 }
 
 static void
@@ -199,7 +205,7 @@ insert_set_once(PawsWriter *writer, const RowSet *set, List *arbiters, bool *put
 			take_out(writer, slots + done, count - done);
 	}
 	for (int i = 0; i < count; i++)
-		put[set->rows[i]] = i < done || insert_slot_once(writer, slots[i], arbiters);
+		put[set->rows[i]] = i < done || insert_slot_once(writer, slots[i], arbiters, true);
 }
 
 static void

@@ -85,7 +85,7 @@ insert_rows(PawsOperation *operations, const int64 *ids, int count, bool *put)
 		to_row(&operations[i], ids[i], values + (Size) i * COLUMNS, nulls + (Size) i * COLUMNS);
 	paws_writer_begin(&writer, &waiting, true);
 	if (count == 1)
-		put[0] = paws_writer_insert_once(&writer, &waiting, 0, values, nulls);
+		put[0] = paws_writer_insert_new(&writer, &waiting, 0, values, nulls);
 	else
 		paws_writer_insert_many_once(&writer, &waiting, 0, values, nulls, COLUMNS, count, put);
 	paws_writer_end(&writer);

@@ -17,6 +17,7 @@ PG_MODULE_MAGIC;
 #define COLUMNS 3
 
 PG_FUNCTION_INFO_V1(put);
+PG_FUNCTION_INFO_V1(put_new);
 PG_FUNCTION_INFO_V1(put_many);
 PG_FUNCTION_INFO_V1(add);
 PG_FUNCTION_INFO_V1(add_many);
@@ -43,9 +44,8 @@ to_row(FunctionCallInfo fcinfo, Datum *values, bool *nulls)
 	}
 }
 
-/* put(k, v, payload): whether it was added */
-Datum
-put(PG_FUNCTION_ARGS)
+static bool
+put_one(FunctionCallInfo fcinfo, bool look_first)
 {
 	Datum values[COLUMNS];
 	bool nulls[COLUMNS];
@@ -54,9 +54,23 @@ put(PG_FUNCTION_ARGS)
 
 	to_row(fcinfo, values, nulls);
 	paws_writer_begin(&writer, &item, true);
-	added = paws_writer_insert_once(&writer, &item, 0, values, nulls);
+	added = look_first ? paws_writer_insert_once(&writer, &item, 0, values, nulls)
+					   : paws_writer_insert_new(&writer, &item, 0, values, nulls);
 	paws_writer_end(&writer);
-	PG_RETURN_BOOL(added);
+	return added;
+}
+
+/* put(k, v, payload): whether it was added; put_new is the other way to do it */
+Datum
+put(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(put_one(fcinfo, true));
+}
+
+Datum
+put_new(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(put_one(fcinfo, false));
 }
 
 /* add(k, v, payload) */

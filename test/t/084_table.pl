@@ -16,6 +16,7 @@ my $node = PawsNode->new_node('table');
 my $library = build_module('table_calls');
 my %CALL = (
 	'put(bigint, text, bytea)' => 'boolean',
+	'put_new(bigint, text, bytea)' => 'boolean',
 	'put_many(bigint[])' => 'boolean[]',
 	'add(bigint, text, bytea)' => 'void',
 	'add_many(bigint[])' => 'void',
@@ -78,6 +79,8 @@ sub is_sound
 # One session.
 is(ask($one, "SELECT put(1, 'one', 'payload')"), 't', 'put');
 is(ask($one, "SELECT put(1, 'other', NULL)"), 'f', 'put again');
+is(ask($one, "SELECT put_new(1, 'other', NULL)"), 'f', 'put by the other way');
+is(ask($one, "SELECT put_new(0, 'new', NULL) AND NOT put_new(0, 'new', NULL) AND remove_all('{0}', true) = '{written}'"), 't', 'put a new one by it');
 is(ask($one, 'SELECT find(1, false) || find(1, true)'), 'oneone', 'found by both snapshots');
 is(ask($one, 'SELECT find(2, false) IS NULL AND place(2) IS NULL'), 't', 'not found');
 is(ask($one, "SELECT add(1, 'other', NULL)"), '23505', 'add of a key that is there');
@@ -139,7 +142,7 @@ is(ask($one, 'BEGIN READ ONLY; SELECT find(1, false); COMMIT'), 'v1', 'read only
 
 # Two sessions with the same key: the second one waits, and goes by what became of the first.
 empty();
-foreach my $put ('put(1, NULL, NULL)::text', "put_many('{1}')::text")
+foreach my $put ('put(1, NULL, NULL)::text', 'put_new(1, NULL, NULL)::text', "put_many('{1}')::text")
 {
 	foreach my $end ('COMMIT', 'ROLLBACK')
 	{
@@ -167,6 +170,10 @@ $one->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM it
 is(ask($two, 'SELECT put(1, NULL, NULL)'), 't', 'put by another');
 is(ask($one, 'SELECT find(1, false) IS NULL AND find(1, true) IS NOT NULL'), 't', 'the old snapshot does not see it, the latest one does');
 is(ask($one, 'SELECT put(1, NULL, NULL)'), '40001', 'put of what it cannot see');
+$one->query_safe('ROLLBACK; BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM item');
+is(ask($two, 'SELECT put(2, NULL, NULL)'), 't', 'put by another');
+is(ask($one, 'SELECT put_new(2, NULL, NULL)'), '40001', 'by the other way too');
+ask($two, "SELECT remove_all('{2}', true)");
 $one->query_safe('ROLLBACK; BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM item');
 is(ask($two, "SELECT put_many('{7}')"), '{t}', 'put by another');
 is(ask($one, "SELECT put_many('{5,6,7}')"), '40001', 'many with one that it cannot see');
@@ -314,6 +321,7 @@ BEGIN;
 INSERT INTO rows.told SELECT k FROM (SELECT ARRAY(SELECT generate_series(:a, :a + :n)::bigint) AS keys) s,
 	LATERAL unnest(keys, rows.put_many(keys)) AS t (k, put) WHERE put;
 INSERT INTO rows.told SELECT :a + :n + 1 WHERE rows.put(:a + :n + 1, 'one', NULL);
+INSERT INTO rows.told SELECT :a + :n + 2 WHERE rows.put_new(:a + :n + 2, 'one', NULL);
 \if :fail = 1
 ROLLBACK;
 \else
