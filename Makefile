@@ -68,6 +68,7 @@ OBJS = \
 	src/vault/layer.o \
 	src/vault/memory_state.o \
 	src/vault/origin.o \
+	src/vault/outer_key.o \
 	src/vault/padding.o \
 	src/vault/purpose.o \
 	src/vault/revision_seal.o \
