@@ -140,6 +140,7 @@ OBJS = \
 	src/workers/rotate_keyring.o \
 	src/workers/scheduler.o \
 	src/workers/sealer.o \
+	src/api/base64.o \
 	src/api/bundle.o \
 	src/api/cursor_type.o \
 	src/api/define.o \
@@ -181,6 +182,7 @@ DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 
 # Free of the server's headers: linked into the unit tests.
 UNIT_SOURCES = \
+	src/api/base64.c \
 	src/guard/token.c \
 	src/vault/aead.c \
 	src/vault/compress.c \
