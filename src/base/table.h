@@ -112,10 +112,12 @@ typedef struct PawsWriter
 	TupleTableSlot *slot;    /* the row that was put or fetched last */
 	TupleTableSlot *scratch; /* a row that was met */
 	bool triggers;
+	bool conflicts; /* as promised at the beginning */
+	bool looks;     /* indexes are ready to be looked into for conflicts */
 } PawsWriter;
 
-/* `conflicts`: one of the functions …_once will be called. Errors 25006 in a read-only transaction, 55000 if
- * the table has other columns than it was made with. */
+/* `conflicts`: one of the functions …_once or …_new will be called. Errors 25006 in a read-only transaction,
+ * 55000 if the table has other columns than it was made with. */
 extern void paws_writer_begin(PawsWriter *writer, PawsTable *table, bool conflicts);
 
 /* Adds a row; values and nulls of all columns in their order. Errors 23505 as INSERT does. */

@@ -8,6 +8,7 @@
 #include "access/xact.h"
 #include "base/compat.h"
 #include "base/table_private.h"
+#include "catalog/index.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "storage/lmgr.h"
@@ -23,6 +24,7 @@ find_arbiters(PawsWriter *writer, PawsTable *table, int index)
 	Relation wanted = NULL;
 	List *arbiters = NIL;
 
+	Assert(writer->conflicts);
 	for (int i = 0; i < writer->info->ri_NumIndices; i++)
 		if (RelationGetRelid(writer->info->ri_IndexRelationDescs[i]) == table->index_oids[index])
 			wanted = writer->info->ri_IndexRelationDescs[i];
@@ -61,6 +63,19 @@ refuse_invisible(PawsWriter *writer, ItemPointer place)
 						errhint("Repeat the transaction.")));
 }
 
+static void
+prepare_looks(PawsWriter *writer)
+{
+	MemoryContext old = MemoryContextSwitchTo(writer->estate->es_query_cxt);
+
+	for (int i = 0; i < writer->info->ri_NumIndices; i++)
+		if (writer->info->ri_IndexRelationInfo[i]->ii_Unique)
+			BuildSpeculativeIndexInfo(writer->info->ri_IndexRelationDescs[i],
+									  writer->info->ri_IndexRelationInfo[i]);
+	writer->looks = true;
+	MemoryContextSwitchTo(old);
+}
+
 /* True if a row with the key of the one in the slot is there. Waits for who is just adding one. */
 static bool
 has_rival(PawsWriter *writer, TupleTableSlot *slot, List *arbiters)
@@ -68,6 +83,8 @@ has_rival(PawsWriter *writer, TupleTableSlot *slot, List *arbiters)
 	ItemPointerData place;
 	bool free;
 
+	if (!writer->looks)
+		prepare_looks(writer);
 	free = ExecCheckIndexConstraints(writer->info, slot, writer->estate, &place, arbiters);
 	if (!free)
 		refuse_invisible(writer, &place);

@@ -62,7 +62,10 @@ paws_writer_begin(PawsWriter *writer, PawsTable *table, bool conflicts)
 	writer->table = paws_table_open(table, RowExclusiveLock);
 	check_columns(table, writer->table);
 	make_estate(writer);
-	ExecOpenIndices(writer->info, conflicts);
+	/* what looking for conflicts needs is made when one is looked for (table_once.c) */
+	ExecOpenIndices(writer->info, false);
+	writer->conflicts = conflicts;
+	writer->looks = false;
 	writer->slot = table_slot_create(writer->table, NULL);
 	writer->scratch = table_slot_create(writer->table, NULL);
 	writer->triggers = writer->info->ri_TrigDesc != NULL;
