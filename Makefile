@@ -37,6 +37,8 @@ OBJS = \
 	src/base/settle.o \
 	src/base/shmem.o \
 	src/base/spi.o \
+	src/base/table.o \
+	src/base/table_write.o \
 	src/base/wake.o \
 	src/base/withdraw.o \
 	src/base/worker.o \
@@ -85,6 +87,7 @@ OBJS = \
 	src/vault/supersede.o \
 	src/vault/vault.o \
 	src/guard/codes.o \
+	src/guard/connection_reserve.o \
 	src/guard/enum_map.o \
 	src/guard/level_type.o \
 	src/guard/log_constant.o \
@@ -120,9 +123,12 @@ OBJS = \
 	src/queue/unblock.o \
 	src/care/care.o \
 	src/crisis/crisis.o \
+	src/crisis/pending.o \
+	src/crisis/queue.o \
 	src/crisis/documents.o \
 	src/crisis/resources.o \
 	src/control/doctor.o \
+	src/control/horizon.o \
 	src/control/keyring.o \
 	src/control/latency.o \
 	src/control/manifest.o \
@@ -130,6 +136,7 @@ OBJS = \
 	src/control/rows.o \
 	src/control/stats.o \
 	src/control/status.o \
+	src/workers/crisis.o \
 	src/workers/eraser.o \
 	src/workers/keeper.o \
 	src/workers/launcher.o \
@@ -170,6 +177,7 @@ SQL_MODULES = \
 	src/store/tables.sql@paws_crisis@crisis \
 	src/control/control.sql \
 	src/control/manifest.sql \
+	src/control/horizon.sql \
 	src/control/doctor.sql \
 	src/api/api.sql \
 	src/api/crisis.sql \

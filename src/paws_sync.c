@@ -12,8 +12,10 @@
 #include "base/wake.h"
 #include "base/withdraw.h"
 #include "base/worker.h"
+#include "control/horizon.h"
 #include "control/latency.h"
 #include "fmgr.h"
+#include "guard/connection_reserve.h"
 #include "guard/log_scrub.h"
 #include "miscadmin.h"
 #include "queue/admission.h"
@@ -48,6 +50,7 @@ _PG_init(void)
 	paws_depth_init();
 	paws_admission_init();
 	paws_latency_init();
+	paws_horizon_init();
 	paws_memory_state_init();
 	paws_keyring_init();
 	paws_vault_seals_init();
@@ -56,6 +59,7 @@ _PG_init(void)
 	if (IsBinaryUpgrade)
 		return;
 
+	paws_connection_reserve_init();
 	paws_log_scrub_init();
 	paws_vault_init();
 	paws_worker_register_launcher(PAWS_LAUNCHER_ENTRY);
