@@ -1,7 +1,8 @@
 /*
- * rule_test.c - a property test of the scheduler: random arrivals, levels, flows, targets, shares and failures are put
- * through queue/rule.c and queue/flow_rule.c, and what comes out is held against what src/queue/SCHEDULING.md proves,
- * worked out from the list of all rows alone. Rules that are broken on purpose must be found out.
+ * rule_test.c - a property test of the scheduler: random arrivals, levels, flows, targets, shares and
+ * failures are put through queue/rule.c and queue/flow_rule.c, and what comes out is held against what
+ * src/queue/SCHEDULING.md proves, worked out from the list of all rows alone. Rules that are broken on
+ * purpose must be found out.
  */
 #include <string.h>
 
@@ -243,7 +244,8 @@ end_of_ranks(const Schedule *s, int level, int64_t by)
 	return end;
 }
 
-/* Theorem 3: guaranteed claims that can go to others, or to what comes before x, from then until x was served. */
+/* Theorem 3: guaranteed claims that can go to others, or to what comes before x, from then until x was
+ * served. */
 static int64_t
 claims_ahead(const Schedule *s, const Row *x, int64_t from)
 {
@@ -399,10 +401,11 @@ run_all(const Variant *variant, int schedules)
 	seed = 20251122;
 	for (int i = 0; i < schedules; i++)
 		run_schedule(&schedule, variant, &findings);
-	printf("# %s: %d schedules, late %d, ahead %d, overtaken %d, ranks %d, wasted %d, unserved %d; aged %d, retried %d\n",
-		   variant->name, schedules, (int) findings.late, (int) findings.ahead, (int) findings.overtaken,
-		   (int) findings.ranks, (int) findings.wasted, (int) findings.unserved, (int) findings.aged,
-		   (int) findings.retried);
+	printf(
+		"# %s: %d schedules, late %d, ahead %d, overtaken %d, ranks %d, wasted %d, unserved %d; aged %d, retried %d\n",
+		variant->name, schedules, (int) findings.late, (int) findings.ahead, (int) findings.overtaken,
+		(int) findings.ranks, (int) findings.wasted, (int) findings.unserved, (int) findings.aged,
+		(int) findings.retried);
 	return findings;
 }
 
@@ -435,7 +438,8 @@ test_properties(void)
 	tap_ok(found.overtaken == 0, "no row is overtaken by more rows of a flow than proved");
 	tap_ok(found.ranks == 0, "ranks are those of the model");
 	tap_ok(found.wasted == 0, "no guaranteed claim passes over what is late");
-	tap_ok(found.aged > SCHEDULES && found.retried > SCHEDULES, "aged work was served before more urgent work, all the time");
+	tap_ok(found.aged > SCHEDULES && found.retried > SCHEDULES,
+		   "aged work was served before more urgent work, all the time");
 }
 
 static void
@@ -447,13 +451,15 @@ test_broken_rules(void)
 	static const Variant arrival = {"order of arrival", paws_rule_next, false, true};
 	Findings found = run_all(&strict, BROKEN);
 
-	tap_ok(found.late > 0 && found.wasted > 0 && found.aged == 0, "without the guaranteed share rows wait longer than proved");
+	tap_ok(found.late > 0 && found.wasted > 0 && found.aged == 0,
+		   "without the guaranteed share rows wait longer than proved");
 	tap_ok(run_all(&highest, BROKEN).late > 0, "so they do if it goes to the highest of the late levels");
 	tap_ok(run_all(&ageless, BROKEN).late > 0, "and if only the heads of levels are looked at");
 	tap_ok(run_all(&arrival, BROKEN).ahead > 0, "in the order of arrival a flow gets ahead of another one");
 }
 
-/* An endless stream of newcomers, each a flow of its own: what has had its turn waits for 256 of them at most. */
+/* An endless stream of newcomers, each a flow of its own: what has had its turn waits for 256 of them at
+ * most. */
 static void
 test_newcomers(void)
 {
@@ -472,7 +478,8 @@ test_newcomers(void)
 
 		served += rank <= second;
 	}
-	tap_ok(second == 1 && served <= 2 * PAWS_FLOW_TURN, "100,000 newcomers do not hold up what has had its turn");
+	tap_ok(second == 1 && served <= 2 * PAWS_FLOW_TURN,
+		   "100,000 newcomers do not hold up what has had its turn");
 	(void) paws_flow_rule_rank(levels, sets[0], 1, 0, 1000, &displaced);
 	tap_ok(paws_flow_rule_rank(levels, sets[0], 1, 0, 1, &displaced) > second, "nor do rows without a flow");
 }
@@ -497,7 +504,8 @@ test_table(void)
 	tap_ok(paws_flow_rule_rank(levels, set, 1, 200, 1, &displaced) == 100 && !displaced,
 		   "what was served up to its finish is as good as none");
 	paws_flow_rule_start(&levels[1], 5000, 6000, 0);
-	tap_ok(paws_flow_rule_rank(levels, set, 1, 201, 1, &displaced) == 5000, "after a start a level goes on at its head");
+	tap_ok(paws_flow_rule_rank(levels, set, 1, 201, 1, &displaced) == 5000,
+		   "after a start a level goes on at its head");
 }
 
 static void
@@ -513,10 +521,13 @@ test_ages(void)
 		paws_flow_rule_put(&level, 10 + i);
 		(void) paws_flow_rule_seen(&level, 9, (1000000 + i * 100) * MS);
 	}
-	tap_ok(paws_flow_rule_seen(&level, 9, 1100000 * MS) == 100000 * MS, "and goes on while what was there may wait");
-	tap_ok(paws_flow_rule_seen(&level, 10, 1100000 * MS) >= 70000 * MS, "what was put later is younger, but not by much");
+	tap_ok(paws_flow_rule_seen(&level, 9, 1100000 * MS) == 100000 * MS,
+		   "and goes on while what was there may wait");
+	tap_ok(paws_flow_rule_seen(&level, 10, 1100000 * MS) >= 70000 * MS,
+		   "what was put later is younger, but not by much");
 	paws_flow_rule_trim(&level, 500, 1100001 * MS);
-	tap_ok(paws_flow_rule_seen(&level, 501, 1100001 * MS) == 0, "what is gone without being served is not waited for");
+	tap_ok(paws_flow_rule_seen(&level, 501, 1100001 * MS) == 0,
+		   "what is gone without being served is not waited for");
 }
 
 static void
@@ -525,20 +536,25 @@ test_rule(void)
 	PawsRuleLevel levels[LEVELS] = {0};
 	int guaranteed = 0;
 
-	tap_ok(paws_rule_next(levels, 0, false) == 0 && paws_rule_next(levels, 0, true) == 0, "nothing waits, nothing is served");
+	tap_ok(paws_rule_next(levels, 0, false) == 0 && paws_rule_next(levels, 0, true) == 0,
+		   "nothing waits, nothing is served");
 	levels[3] = (PawsRuleLevel){.waiting = true, .due_at = 10};
 	levels[5] = (PawsRuleLevel){.waiting = true, .due_at = 20};
-	tap_ok(paws_rule_next(levels, 5, false) == 5 && paws_rule_next(levels, 5, true) == 0, "the higher level first, none is late");
-	tap_ok(paws_rule_next(levels, 15, true) == 3 && paws_rule_next(levels, 25, true) == 3, "the one that is late by most");
+	tap_ok(paws_rule_next(levels, 5, false) == 5 && paws_rule_next(levels, 5, true) == 0,
+		   "the higher level first, none is late");
+	tap_ok(paws_rule_next(levels, 15, true) == 3 && paws_rule_next(levels, 25, true) == 3,
+		   "the one that is late by most");
 	levels[3].due_at = 20;
 	tap_ok(paws_rule_next(levels, 25, true) == 5, "of two the higher one");
 	levels[5].paused = true;
-	tap_ok(paws_rule_next(levels, 25, true) == 3 && paws_rule_next(levels, 5, false) == 3, "a paused one is left out");
+	tap_ok(paws_rule_next(levels, 25, true) == 3 && paws_rule_next(levels, 5, false) == 3,
+		   "a paused one is left out");
 	levels[3].paused = true;
 	tap_ok(paws_rule_next(levels, 25, true) == 0 && paws_rule_next(levels, 25, false) == 0, "so are all");
 	for (uint64_t n = 1; n <= 1000; n++)
 		guaranteed += paws_rule_guaranteed(n, 10);
-	tap_ok(guaranteed == 100 && paws_rule_guaranteed(1, 100) && !paws_rule_guaranteed(1, 50), "a share of 10 % is each tenth claim");
+	tap_ok(guaranteed == 100 && paws_rule_guaranteed(1, 100) && !paws_rule_guaranteed(1, 50),
+		   "a share of 10 % is each tenth claim");
 }
 
 void
