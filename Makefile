@@ -33,6 +33,7 @@ OBJS = \
 	src/base/guarded.o \
 	src/base/histogram.o \
 	src/base/install.o \
+	src/base/reserve.o \
 	src/base/settings.o \
 	src/base/settle.o \
 	src/base/shmem.o \
@@ -100,6 +101,7 @@ OBJS = \
 	src/registry/collections.o \
 	src/registry/devices.o \
 	src/registry/subjects.o \
+	src/store/counter.o \
 	src/store/expire.o \
 	src/store/late.o \
 	src/store/page.o \
@@ -109,13 +111,18 @@ OBJS = \
 	src/store/store.o \
 	src/store/write.o \
 	src/queue/admission.o \
+	src/queue/allowance.o \
+	src/queue/allowance_file.o \
 	src/queue/claim.o \
 	src/queue/depth.o \
+	src/queue/fetch.o \
 	src/queue/finish.o \
 	src/queue/flow.o \
 	src/queue/flow_rule.o \
+	src/queue/inflight.o \
 	src/queue/mark.o \
 	src/queue/pause.o \
+	src/queue/pick.o \
 	src/queue/policy.o \
 	src/queue/put.o \
 	src/queue/rule.o \
@@ -127,6 +134,7 @@ OBJS = \
 	src/crisis/queue.o \
 	src/crisis/documents.o \
 	src/crisis/resources.o \
+	src/control/admission.o \
 	src/control/doctor.o \
 	src/control/horizon.o \
 	src/control/keyring.o \
@@ -176,6 +184,7 @@ SQL_MODULES = \
 	src/crisis/crisis.sql \
 	src/store/tables.sql@paws_crisis@crisis \
 	src/control/control.sql \
+	src/control/admission.sql \
 	src/control/manifest.sql \
 	src/control/horizon.sql \
 	src/control/doctor.sql \

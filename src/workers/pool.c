@@ -7,6 +7,7 @@
 #include "postgres.h"
 
 #include "base/database.h"
+#include "base/reserve.h"
 #include "base/settings.h"
 #include "base/spi.h"
 #include "base/wake.h"
@@ -111,9 +112,9 @@ outlive_spi(Applied *batch)
 }
 
 /*
- * One transaction. What was chosen but could not be fetched is held by a process that is just ending; whether
- * it finished its work is not known yet, and what follows in the same document must not overtake it. So then
- * nothing is applied.
+ * One transaction. What was chosen but could not be fetched was finished by a process that ended meanwhile,
+ * or changed by another; and what follows in the same document must not overtake it. So then nothing is
+ * applied.
  */
 static void
 apply(Applied *batch, PawsReason refused, bool choose_next)
@@ -276,6 +277,8 @@ apply_one_by_one(void)
 		claim->count = 1;
 		claim->ids[0] = all->ids[i];
 		claim->levels[0] = all->levels[i];
+		claim->places[0] = all->places[i];
+		claim->subjects[0] = all->subjects[i];
 		if (!try_apply(&batch, PAWS_REASON_NONE, false, &sqlstate) && !transient(sqlstate) &&
 			look_at(&operation))
 			give_up_or_postpone(&operation);
@@ -376,9 +379,10 @@ try_turn(void)
 	if (!paws_vault_ready(PAWS_ROOT_CARE) || (claim->count == 0 && !first_choice()))
 		return paws_poll_interval;
 	pg_atomic_write_u32(&self->busy, 1);
+	paws_reserve_batch_begin();
 	wait = work();
 	pg_atomic_write_u32(&self->busy, 0);
-	return wait;
+	return Max(wait, paws_reserve_batch_end());
 }
 
 /* What fails outside of a batch (choosing, looking) costs the turn, not the worker. */
@@ -386,8 +390,11 @@ static long
 turn(void)
 {
 	volatile long wait = FAILED_TURN_MS;
-	int64 batch = claim ? claim->batch : 0;
+	PawsRecord record;
 
+	memset(&record, 0, sizeof(record));
+	if (claim)
+		record = claim->record;
 	PG_TRY();
 	{
 		wait = try_turn();
@@ -397,7 +404,7 @@ turn(void)
 		paws_worker_abort();
 		pg_atomic_write_u32(&paws_worker_self()->busy, 0);
 		drop_claim();
-		claim->batch = batch; /* what was recorded since went with the transaction */
+		claim->record = record; /* what was recorded since went with the transaction */
 	}
 	PG_END_TRY();
 	return wait;
