@@ -199,25 +199,32 @@ look_for_heads(int slot, PawsPick *pick, const PawsSearch *search, PawsPlace hea
 	paws_mark_raise_at_commit(slot, search, heads);
 }
 
-/* What a guaranteed claim leaves room for is filled like any other. */
-static void
+/* What a guaranteed claim leaves room for is filled like any other. Returns the level that it is for, 0 for
+ * none. */
+static int
 pick_levels(PawsPick *pick, bool guaranteed, const PawsPlace heads[PAWS_MARKS],
 			PawsRuleLevel rule[PAWS_RULE_LEVELS], PawsCandidates *candidates)
 {
+	int late = 0;
+
 	while (candidates->count < candidates->room)
 	{
 		int level = paws_rule_next(rule, pick->now, guaranteed);
 
 		if (level == 0 && !guaranteed)
 			break;
+		if (guaranteed)
+			late = level;
 		if (level == 0 || paws_pick_level(pick, level, heads[level], candidates) > 0)
 			guaranteed = false;
 		rule[level].waiting = false;
 	}
+	return late;
 }
 
-/* As many as wanted and, since others may hold the first of them, as many more as others hold. */
-static void
+/* As many as wanted and, since others may hold the first of them, as many more as others hold. Returns
+ * the level that a guaranteed claim is for, 0 for none. */
+static int
 pick(int slot, int wanted, bool guaranteed, PawsCandidates *candidates)
 {
 	const bool *paused = paws_paused_levels();
@@ -225,6 +232,7 @@ pick(int slot, int wanted, bool guaranteed, PawsCandidates *candidates)
 	PawsPick pick;
 	PawsPlace heads[PAWS_MARKS];
 	PawsRuleLevel rule[PAWS_RULE_LEVELS];
+	int late;
 
 	candidates->count = 0;
 	candidates->room = wanted;
@@ -234,8 +242,18 @@ pick(int slot, int wanted, bool guaranteed, PawsCandidates *candidates)
 	look_for_heads(slot, &pick, &search, heads, rule);
 	for (int level = 1; level < PAWS_RULE_LEVELS; level++)
 		rule[level].paused = paused[level];
-	pick_levels(&pick, guaranteed, heads, rule, candidates);
+	late = pick_levels(&pick, guaranteed, heads, rule, candidates);
 	paws_pick_end(&pick);
+	return late;
+}
+
+static bool
+takes_from(const PawsClaim *claim, int level)
+{
+	for (int i = 0; i < claim->count; i++)
+		if (claim->levels[i] == level)
+			return true;
+	return false;
 }
 
 /* Newcomers are not ranked before what is being served. */
@@ -256,13 +274,15 @@ paws_queue_choose(int slot, int worker, int limit, bool guaranteed, PawsClaim *c
 {
 	PawsCandidates candidates;
 	PawsClaim *finishing = palloc(sizeof(PawsClaim));
+	int late;
 
 	memcpy(finishing, claim, sizeof(PawsClaim));
-	pick(slot, limit + held_by_others(slot, worker), guaranteed, &candidates);
+	late = pick(slot, limit + held_by_others(slot, worker), guaranteed || claim->owed, &candidates);
 	LWLockAcquire(paws_lock(PAWS_LOCK_CLAIMS), LW_EXCLUSIVE);
 	take(slot, worker, &candidates, claim, limit);
 	publish(slot, worker, finishing, claim);
 	LWLockRelease(paws_lock(PAWS_LOCK_CLAIMS));
+	claim->owed = late > 0 && !takes_from(claim, late);
 	note_served(slot, claim);
 	paws_queue_record(worker, claim);
 }

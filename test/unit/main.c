@@ -27,6 +27,7 @@ main(void)
 	test_keyrings();
 	test_purposes();
 	test_root_grammar();
+	test_scheduling();
 	printf("1..%d\n", tap_count);
 	return tap_failures == 0 ? 0 : 1;
 }

@@ -31,5 +31,6 @@ extern void test_published_vectors(void);
 extern void test_keyrings(void);
 extern void test_purposes(void);
 extern void test_root_grammar(void);
+extern void test_scheduling(void);
 
 #endif
