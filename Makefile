@@ -100,6 +100,7 @@ OBJS = \
 	src/registry/collections.o \
 	src/registry/devices.o \
 	src/registry/subjects.o \
+	src/store/counter.o \
 	src/store/expire.o \
 	src/store/late.o \
 	src/store/page.o \
@@ -111,14 +112,23 @@ OBJS = \
 	src/queue/admission.o \
 	src/queue/claim.o \
 	src/queue/depth.o \
+	src/queue/fetch.o \
 	src/queue/finish.o \
+	src/queue/flow.o \
+	src/queue/flow_rule.o \
+	src/queue/inflight.o \
 	src/queue/mark.o \
+	src/queue/pause.o \
+	src/queue/pick.o \
 	src/queue/policy.o \
 	src/queue/put.o \
+	src/queue/rule.o \
 	src/queue/subject.o \
 	src/queue/unblock.o \
 	src/care/care.o \
 	src/crisis/crisis.o \
+	src/crisis/pending.o \
+	src/crisis/queue.o \
 	src/crisis/documents.o \
 	src/crisis/resources.o \
 	src/control/doctor.o \
@@ -130,6 +140,7 @@ OBJS = \
 	src/control/rows.o \
 	src/control/stats.o \
 	src/control/status.o \
+	src/workers/crisis.o \
 	src/workers/eraser.o \
 	src/workers/keeper.o \
 	src/workers/launcher.o \
@@ -145,6 +156,7 @@ OBJS = \
 	src/api/items_columns.o \
 	src/api/items_json.o \
 	src/api/keys.o \
+	src/api/pause.o \
 	src/api/pull.o \
 	src/api/push.o \
 	src/api/push_ordinary.o \
@@ -181,6 +193,8 @@ DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 # Free of the server's headers: linked into the unit tests.
 UNIT_SOURCES = \
 	src/guard/token.c \
+	src/queue/flow_rule.c \
+	src/queue/rule.c \
 	src/vault/aead.c \
 	src/vault/compress.c \
 	src/vault/context.c \
@@ -199,7 +213,7 @@ UNIT_SOURCES = \
 # preflight comes first and alone: without preload or keys nothing behind it can tell anything.
 REGRESS_FIRST = preflight
 REGRESS = install setup members security profiles matrix vocabulary level token identity collection push push_many conflict \
-	pull pull_wait receipts ack_status housekeeping policy admission crisis crisis_api two_phase \
+	pull pull_wait receipts ack_status housekeeping policy schedule admission crisis crisis_api two_phase \
 	resilience bad_input stats readme manifest doctor construction sealing envelope_swap uninstall
 
 REGRESS_OPTS = --use-existing

@@ -32,6 +32,8 @@ int paws_crisis_max_payload = 1024;
 char *paws_crisis_role = NULL;
 int paws_crisis_reserved_connections = 3;
 int paws_max_subjects_limited = 20000;
+int paws_max_topics = 64;
+int paws_max_flows = 16384;
 int paws_key_cache_ttl = 300;
 int paws_bulk_wal_rate = 32 * 1024;
 int paws_erasure_interval = 24 * 60 * 60;
@@ -101,6 +103,10 @@ define_start_settings(void)
 			   &paws_max_databases, 1, 64, PGC_POSTMASTER, 0);
 	define_int("paws_sync.max_subjects_limited", "Subjects whose rate is tracked in shared memory at once.",
 			   &paws_max_subjects_limited, 100, 10000000, PGC_POSTMASTER, 0);
+	define_int("paws_sync.max_topics", "Topics that each database can have.", &paws_max_topics, 1, 4096,
+			   PGC_POSTMASTER, 0);
+	define_int("paws_sync.max_flows", "Flows of each database whose turns are kept in shared memory at once.",
+			   &paws_max_flows, 256, 10000000, PGC_POSTMASTER, 0);
 	define_key_settings();
 }
 
@@ -145,7 +151,7 @@ define_reloadable_settings(void)
 	define_int("paws_sync.batch_size", "Most operations that a pool worker applies in one transaction.",
 			   &paws_batch_size, 1, 1000, PGC_SIGHUP, 0);
 	define_int("paws_sync.batch_time", "Time that one transaction of a pool worker aims to stay below.",
-			   &paws_batch_time, 1, 20, PGC_SIGHUP, GUC_UNIT_MS);
+			   &paws_batch_time, 1, PAWS_BATCH_TIME_MAX, PGC_SIGHUP, GUC_UNIT_MS);
 	define_int("paws_sync.poll_interval",
 			   "Time after which an idle worker looks for work that nothing announced.", &paws_poll_interval,
 			   10, 60000, PGC_SIGHUP, GUC_UNIT_MS);

@@ -18,6 +18,7 @@ typedef enum PawsWorkerKind
 	PAWS_WORKER_LAUNCHER,
 	PAWS_WORKER_SCHEDULER,
 	PAWS_WORKER_POOL,
+	PAWS_WORKER_CRISIS,
 	PAWS_WORKER_KINDS
 } PawsWorkerKind;
 
@@ -57,8 +58,11 @@ extern void paws_worker_register_launcher(const char *entry);
 extern int paws_worker_slots(void);
 extern bool paws_worker_read(int index, PawsWorkerSlot *copy);
 
-/* "launcher", "scheduler", "pool". */
+/* "launcher", "scheduler", "pool", "crisis". */
 extern const char *paws_worker_kind_name(PawsWorkerKind kind);
+
+/* Crisis workers of a database, always. */
+#define PAWS_CRISIS_WORKERS 2
 
 /* How many workers of a kind a database has, running or asked for. */
 extern int paws_worker_count(PawsWorkerKind kind, Oid database);
