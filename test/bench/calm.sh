@@ -53,6 +53,7 @@ sql() { "$PG_BIN/psql" -X -A -t -q -v ON_ERROR_STOP=1 -d "$conninfo" -c "$1"; }
 calc() { awk "BEGIN { printf \"%.${2:-1}f\", $1 }"; }
 measured() { printf '%s %s\n' "$1" "$2" >>"$values"; }
 value() { awk -v name="$1" '$1 == name { v = $2 } END { print v }' "$values"; }
+value_or_none() { local v; v=$(value "$1"); echo "${v:--}"; }
 has() { [ "$(sql "SELECT count(*) FROM pg_proc WHERE proname = '$1' AND pronamespace = 'paws_sync'::regnamespace")" != 0 ]; }
 
 payload_hex="\\x$(head -c 287 /dev/zero | tr '\0' 'm' | od -An -v -tx1 | tr -d ' \n')"
@@ -212,13 +213,24 @@ watch_applied() {
         "$PG_BIN/psql" -X -A -t -q -F ' ' -d "$conninfo" >"$work/applied" 2>>"$work/log" &
     watcher=$!
 }
-applied() { sql 'SELECT sum(operations) FROM paws_sync.pg_stat_paws_sync_workers'; }
+# Ticks of the processor that the workers of a kind have used.
+ticks() {
+    local pid total=0
+    for pid in $(sql "SELECT pid FROM paws_sync.pg_stat_paws_sync_workers WHERE kind = '$1' AND pid IS NOT NULL"); do
+        total=$((total + $(awk '{ sub(/^.*\) /, ""); print $12 + $13 }' "/proc/$pid/stat")))
+    done
+    echo "$total"
+}
+us_each() { calc "1000000 * ($1) / $(getconf CLK_TCK) / $2" 2; } # TICKS OPERATIONS
+applied() { sql 'SELECT coalesce(sum(operations), 0) FROM paws_sync.pg_stat_paws_sync_workers'; }
 
-# run_flow NAME OPERATIONS: measures NAME.rate, and NAME.slice1 … slice10, each over a tenth of the operations.
+# run_flow NAME OPERATIONS: measures NAME.rate, NAME.cpu (of the pool, in µs for an operation), and NAME.slice1 … slice10, each
+# over a tenth of the operations.
 run_flow() {
-    local name=$1 count=$(($2 / 400 * 400)) before began ended slice=0 rate
+    local name=$1 count=$(($2 / 400 * 400)) before began ended slice=0 rate used
 
     before=$(applied)
+    used=$(ticks pool)
     watch_applied
     began=$(date +%s.%N)
     load push_interactive 4 -D paced=1 -t $((count / 400))
@@ -228,6 +240,7 @@ run_flow() {
     kill "$watcher"
     wait "$watcher" 2>/dev/null || true
     measured "$name.rate" "$(calc "$count / ($ended - $began)")"
+    measured "$name.cpu" "$(us_each "$(ticks pool) - $used" "$count")"
     awk -v began="$began" -v ended="$ended" -v before="$before" -v count="$count" '
         # where the line of samples crosses each tenth
         NF == 2 { t[++n] = $1; a[n] = $2 - before }
@@ -267,6 +280,8 @@ alternate() { # PREFIX RUN COUNT
         say "$prefix: plain"
         clean
         "$run" "$prefix.plain$((n + 1))" "$count"
+        [ -z "$(value "$prefix.$case.cpu")" ] ||
+            measured "$prefix.$case.cpu_ratio" "$(calc "2 * $(value "$prefix.$case.cpu") / ($(value "$prefix.plain$n.cpu") + $(value "$prefix.plain$((n + 1)).cpu"))" 2)"
         measured "$prefix.$case.end" "$(end_of "$prefix.$case")"
         measured "$prefix.$case.plain" "$(calc "($(value "$prefix.plain$n.rate") + $(value "$prefix.plain$((n + 1)).rate")) / 2")"
         measured "$prefix.$case.plain_end" "$(calc "($(end_of "$prefix.plain$n") + $(end_of "$prefix.plain$((n + 1))")) / 2")"
@@ -277,13 +292,14 @@ alternate() { # PREFIX RUN COUNT
 alternate_table() { # PREFIX TITLE
     local case title
 
-    printf '\n| %-64s |   without |      with | ratio | last fifth: with | ratio | dead rows kept |\n' "$2"
-    printf '|%s|-----------|-----------|-------|------------------|-------|----------------|\n' "$(printf -- '-%.0s' $(seq 66))"
+    printf '\n| %-64s |   without |      with | ratio | last fifth: with | ratio | µs of the pool | ratio | dead rows kept |\n' "$2"
+    printf '|%s|-----------|-----------|-------|------------------|-------|----------------|-------|----------------|\n' "$(printf -- '-%.0s' $(seq 66))"
     for case in $held; do
         title=title_$case
-        printf '| %-64s | %9.0f | %9.0f | %5.2f | %16.0f | %5.2f | %14s |\n' "${!title}" "$(value "$1.$case.plain")" "$(value "$1.$case.rate")" \
+        printf '| %-64s | %9.0f | %9.0f | %5.2f | %16.0f | %5.2f | %14s | %5s | %14s |\n' "${!title}" "$(value "$1.$case.plain")" "$(value "$1.$case.rate")" \
             "$(calc "$(value "$1.$case.rate") / $(value "$1.$case.plain")" 3)" "$(value "$1.$case.end")" \
-            "$(calc "$(value "$1.$case.end") / $(value "$1.$case.plain_end")" 3)" "$(value "$1.$case.dead")"
+            "$(calc "$(value "$1.$case.end") / $(value "$1.$case.plain_end")" 3)" \
+            "$(value_or_none "$1.$case.cpu")" "$(value_or_none "$1.$case.cpu_ratio")" "$(value "$1.$case.dead")"
     done
 }
 
@@ -327,7 +343,7 @@ queue_cost() {
 }
 
 run_wave() { # NAME
-    local before began ended done entries pages cost
+    local before began ended done entries pages cost used
 
     workers off
     load push_interactive 4 -t $((wave / 400))
@@ -335,12 +351,14 @@ run_wave() { # NAME
     before=$(applied)
     cost=$(queue_cost)
     workers on
-    until [ "$(sql 'SELECT coalesce(sum(operations), 0) FROM paws_sync.pg_stat_paws_sync_workers')" -gt 0 ]; do sleep 0.01; done
+    until [ "$(applied)" -gt 0 ]; do sleep 0.01; done
     began=$(date +%s.%N)
     before=$(applied)
+    used=$(ticks pool)
     until [ "$(waiting_at 6)" = 0 ]; do sleep 0.01; done
     done=$(($(applied) - before))
     ended=$(date +%s.%N)
+    measured "$1.cpu" "$(us_each "$(ticks pool) - $used" "$((done + 1))")"
     workers off
     read -r entries pages < <(echo "$cost $(queue_cost)" | awk '{ print $3 - $1, $4 - $2 }')
     measured "$1.rate" "$(calc "$done / ($ended - $began)")"
@@ -352,8 +370,8 @@ part_backlog() {
     local size have=0
 
     {
-        printf '\n| %-44s | applied/s | ratio | index entries an operation | pages of the queue an operation |\n' "background operations waiting, $wave urgent"
-        printf '|%s|-----------|-------|----------------------------|---------------------------------|\n' "$(printf -- '-%.0s' $(seq 46))"
+        printf '\n| %-44s | applied/s | ratio | µs of the pool each | ratio | index entries each | pages of the queue each |\n' "background operations waiting, $wave urgent"
+        printf '|%s|-----------|-------|---------------------|-------|--------------------|-------------------------|\n' "$(printf -- '-%.0s' $(seq 46))"
     } >>"$report"
     clean
     workers off
@@ -368,8 +386,10 @@ part_backlog() {
         run_wave "backlog.$size.a"
         run_wave "backlog.$size.b"
         measured "backlog.$size.rate" "$(calc "($(value "backlog.$size.a.rate") + $(value "backlog.$size.b.rate")) / 2")"
-        printf '| %44s | %9.0f | %5.2f | %26s | %31s |\n' "$size" "$(value "backlog.$size.rate")" \
-            "$(calc "$(value "backlog.$size.rate") / $(value "backlog.${backlogs%% *}.rate")" 3)" \
+        measured "backlog.$size.cpu" "$(calc "($(value "backlog.$size.a.cpu") + $(value "backlog.$size.b.cpu")) / 2" 2)"
+        printf '| %44s | %9.0f | %5.2f | %19s | %5.2f | %18s | %23s |\n' "$size" "$(value "backlog.$size.rate")" \
+            "$(calc "$(value "backlog.$size.rate") / $(value "backlog.${backlogs%% *}.rate")" 3)" "$(value "backlog.$size.cpu")" \
+            "$(calc "$(value "backlog.$size.cpu") / $(value "backlog.${backlogs%% *}.cpu")" 3)" \
             "$(value "backlog.$size.b.entries")" "$(value "backlog.$size.b.pages")" >>"$report"
     done
     sql 'TRUNCATE paws_queue.operation'
@@ -423,19 +443,14 @@ part_jobs() {
 # ---------------------------------------------------------------------------------------------------------------------------
 # idle: ticks of the processor and WAL of a minute's half in which nothing comes.
 
-ticks() {
-    local pid total=0
-    for pid in $(sql "SELECT pid FROM paws_sync.pg_stat_paws_sync_workers WHERE kind = '$1' AND pid IS NOT NULL"); do
-        total=$((total + $(awk '{ sub(/^.*\) /, ""); print $12 + $13 }' "/proc/$pid/stat")))
-    done
-    echo "$total"
-}
-
 part_idle() {
     local kind lsn seconds=30
     local -A before
 
     say "idle"
+    sql 'ALTER SYSTEM SET autovacuum = off'
+    sql 'SELECT pg_reload_conf()' >/dev/null
+    sql 'VACUUM'
     sql 'CHECKPOINT'
     sleep 20
     lsn=$(sql 'SELECT pg_current_wal_insert_lsn()')
