@@ -164,7 +164,8 @@ title_writer='a session that wrote idles in its transaction'
 begin_writer() { hold 'BEGIN; CREATE TABLE bench.idle ()'; }
 end_writer() { let_go; }
 title_vacuum='VACUUM of queue and documents, again and again'
-begin_vacuum() { loop sql "VACUUM paws_queue.operation, paws_care.document, paws_care.feed, paws_care.counter$vacuum_jobs"; }
+slow_vacuum() { PGOPTIONS='-c vacuum_cost_delay=2' sql "VACUUM $1"; } # as autovacuum has it
+begin_vacuum() { loop slow_vacuum "paws_queue.operation, paws_care.document, paws_care.feed, paws_care.counter$vacuum_jobs"; }
 end_vacuum() { end_loop; }
 title_index='CREATE INDEX CONCURRENTLY on the queue, again and again'
 make_index() {
