@@ -33,11 +33,13 @@ OBJS = \
 	src/base/guarded.o \
 	src/base/histogram.o \
 	src/base/install.o \
+	src/base/reserve.o \
 	src/base/settings.o \
 	src/base/settle.o \
 	src/base/shmem.o \
 	src/base/spi.o \
 	src/base/table.o \
+	src/base/table_once.o \
 	src/base/table_write.o \
 	src/base/wake.o \
 	src/base/withdraw.o \
@@ -67,6 +69,7 @@ OBJS = \
 	src/vault/layer.o \
 	src/vault/memory_state.o \
 	src/vault/origin.o \
+	src/vault/outer_key.o \
 	src/vault/padding.o \
 	src/vault/purpose.o \
 	src/vault/revision_seal.o \
@@ -110,6 +113,8 @@ OBJS = \
 	src/store/store.o \
 	src/store/write.o \
 	src/queue/admission.o \
+	src/queue/allowance.o \
+	src/queue/allowance_file.o \
 	src/queue/claim.o \
 	src/queue/depth.o \
 	src/queue/fetch.o \
@@ -126,11 +131,13 @@ OBJS = \
 	src/queue/subject.o \
 	src/queue/unblock.o \
 	src/care/care.o \
+	src/care/look_up.o \
 	src/crisis/crisis.o \
 	src/crisis/pending.o \
 	src/crisis/queue.o \
 	src/crisis/documents.o \
 	src/crisis/resources.o \
+	src/control/admission.o \
 	src/control/doctor.o \
 	src/control/horizon.o \
 	src/control/keyring.o \
@@ -149,6 +156,7 @@ OBJS = \
 	src/workers/rotate_keyring.o \
 	src/workers/scheduler.o \
 	src/workers/sealer.o \
+	src/api/base64.o \
 	src/api/bundle.o \
 	src/api/cursor_type.o \
 	src/api/define.o \
@@ -180,6 +188,7 @@ SQL_MODULES = \
 	src/crisis/crisis.sql \
 	src/store/tables.sql@paws_crisis@crisis \
 	src/control/control.sql \
+	src/control/admission.sql \
 	src/control/manifest.sql \
 	src/control/horizon.sql \
 	src/control/doctor.sql \
@@ -192,6 +201,7 @@ DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 
 # Free of the server's headers: linked into the unit tests.
 UNIT_SOURCES = \
+	src/api/base64.c \
 	src/guard/token.c \
 	src/queue/flow_rule.c \
 	src/queue/rule.c \

@@ -103,6 +103,10 @@ INSERT INTO allowed VALUES
 	('paws_sync.pg_stat_progress_paws_sync_keys', 'view', 'kind', 'text', 'key_job', 'a word for a code'),
 	('paws_sync.pg_stat_progress_paws_sync_keys', 'view', 'phase', 'text', 'key_phase', 'a word for a code'),
 	('paws_sync.pg_stat_paws_sync_lanes', 'view', 'lane', 'text', 'lane', 'a word for a code'),
+	('paws_sync.pg_stat_paws_sync_reserve', 'view', 'resource', 'text', 'resource', 'a constant'),
+	('paws_sync.pg_stat_paws_sync_reserve', 'view', 'unit', 'text', 'unit', 'a constant'),
+	('paws_sync.stat_reserve()', 'result', 'resource', 'text', 'resource', 'a constant'),
+	('paws_sync.stat_reserve()', 'result', 'unit', 'text', 'unit', 'a constant'),
 	('paws_sync.pg_stat_paws_sync_workers', 'view', 'kind', 'text', 'worker', 'a word for a code'),
 	('paws_sync.pg_stat_paws_sync_workers', 'view', 'database', 'text', NULL, 'a name of the server''s catalogs'),
 	('paws_sync.pg_stat_paws_sync_workers', 'view', 'state', 'text', 'state', 'a word for a code'),
@@ -121,7 +125,7 @@ INSERT INTO allowed VALUES
 	('paws_sync.define_collection(text,paws_sync.class,text,text,boolean)', 'argument', 'name', 'text', NULL, 'stored as a code_name, or refused'),
 	('paws_sync.define_collection(text,paws_sync.class,text,text,boolean)', 'argument', 'on_conflict', 'text', NULL, 'stored as a code, or refused'),
 	('paws_sync.define_collection(text,paws_sync.class,text,text,boolean)', 'argument', 'sealing', 'text', NULL, 'stored as a code, or refused'),
-	('paws_sync.set_tier_policy(paws_sync.tier,integer,integer,bigint,bigint,integer,integer,integer,text,integer)', 'argument', 'compression', 'text', NULL, 'stored as a code, or refused'),
+	('paws_sync.set_tier_policy(paws_sync.tier,integer,integer,bigint,bigint,integer,integer,integer,text,integer,bigint,bigint,paws_sync.feature[])', 'argument', 'compression', 'text', NULL, 'stored as a code, or refused'),
 	('paws_sync.rotate_keys(text)', 'argument', 'what', 'text', NULL, 'stored as a code, or refused'),
 	('paws_sync.verify_certificate(text)', 'argument', 'certificate', 'text', NULL, 'looked at and stored nowhere'),
 	('paws_sync.push_crisis(paws_sync.device,jsonb)', 'argument', 'operations', 'jsonb', NULL, 'payloads are sealed before a row exists; all else is a UUID, a number, a code or refused'),
@@ -242,7 +246,7 @@ CREATE TEMP TABLE word AS
 	UNION SELECT 'page_reason', name FROM paws_sync.vocabulary() WHERE kind = 'reason'
 	UNION SELECT v, w FROM (VALUES
 		('lane', '{crisis,ordinary}'::text[]), ('worker', '{launcher,scheduler,pool}'), ('state', '{starting,idle,working}'),
-		('page', '{change,receipt,reset,unreadable,position}'), ('page_reason', '{cursor_expired,cursor_reset,envelope_rejected,sealed}'),
+		('page', '{change,receipt,reset,unreadable,position,limited}'), ('resource', '{worker_time,bytes}'), ('unit', '{us,bytes}'), ('page_reason', '{cursor_expired,cursor_reset,envelope_rejected,sealed}'),
 		('bundle', '{resource,document}'), ('erasure', '{deleted,swept,destroyed,certified}'), ('keyring', '{base,epoch,destroyed}'),
 		('root', '{care,crisis,billing}'), ('key_state', '{open,current,old,foreign,closed,missing,destroyed}'), ('memory', '{locked,unlocked,none}'),
 		('compression', '{none}'), ('key_job', '{epochs,data_keys,roots}'),
@@ -310,6 +314,8 @@ CREATE TEMP TABLE said AS
 		LATERAL (VALUES ('kind', h.kind), ('state', h.state), ('holds', h.holds)) AS v (name, word)
 	UNION SELECT o, 'memory', memory FROM paws_sync.stat_memory(), unnest('{paws_sync.stat_memory(),paws_sync.pg_stat_paws_sync_memory}'::text[]) o
 	UNION SELECT 'paws_sync.tier_policy', 'compression', compression FROM paws_sync.tier_policy
+	UNION SELECT o, v.name, v.word FROM paws_sync.pg_stat_paws_sync_reserve r, unnest('{paws_sync.stat_reserve(),paws_sync.pg_stat_paws_sync_reserve}'::text[]) o,
+		LATERAL (VALUES ('resource', r.resource), ('unit', r.unit)) AS v (name, word)
 	UNION
 	SELECT 'paws_sync.push(paws_sync.device,jsonb)' AS object, 'code' AS name, code AS word FROM answer
 	UNION SELECT 'paws_sync.push_many(paws_sync.device,uuid[],text[],uuid[],bigint[],bytea[],boolean[])', 'code', code FROM many

@@ -1,3 +1,4 @@
+\pset format unaligned
 -- Who may do what, cell by cell. What a role has of each object of the extension, with every privilege that there is on its
 -- kind, is what the view paws_sync.profiles lists for the profiles that it was given, and nothing else. Then it is tried.
 -- Objects and cells come from the catalogs, so what is new is tested by itself. Each query with "must be none" shows
@@ -205,6 +206,8 @@ CREATE TEMP TABLE call AS
 		('stat_memory', ''),
 		('stat_workers', ''),
 		('stat_reset', ''),
+		('stat_admission', ''),
+		('stat_reserve', ''),
 		('status', ''),
 		('log_probe', ''),
 		('log_posture', ''),

@@ -7,6 +7,7 @@
 #include "postgres.h"
 
 #include "base/database.h"
+#include "base/reserve.h"
 #include "base/settings.h"
 #include "base/shmem.h"
 #include "base/wake.h"
@@ -48,6 +49,7 @@ _PG_init(void)
 	paws_mark_init();
 	paws_flow_init();
 	paws_depth_init();
+	paws_reserve_init();
 	paws_admission_init();
 	paws_latency_init();
 	paws_horizon_init();

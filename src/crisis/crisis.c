@@ -5,6 +5,7 @@
 
 #include "base/guarded.h"
 #include "base/spi.h"
+#include "base/reserve.h"
 #include "base/wake.h"
 #include "catalog/pg_type.h"
 #include "crisis/budget.h"
@@ -93,9 +94,12 @@ paws_crisis_apply(int slot, PawsChange *changes, int count)
 {
 	Waiting waiting = {slot, changes, count};
 	bool applied;
+	int64 begun_at;
+	int64 bytes = 0;
 
 	if (count == 0)
 		return;
+	begun_at = paws_reserve_crisis_begin();
 	applied = apply_at_once(changes, count);
 	if (!applied)
 	{
@@ -107,6 +111,9 @@ paws_crisis_apply(int slot, PawsChange *changes, int count)
 		forget_answers(changes, count);
 		paws_crisis_queue_put(slot, changes, count);
 	}
+	for (int i = 0; i < count; i++)
+		bytes += changes[i].envelope ? VARSIZE_ANY_EXHDR(changes[i].envelope) : 0;
+	paws_reserve_crisis_end(begun_at, bytes);
 	/* one push is of one subject */
 	paws_wake_key_at_commit(slot, changes[0].subject_no);
 }

@@ -19,6 +19,7 @@ main(void)
 	test_tokens();
 	test_padding();
 	test_compression();
+	test_base64();
 	test_envelopes();
 	test_attacks();
 	test_collisions();

@@ -23,6 +23,7 @@ tap_ok(bool passed, const char *name)
 extern void test_tokens(void);
 extern void test_padding(void);
 extern void test_compression(void);
+extern void test_base64(void);
 extern void test_envelopes(void);
 extern void test_attacks(void);
 extern void test_collisions(void);
