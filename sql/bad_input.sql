@@ -1,3 +1,4 @@
+\pset format unaligned
 -- Bad input at every argument of every function: a clear error or an answer for the item, never a value in a
 -- message, never a broken server.
 \set SHOW_CONTEXT never
@@ -151,6 +152,10 @@ SELECT call, pg_temp.answer(call) FROM (VALUES
 	(178, 'set_policy(''safety'', ''basic'', ops_per_second => 1)'),
 	(174, 'set_policy(''standard'', ''basic'', ''Jane'', 1000)'),
 	(175, 'set_policy(''standard'', ''basic'', ''4'', 2147483647)'),
+	(176, 'pause_level(NULL)'),
+	(177, 'pause_level(''10'')'),
+	(178, 'pause_level(''Jane'')'),
+	(179, 'resume_level(''crisis_data'')'),
 	(180, 'set_tier_policy(NULL)'),
 	(181, 'set_tier_policy(''basic'', ops_per_second => -1)'),
 	(182, 'set_tier_policy(''basic'', ops_burst => -1)'),

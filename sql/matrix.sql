@@ -1,3 +1,4 @@
+\pset format unaligned
 -- Who may do what, cell by cell. What a role has of each object of the extension, with every privilege that there is on its
 -- kind, is what the view paws_sync.profiles lists for the profiles that it was given, and nothing else. Then it is tried.
 -- Objects and cells come from the catalogs, so what is new is tested by itself. Each query with "must be none" shows
@@ -175,6 +176,7 @@ CREATE TEMP TABLE call AS
 		('pull_wait', format('%L', :'tablet')),
 		('push_crisis', format('%L, %L', :'phone', t.ops(t.op(7, 'signal', 7, 0, 'x')))),
 		('pull_crisis', format('%L', :'tablet')),
+		('pull_crisis_wait', format('%L, NULL, ''1 ms''', :'tablet')),
 		('crisis_bundle', format('%L, ''gb''', :'tablet')),
 		('receipts', format('%L, %L', :'phone', ARRAY[t.id(1)])),
 		('ack', format('%L, %L', :'tablet', :'cursor')),
@@ -190,10 +192,16 @@ CREATE TEMP TABLE call AS
 		('define_collection', '''matrix'', ''bulk'''),
 		('set_policy', '''bulk'', ''basic'', ''reduced'', 1000'),
 		('set_tier_policy', '''basic'', max_devices => 6'),
+		('pause_level', '''bulk'''),
+		('resume_level', '''bulk'''),
 		('set_resource', '''gb'', ''line'', ''call'', ''123'''),
 		('drop_resource', '''gb'', ''samaritans'', ''call'''),
 		('list_resources', ''),
 		('stat_latency', ''),
+		('horizon_since', '3'),
+		('horizon_counts', '1'),
+		('horizon_cost', '''{3}'''),
+		('stat_horizon', ''),
 		('stat_lanes', ''),
 		('stat_memory', ''),
 		('stat_workers', ''),
@@ -208,12 +216,14 @@ CREATE TEMP TABLE call AS
 		('doctor_server', ''),
 		('doctor_objects', ''),
 		('doctor_stored', ''),
+		('doctor_horizon', ''),
 		('doctor', ''),
 		('vocabulary', ''),
 		('check_preload', ''),
 		('check_profile', '''regress_paws_none'', ''app'''),
 		('grant_profile', '''regress_paws_none'', ''app'''),
 		('revoke_profile', '''regress_paws_none'', ''app'''),
+		('paused_level_changed', ''),
 		('policy_changed', '')
 	) AS f (name, arguments) LEFT JOIN (pg_proc p JOIN thing o ON o.kind = 'function' AND o.oid = p.oid) ON p.proname = f.name;
 -- nothing is left out, and nothing stands twice; must be none
@@ -314,6 +324,7 @@ CREATE TEMP TABLE statement AS
 		FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey) JOIN pg_type t ON t.oid = a.atttypid
 		WHERE i.indexrelid = (SELECT u.indexrelid FROM pg_index u WHERE u.indrelid = o.oid AND u.indisunique ORDER BY u.indisprimary DESC LIMIT 1)) AS k ON true
 	WHERE NOT (o.kind = 'type' AND EXISTS (SELECT FROM pg_type t WHERE t.oid = o.oid AND (t.typrelid <> 0 OR t.typelem <> 0)))
+		AND NOT (o.kind = 'table' AND k.names IS NULL AND strpos(p.pattern, '%5$s') > 0) -- a table without a key
 	UNION ALL
 	-- whatever the extension consists of
 	SELECT 'member', format(pattern, i.type, i.identity) FROM member m, pg_identify_object(m.classid, m.oid, 0) AS i,

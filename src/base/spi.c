@@ -103,12 +103,14 @@ execute(PawsStatement *statement, const Datum *args, const char *nulls, long max
 /*
  * Runs the plan with a planner that goes by indexes alone. Our tables are empty at install and full minutes
  * later, so statistics are wrong when plans are made: a queue that was planned while empty would be scanned
- * whole for ever. The settings are process variables of the planner; they are put back however the plan ends.
+ * whole for ever, or collected into a bitmap and sorted for its first row. The settings are process variables
+ * of the planner; they are put back however the plan ends.
  */
 static int
 execute_by_index(PawsStatement *statement, const Datum *args, const char *nulls, long max_rows)
 {
 	bool seqscan = enable_seqscan;
+	bool bitmapscan = enable_bitmapscan;
 	bool hashjoin = enable_hashjoin;
 	bool mergejoin = enable_mergejoin;
 	bool jit = jit_enabled;
@@ -116,12 +118,13 @@ execute_by_index(PawsStatement *statement, const Datum *args, const char *nulls,
 
 	PG_TRY();
 	{
-		enable_seqscan = enable_hashjoin = enable_mergejoin = jit_enabled = false;
+		enable_seqscan = enable_bitmapscan = enable_hashjoin = enable_mergejoin = jit_enabled = false;
 		result = execute(statement, args, nulls, max_rows);
 	}
 	PG_FINALLY();
 	{
 		enable_seqscan = seqscan;
+		enable_bitmapscan = bitmapscan;
 		enable_hashjoin = hashjoin;
 		enable_mergejoin = mergejoin;
 		jit_enabled = jit;

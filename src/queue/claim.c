@@ -8,11 +8,13 @@
 
 #include "base/settings.h"
 #include "base/shmem.h"
-#include "base/spi.h"
 #include "base/worker.h"
-#include "catalog/pg_type.h"
+#include "queue/flow.h"
 #include "queue/mark.h"
+#include "queue/pause.h"
+#include "queue/pick.h"
 #include "queue/queue.h"
+#include "queue/rule.h"
 #include "storage/ipc.h"
 #include "utils/timestamp.h"
 
@@ -21,65 +23,16 @@ typedef struct Held
 {
 	int slot;
 	int count;
-	int finishing; /* of these, at the front: what is applied but not committed yet */
-	int64 ids[2 * PAWS_BATCH_MAX];
+	int finishing;                      /* of these, at the front: what is applied but not committed yet */
+	int64 subjects[2 * PAWS_BATCH_MAX]; /* of each; one that is held is another worker's business no more */
 } Held;
 
 static Held *held = NULL; /* [paws_worker_slots()] */
-
-/* What may be chosen, in order. */
-typedef struct Candidates
-{
-	int count;
-	int room;
-	int64 *ids;
-	int16 *levels;
-	int16 *attempts;
-	int32 *bytes; /* of the envelope as it is stored */
-} Candidates;
 
 /*
  * A batch is held in memory several times over, so it has a size too. What is larger by itself comes alone.
  */
 #define BATCH_BYTES (16 * 1024 * 1024)
-
-/* The first waiting operation of each level; id PAWS_MARK_NONE for an empty one. */
-typedef struct Heads
-{
-	int64 id[PAWS_MARKS];
-	int overdue; /* the level whose first operation has missed its target by most; 0 if none has */
-} Heads;
-
-#define READY "(not_before IS NULL OR not_before OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp())"
-
-static PawsStatement find_heads = {
-	.sql =
-		"SELECT l.level, h.id, h.due_at FROM ROWS FROM (" PAWS_SETS_2
-		") AS l (level, mark) CROSS JOIN LATERAL "
-		"(SELECT o.id, CASE WHEN " READY " THEN o.due_at END AS due_at FROM paws_queue.operation o "
-		"WHERE o.level OPERATOR(pg_catalog.=) l.level AND o.id OPERATOR(pg_catalog.>=) l.mark ORDER BY o.id LIMIT 1) h "
-		"ORDER BY h.due_at NULLS LAST",
-	.nargs = 2,
-	.types = {INT2ARRAYOID, INT8ARRAYOID},
-};
-
-static PawsStatement pick_level = {
-	.sql = "SELECT id, attempts, COALESCE(pg_catalog.pg_column_size(envelope), 0) FROM paws_queue.operation "
-		   "WHERE level OPERATOR(pg_catalog.=) $1 "
-		   "AND id OPERATOR(pg_catalog.>=) $2 AND " READY " ORDER BY id LIMIT $3",
-	.nargs = 3,
-	.types = {INT2OID, INT8OID, INT8OID},
-};
-
-/* What was recorded for the batch before is done with; without ids nothing is recorded. */
-static PawsStatement record = {
-	.sql =
-		"WITH done AS (DELETE FROM paws_queue.inflight WHERE worker OPERATOR(pg_catalog.=) $1 "
-		"AND batch OPERATOR(pg_catalog.=) $2) INSERT INTO paws_queue.inflight (worker, batch, ids, recorded_at) "
-		"SELECT $1, $3, $4, pg_catalog.clock_timestamp() WHERE pg_catalog.cardinality($4) OPERATOR(pg_catalog.>) 0",
-	.nargs = 4,
-	.types = {INT2OID, INT8OID, INT8OID, INT8ARRAYOID},
-};
 
 static Size
 size(void)
@@ -104,7 +57,7 @@ paws_queue_init(void)
 }
 
 static int
-compare_ids(const void *a, const void *b)
+compare_subjects(const void *a, const void *b)
 {
 	int64 x = *(const int64 *) a;
 	int64 y = *(const int64 *) b;
@@ -126,12 +79,12 @@ held_by_others(int slot, int worker)
 	return total;
 }
 
-/* The ids that others hold, ascending; palloc'd with room for what may come meanwhile. */
+/* The subjects of what others hold, ascending; palloc'd with room for what may come meanwhile. */
 static int64 *
-ids_of_others(int slot, int worker, int *count)
+subjects_of_others(int slot, int worker, int *count)
 {
 	int room = PAWS_BATCH_MAX;
-	int64 *ids = palloc(room * sizeof(int64));
+	int64 *subjects = palloc(room * sizeof(int64));
 	int n = 0;
 
 	for (int i = 0; i < paws_worker_slots(); i++)
@@ -139,39 +92,47 @@ ids_of_others(int slot, int worker, int *count)
 		if (i == worker || held[i].slot != slot || held[i].count == 0)
 			continue;
 		while (n + held[i].count > room)
-			ids = repalloc(ids, (room *= 2) * sizeof(int64));
-		memcpy(ids + n, held[i].ids, held[i].count * sizeof(int64));
+			subjects = repalloc(subjects, (room *= 2) * sizeof(int64));
+		memcpy(subjects + n, held[i].subjects, held[i].count * sizeof(int64));
 		n += held[i].count;
 	}
-	qsort(ids, n, sizeof(int64), compare_ids);
+	qsort(subjects, n, sizeof(int64), compare_subjects);
 	*count = n;
-	return ids;
+	return subjects;
 }
 
-/* Takes the first candidates that nobody holds. The caller holds PAWS_LOCK_CLAIMS. */
+/*
+ * Takes the first candidates of subjects that nobody holds: who applies something of a subject has its
+ * counter until the commit, and another one could only leave it. The caller holds PAWS_LOCK_CLAIMS.
+ */
 static void
-take(int slot, int worker, const Candidates *candidates, PawsClaim *claim, int limit)
+take(int slot, int worker, const PawsCandidates *candidates, PawsClaim *claim, int limit)
 {
 	int nothers;
-	int64 *others = ids_of_others(slot, worker, &nothers);
+	int64 *others = subjects_of_others(slot, worker, &nothers);
 	int64 bytes = 0;
 
 	claim->count = 0;
 	claim->full = false;
 	for (int i = 0; i < candidates->count && !claim->full; i++)
 	{
-		if (bsearch(&candidates->ids[i], others, nothers, sizeof(int64), compare_ids))
+		const PawsCandidate *candidate = &candidates->rows[i];
+
+		if (bsearch(&candidate->subject_no, others, nothers, sizeof(int64), compare_subjects))
 			continue;
 		/* what failed before is tried alone, so that it harms nobody else */
-		if (candidates->attempts[i] > 0 && claim->count > 0)
+		if (candidate->attempts > 0 && claim->count > 0)
 			break;
-		bytes += candidates->bytes[i];
+		bytes += candidate->bytes;
 		claim->full = claim->count + 1 >= limit || bytes >= BATCH_BYTES;
 		if (bytes > BATCH_BYTES && claim->count > 0)
 			break;
-		claim->ids[claim->count] = candidates->ids[i];
-		claim->levels[claim->count++] = candidates->levels[i];
-		if (candidates->attempts[i] > 0)
+		claim->ids[claim->count] = candidate->id;
+		claim->ranks[claim->count] = candidate->rank;
+		claim->subjects[claim->count] = candidate->subject_no;
+		claim->places[claim->count] = candidate->place;
+		claim->levels[claim->count++] = candidate->level;
+		if (candidate->attempts > 0)
 			break;
 	}
 }
@@ -185,8 +146,8 @@ publish(int slot, int worker, const PawsClaim *finishing, const PawsClaim *chose
 	mine->slot = slot;
 	mine->finishing = finishing->count;
 	mine->count = finishing->count + chosen->count;
-	memcpy(mine->ids, finishing->ids, finishing->count * sizeof(int64));
-	memcpy(mine->ids + finishing->count, chosen->ids, chosen->count * sizeof(int64));
+	memcpy(mine->subjects, finishing->subjects, finishing->count * sizeof(int64));
+	memcpy(mine->subjects + finishing->count, chosen->subjects, chosen->count * sizeof(int64));
 }
 
 void
@@ -196,113 +157,114 @@ paws_queue_settle(int worker)
 
 	LWLockAcquire(paws_lock(PAWS_LOCK_CLAIMS), LW_EXCLUSIVE);
 	mine->count -= mine->finishing;
-	memmove(mine->ids, mine->ids + mine->finishing, mine->count * sizeof(int64));
+	memmove(mine->subjects, mine->subjects + mine->finishing, mine->count * sizeof(int64));
 	mine->finishing = 0;
 	LWLockRelease(paws_lock(PAWS_LOCK_CLAIMS));
 }
 
-static void
-look_for_heads(int slot, Heads *heads)
+/* What the rule is to know of a level. */
+static PawsRuleLevel
+describe(int slot, int level, const PawsHeadOf *head)
 {
-	PawsSearch search;
-	Datum levels[PAWS_MARKS];
-	Datum marks[PAWS_MARKS];
-	Datum args[2];
-	int rows;
+	PawsRuleLevel found = {.waiting = head->ready, .due_at = head->due_at};
 
-	paws_mark_begin(slot, &search);
-	heads->overdue = 0;
-	heads->id[0] = PAWS_MARK_NONE;
-	for (int level = 1; level < PAWS_MARKS; level++)
-	{
-		levels[level - 1] = Int16GetDatum(level);
-		marks[level - 1] = Int64GetDatum(search.from[level]);
-		heads->id[level] = PAWS_MARK_NONE;
-	}
-	args[0] = paws_spi_array(levels, NULL, PAWS_MARKS - 1, INT2OID);
-	args[1] = paws_spi_array(marks, NULL, PAWS_MARKS - 1, INT8OID);
-	rows = (int) paws_spi_run(&find_heads, args, NULL, 0);
-	for (int row = 0; row < rows; row++)
-	{
-		int level = paws_spi_int16(row, 1);
-		bool isnull;
-		Datum due_at = paws_spi_column(row, 3, &isnull);
-
-		heads->id[level] = paws_spi_int64(row, 2);
-		if (row == 0 && !isnull && DatumGetTimestampTz(due_at) < GetCurrentTimestamp())
-			heads->overdue = level;
-	}
-	paws_mark_raise_at_commit(slot, &search, heads->id);
+	found.target = head->due_at - head->enqueued_at;
+	if (found.waiting)
+		found.age = paws_flow_seen(slot, PAWS_FLOW_OPERATIONS, level, head->rank);
+	return found;
 }
 
+/* A level whose mark says that nothing waits is not looked at; who puts something there lowers it first, and
+ * wakes a worker then. */
 static void
-pick_from_level(int level, int64 from, Candidates *candidates)
+look_for_heads(int slot, PawsPick *pick, const PawsSearch *search, PawsPlace heads[PAWS_MARKS],
+			   PawsRuleLevel rule[PAWS_RULE_LEVELS])
 {
-	int wanted = candidates->room - candidates->count;
-	Datum args[3] = {Int16GetDatum(level), Int64GetDatum(from), Int64GetDatum(wanted)};
-	int found = (int) paws_spi_run(&pick_level, args, NULL, 0);
-
-	for (int row = 0; row < found; row++)
+	memset(rule, 0, PAWS_RULE_LEVELS * sizeof(PawsRuleLevel));
+	heads[0] = PAWS_PLACE_NONE;
+	for (int level = 1; level < PAWS_MARKS; level++)
 	{
-		candidates->ids[candidates->count] = paws_spi_int64(row, 1);
-		candidates->attempts[candidates->count] = paws_spi_int16(row, 2);
-		candidates->bytes[candidates->count] = paws_spi_int32(row, 3);
-		candidates->levels[candidates->count++] = level;
+		PawsHeadOf head;
+
+		heads[level] = PAWS_PLACE_NONE;
+		if (paws_place_before(search->from[level], PAWS_PLACE_NONE) &&
+			paws_pick_head(pick, level, search->from[level], &head))
+		{
+			heads[level] = head.first;
+			rule[level] = describe(slot, level, &head);
+		}
+		if (!rule[level].waiting)
+			paws_flow_seen(slot, PAWS_FLOW_OPERATIONS, level, PAWS_FLOW_NONE);
+	}
+	paws_mark_raise_at_commit(slot, search, heads);
+}
+
+/* What a guaranteed claim leaves room for is filled like any other. */
+static void
+pick_levels(PawsPick *pick, bool guaranteed, const PawsPlace heads[PAWS_MARKS],
+			PawsRuleLevel rule[PAWS_RULE_LEVELS], PawsCandidates *candidates)
+{
+	while (candidates->count < candidates->room)
+	{
+		int level = paws_rule_next(rule, pick->now, guaranteed);
+
+		if (level == 0 && !guaranteed)
+			break;
+		if (level == 0 || paws_pick_level(pick, level, heads[level], candidates) > 0)
+			guaranteed = false;
+		rule[level].waiting = false;
 	}
 }
 
 /* As many as wanted and, since others may hold the first of them, as many more as others hold. */
 static void
-pick(int slot, int wanted, bool overdue, Candidates *candidates)
+pick(int slot, int wanted, bool guaranteed, PawsCandidates *candidates)
 {
-	Heads heads;
+	const bool *paused = paws_paused_levels();
+	PawsSearch search;
+	PawsPick pick;
+	PawsPlace heads[PAWS_MARKS];
+	PawsRuleLevel rule[PAWS_RULE_LEVELS];
 
-	look_for_heads(slot, &heads);
 	candidates->count = 0;
 	candidates->room = wanted;
-	candidates->ids = palloc(wanted * sizeof(int64));
-	candidates->levels = palloc(wanted * sizeof(int16));
-	candidates->attempts = palloc(wanted * sizeof(int16));
-	candidates->bytes = palloc(wanted * sizeof(int32));
-	if (overdue && heads.overdue > 0)
-		pick_from_level(heads.overdue, heads.id[heads.overdue], candidates);
-	else
-		for (int level = PAWS_MARKS - 1; level > 0 && candidates->count < wanted; level--)
-			if (heads.id[level] != PAWS_MARK_NONE)
-				pick_from_level(level, heads.id[level], candidates);
+	candidates->rows = palloc(wanted * sizeof(PawsCandidate));
+	paws_mark_begin(slot, &search);
+	paws_pick_begin(&pick);
+	look_for_heads(slot, &pick, &search, heads, rule);
+	for (int level = 1; level < PAWS_RULE_LEVELS; level++)
+		rule[level].paused = paused[level];
+	pick_levels(&pick, guaranteed, heads, rule, candidates);
+	paws_pick_end(&pick);
 }
 
-/* Batches are numbered upwards from the time of the first, so that no number comes twice, whoever has the
- * slot. */
+/* Newcomers are not ranked before what is being served. */
 static void
-record_claim(int worker, PawsClaim *claim)
+note_served(int slot, const PawsClaim *claim)
 {
-	Datum *ids = palloc(Max(claim->count, 1) * sizeof(Datum));
-	int64 batch = Max(claim->batch + 1, GetCurrentTimestamp());
-	Datum args[4] = {Int16GetDatum(worker), Int64GetDatum(claim->batch), Int64GetDatum(batch)};
+	int64 served[PAWS_MARKS] = {0};
 
-	if (claim->count == 0 && claim->batch == 0)
-		return;
 	for (int i = 0; i < claim->count; i++)
-		ids[i] = Int64GetDatum(claim->ids[i]);
-	args[3] = paws_spi_array(ids, NULL, claim->count, INT8OID);
-	paws_spi_run(&record, args, NULL, 0);
-	claim->batch = claim->count > 0 ? batch : 0;
+		served[claim->levels[i]] = Max(served[claim->levels[i]], claim->ranks[i]);
+	for (int level = 1; level < PAWS_MARKS; level++)
+		if (served[level] > 0)
+			paws_flow_served(slot, PAWS_FLOW_OPERATIONS, level, served[level]);
 }
 
 void
-paws_queue_choose(int slot, int worker, int limit, bool overdue, PawsClaim *claim)
+paws_queue_choose(int slot, int worker, int limit, bool guaranteed, PawsClaim *claim)
 {
-	Candidates candidates;
+	PawsCandidates candidates;
 	PawsClaim *finishing = palloc(sizeof(PawsClaim));
 
 	memcpy(finishing, claim, sizeof(PawsClaim));
-	pick(slot, limit + held_by_others(slot, worker), overdue, &candidates);
+	pick(slot, limit + held_by_others(slot, worker), guaranteed, &candidates);
 	LWLockAcquire(paws_lock(PAWS_LOCK_CLAIMS), LW_EXCLUSIVE);
 	take(slot, worker, &candidates, claim, limit);
 	publish(slot, worker, finishing, claim);
 	LWLockRelease(paws_lock(PAWS_LOCK_CLAIMS));
-	record_claim(worker, claim);
+	note_served(slot, claim);
+	paws_queue_record(worker, claim);
 }
 
 static void

@@ -17,6 +17,7 @@
 #include "miscadmin.h"
 #include "queue/depth.h"
 #include "queue/queue.h"
+#include "queue/rule.h"
 #include "storage/latch.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -32,6 +33,9 @@
 #define CONTENDED_SHIFT_MAX 6
 #define BACKOFF_MS          100
 #define BACKOFF_SHIFT_MAX   9
+
+StaticAssertDecl(BACKOFF_MS << BACKOFF_SHIFT_MAX == PAWS_BACKOFF_MAX_MS,
+				 "the longest that an operation is put off");
 
 /* What this worker holds: recorded in its inflight row and in shared memory. */
 static PawsClaim *claim = NULL;
@@ -54,10 +58,10 @@ batch_limit(void)
 static void
 choose(int slot)
 {
-	bool overdue = ++choices % Max(100 / paws_guaranteed_share, 1) == 0;
+	bool guaranteed = paws_rule_guaranteed(++choices, paws_guaranteed_share);
 
 	(void) paws_wake_take(slot, PAWS_WAKE_POOL);
-	paws_queue_choose(slot, paws_worker_index(), batch_limit(), overdue, claim);
+	paws_queue_choose(slot, paws_worker_index(), batch_limit(), guaranteed, claim);
 	/* there may be more than one worker's share */
 	if (claim->full)
 		paws_wake_now(slot, PAWS_WAKE_POOL);
@@ -108,9 +112,9 @@ outlive_spi(Applied *batch)
 }
 
 /*
- * One transaction. What was chosen but could not be fetched is held by a process that is just ending; whether
- * it finished its work is not known yet, and what follows in the same document must not overtake it. So then
- * nothing is applied.
+ * One transaction. What was chosen but could not be fetched was finished by a process that ended meanwhile,
+ * or changed by another; and what follows in the same document must not overtake it. So then nothing is
+ * applied.
  */
 static void
 apply(Applied *batch, PawsReason refused, bool choose_next)
@@ -273,6 +277,8 @@ apply_one_by_one(void)
 		claim->count = 1;
 		claim->ids[0] = all->ids[i];
 		claim->levels[0] = all->levels[i];
+		claim->places[0] = all->places[i];
+		claim->subjects[0] = all->subjects[i];
 		if (!try_apply(&batch, PAWS_REASON_NONE, false, &sqlstate) && !transient(sqlstate) &&
 			look_at(&operation))
 			give_up_or_postpone(&operation);
@@ -384,8 +390,11 @@ static long
 turn(void)
 {
 	volatile long wait = FAILED_TURN_MS;
-	int64 batch = claim ? claim->batch : 0;
+	PawsRecord record;
 
+	memset(&record, 0, sizeof(record));
+	if (claim)
+		record = claim->record;
 	PG_TRY();
 	{
 		wait = try_turn();
@@ -395,7 +404,7 @@ turn(void)
 		paws_worker_abort();
 		pg_atomic_write_u32(&paws_worker_self()->busy, 0);
 		drop_claim();
-		claim->batch = batch; /* what was recorded since went with the transaction */
+		claim->record = record; /* what was recorded since went with the transaction */
 	}
 	PG_END_TRY();
 	return wait;
