@@ -117,6 +117,7 @@ OBJS = \
 	src/queue/flow_rule.o \
 	src/queue/inflight.o \
 	src/queue/mark.o \
+	src/queue/narrow.o \
 	src/queue/pause.o \
 	src/queue/pick.o \
 	src/queue/policy.o \
@@ -188,6 +189,7 @@ DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 UNIT_SOURCES = \
 	src/guard/token.c \
 	src/queue/flow_rule.c \
+	src/queue/narrow.c \
 	src/queue/rule.c \
 	src/vault/aead.c \
 	src/vault/compress.c \
