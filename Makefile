@@ -33,6 +33,7 @@ OBJS = \
 	src/base/guarded.o \
 	src/base/histogram.o \
 	src/base/install.o \
+	src/base/reserve.o \
 	src/base/settings.o \
 	src/base/settle.o \
 	src/base/shmem.o \
@@ -87,6 +88,7 @@ OBJS = \
 	src/vault/supersede.o \
 	src/vault/vault.o \
 	src/guard/codes.o \
+	src/guard/connection_reserve.o \
 	src/guard/enum_map.o \
 	src/guard/level_type.o \
 	src/guard/log_constant.o \
@@ -109,6 +111,8 @@ OBJS = \
 	src/store/store.o \
 	src/store/write.o \
 	src/queue/admission.o \
+	src/queue/allowance.o \
+	src/queue/allowance_file.o \
 	src/queue/claim.o \
 	src/queue/depth.o \
 	src/queue/fetch.o \
@@ -127,9 +131,13 @@ OBJS = \
 	src/queue/unblock.o \
 	src/care/care.o \
 	src/crisis/crisis.o \
+	src/crisis/pending.o \
+	src/crisis/queue.o \
 	src/crisis/documents.o \
 	src/crisis/resources.o \
+	src/control/admission.o \
 	src/control/doctor.o \
+	src/control/horizon.o \
 	src/control/keyring.o \
 	src/control/latency.o \
 	src/control/manifest.o \
@@ -137,6 +145,7 @@ OBJS = \
 	src/control/rows.o \
 	src/control/stats.o \
 	src/control/status.o \
+	src/workers/crisis.o \
 	src/workers/eraser.o \
 	src/workers/keeper.o \
 	src/workers/launcher.o \
@@ -176,7 +185,9 @@ SQL_MODULES = \
 	src/crisis/crisis.sql \
 	src/store/tables.sql@paws_crisis@crisis \
 	src/control/control.sql \
+	src/control/admission.sql \
 	src/control/manifest.sql \
+	src/control/horizon.sql \
 	src/control/doctor.sql \
 	src/api/api.sql \
 	src/api/crisis.sql \

@@ -1,3 +1,4 @@
+\pset format unaligned
 -- Who may do what, cell by cell. What a role has of each object of the extension, with every privilege that there is on its
 -- kind, is what the view paws_sync.profiles lists for the profiles that it was given, and nothing else. Then it is tried.
 -- Objects and cells come from the catalogs, so what is new is tested by itself. Each query with "must be none" shows
@@ -175,6 +176,7 @@ CREATE TEMP TABLE call AS
 		('pull_wait', format('%L', :'tablet')),
 		('push_crisis', format('%L, %L', :'phone', t.ops(t.op(7, 'signal', 7, 0, 'x')))),
 		('pull_crisis', format('%L', :'tablet')),
+		('pull_crisis_wait', format('%L, NULL, ''1 ms''', :'tablet')),
 		('crisis_bundle', format('%L, ''gb''', :'tablet')),
 		('receipts', format('%L, %L', :'phone', ARRAY[t.id(1)])),
 		('ack', format('%L, %L', :'tablet', :'cursor')),
@@ -196,10 +198,16 @@ CREATE TEMP TABLE call AS
 		('drop_resource', '''gb'', ''samaritans'', ''call'''),
 		('list_resources', ''),
 		('stat_latency', ''),
+		('horizon_since', '3'),
+		('horizon_counts', '1'),
+		('horizon_cost', '''{3}'''),
+		('stat_horizon', ''),
 		('stat_lanes', ''),
 		('stat_memory', ''),
 		('stat_workers', ''),
 		('stat_reset', ''),
+		('stat_admission', ''),
+		('stat_reserve', ''),
 		('status', ''),
 		('log_probe', ''),
 		('log_posture', ''),
@@ -208,6 +216,7 @@ CREATE TEMP TABLE call AS
 		('doctor_server', ''),
 		('doctor_objects', ''),
 		('doctor_stored', ''),
+		('doctor_horizon', ''),
 		('doctor', ''),
 		('vocabulary', ''),
 		('check_preload', ''),

@@ -7,13 +7,16 @@
 #include "postgres.h"
 
 #include "base/database.h"
+#include "base/reserve.h"
 #include "base/settings.h"
 #include "base/shmem.h"
 #include "base/wake.h"
 #include "base/withdraw.h"
 #include "base/worker.h"
+#include "control/horizon.h"
 #include "control/latency.h"
 #include "fmgr.h"
+#include "guard/connection_reserve.h"
 #include "guard/log_scrub.h"
 #include "miscadmin.h"
 #include "queue/admission.h"
@@ -46,8 +49,10 @@ _PG_init(void)
 	paws_mark_init();
 	paws_flow_init();
 	paws_depth_init();
+	paws_reserve_init();
 	paws_admission_init();
 	paws_latency_init();
+	paws_horizon_init();
 	paws_memory_state_init();
 	paws_keyring_init();
 	paws_vault_seals_init();
@@ -56,6 +61,7 @@ _PG_init(void)
 	if (IsBinaryUpgrade)
 		return;
 
+	paws_connection_reserve_init();
 	paws_log_scrub_init();
 	paws_vault_init();
 	paws_worker_register_launcher(PAWS_LAUNCHER_ENTRY);

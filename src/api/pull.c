@@ -1,23 +1,28 @@
 /*
- * api/pull.c - pull, pull_wait, pull_crisis and ack: the crisis lane first, then the ordinary one.
+ * api/pull.c - pull, pull_wait, pull_crisis, pull_crisis_wait and ack: the crisis lane first, then the
+ * ordinary one.
  */
 #include "postgres.h"
 
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "api/cursor.h"
+#include "base/clock.h"
 #include "base/database.h"
 #include "base/errors.h"
 #include "base/guarded.h"
+#include "base/reserve.h"
 #include "base/settings.h"
 #include "base/spi.h"
 #include "base/wake.h"
 #include "care/care.h"
 #include "control/rows.h"
 #include "crisis/crisis.h"
+#include "crisis/queue.h"
 #include "guard/mint.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "queue/admission.h"
 #include "storage/latch.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -32,15 +37,22 @@
 PG_FUNCTION_INFO_V1(paws_pull);
 PG_FUNCTION_INFO_V1(paws_pull_wait);
 PG_FUNCTION_INFO_V1(paws_pull_crisis);
+PG_FUNCTION_INFO_V1(paws_pull_crisis_wait);
 PG_FUNCTION_INFO_V1(paws_ack);
 
 typedef struct Pull
 {
+	int slot;
 	PawsDevice device;
+	PawsTier tier; /* looked up when the first payload is to be told; before that PAWS_TIER_NONE */
 	PawsCursor cursor;
 	PawsLane lane; /* being read */
 	int changes;
 	int bytes;
+	PawsAsk ask;       /* the payload that was asked for last; not admitted: the page ends before it */
+	bool asked;        /* for the row that comes next */
+	int64 crisis_rows; /* of this page */
+	int64 crisis_bytes;
 	PawsRows rows;
 	MemoryContext row_context;
 } Pull;
@@ -72,7 +84,10 @@ put_document(PawsRows *rows, const PawsPageRow *row)
 
 	paws_row_text(rows, collection ? collection->name : NULL);
 	paws_row_datum(rows, UUIDPGetDatum(&row->entry.doc_id));
-	paws_row_datum(rows, Int64GetDatum(row->entry.revision));
+	if (row->entry.outcome != PAWS_OUTCOME_ACCEPTED) /* what is pending has none yet */
+		paws_row_datum(rows, Int64GetDatum(row->entry.revision));
+	else
+		paws_row_null(rows);
 	paws_row_datum(rows, BoolGetDatum(row->entry.deleted));
 	if (row->payload)
 		paws_row_datum(rows, PointerGetDatum(row->payload));
@@ -94,6 +109,36 @@ put_code(PawsRows *rows, const char *code)
 	paws_row_null(rows);
 }
 
+/* Something of the last page was not told. */
+static bool
+is_cut(const Pull *pull)
+{
+	return pull->ask.retry_after > 0;
+}
+
+static void
+forget_ask(Pull *pull)
+{
+	pull->ask = (PawsAsk){0};
+	pull->asked = false;
+}
+
+/* What a row really moved, for whoever keeps account of it. */
+static void
+account(Pull *pull, const PawsPageRow *row)
+{
+	int64 bytes = row->payload ? VARSIZE_ANY_EXHDR(row->payload) : 0;
+
+	if (pull->lane == PAWS_LANE_CRISIS)
+	{
+		pull->crisis_rows++;
+		pull->crisis_bytes += bytes;
+	}
+	if (pull->asked)
+		paws_admission_correct(pull->slot, pull->device.subject_no, pull->tier, &pull->ask, bytes);
+	pull->asked = false;
+}
+
 /* Each row carries the cursor to store once the row is processed. */
 static void
 put_row(void *context, const PawsPageRow *row)
@@ -102,6 +147,7 @@ put_row(void *context, const PawsPageRow *row)
 	PawsCursor cursor = pull->cursor;
 	MemoryContext old = MemoryContextSwitchTo(pull->row_context);
 
+	account(pull, row);
 	if (pull->lane == PAWS_LANE_CRISIS)
 		cursor.crisis = row->after;
 	else
@@ -113,9 +159,39 @@ put_row(void *context, const PawsPageRow *row)
 		put_code(&pull->rows, row->code);
 	else
 		put_document(&pull->rows, row);
+	paws_row_null(&pull->rows);
 	paws_row_end(&pull->rows);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(pull->row_context);
+}
+
+/* The last row of a page that an allowance ended: the cursor is before what was not told. */
+static void
+put_limited(Pull *pull)
+{
+	if (!is_cut(pull))
+		return;
+	paws_row_datum(&pull->rows, paws_cursor_datum(&pull->cursor));
+	paws_row_text(&pull->rows, paws_lane_name(PAWS_LANE_ORDINARY));
+	paws_row_text(&pull->rows, "limited");
+	put_code(&pull->rows, paws_reason_name(pull->ask.reason));
+	paws_row_interval(&pull->rows, pull->ask.retry_after);
+	paws_row_end(&pull->rows);
+}
+
+/* Whether a payload of the ordinary lane may be told; the page ends before one that may not. */
+static bool
+may_tell(void *context, const PawsFeedEntry *entry, int64 bytes)
+{
+	Pull *pull = context;
+	const PawsCollection *collection = paws_registry_collection_no(entry->collection);
+
+	if (pull->tier == PAWS_TIER_NONE)
+		pull->tier = paws_care_tier(pull->device.subject_no);
+	pull->ask = (PawsAsk){.klass = collection ? collection->klass : PAWS_CLASS_STANDARD, .bytes = bytes};
+	paws_admission_pull(pull->slot, pull->device.subject_no, pull->tier, &pull->ask);
+	pull->asked = pull->ask.admitted;
+	return pull->asked;
 }
 
 /* A page being read: what it may still hold. */
@@ -125,12 +201,57 @@ typedef struct PageRead
 	PawsPageBudget budget;
 } PageRead;
 
+/* Crisis asks for nothing; it says what it used, if there was anything. */
 static void
 read_crisis(PageRead *read)
 {
-	read->pull->lane = PAWS_LANE_CRISIS;
-	paws_page_read(&paws_crisis_store, &read->pull->device, &read->pull->cursor.crisis, &read->budget,
-				   put_row, read->pull);
+	Pull *pull = read->pull;
+	int64 begun_at = paws_clock_ns();
+
+	pull->lane = PAWS_LANE_CRISIS;
+	pull->crisis_rows = pull->crisis_bytes = 0;
+	paws_page_read(&paws_crisis_store, &pull->device, &pull->cursor.crisis, &read->budget, put_row, pull);
+	if (pull->crisis_rows > 0)
+		paws_reserve_crisis_end(begun_at, pull->crisis_bytes);
+}
+
+/* What waits in the crisis queue. The last one's cursor says that all of them were told. */
+static void
+put_pending(void *context, const PawsFeedEntry *entry, bytea *payload, const char *code, bool last,
+			uint64 digest)
+{
+	PageRead *read = context;
+	Pull *pull = read->pull;
+	PawsPageRow row = {.entry = *entry, .payload = payload, .code = code};
+	MemoryContext old = MemoryContextSwitchTo(pull->row_context);
+
+	if (last)
+		pull->cursor.pending = digest;
+	paws_row_datum(&pull->rows, paws_cursor_datum(&pull->cursor));
+	paws_row_text(&pull->rows, paws_lane_name(PAWS_LANE_CRISIS));
+	paws_row_text(&pull->rows, "pending");
+	put_document(&pull->rows, &row);
+	paws_row_end(&pull->rows);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(pull->row_context);
+	read->budget.any = true;
+	read->budget.changes--;
+	read->budget.bytes -= payload ? VARSIZE_ANY_EXHDR(payload) : 0;
+}
+
+/* After the documents as they are: what is accepted but not in them yet. */
+static void
+read_pending(PageRead *read)
+{
+	Pull *pull = read->pull;
+	uint64 now;
+
+	if (read->budget.any && (read->budget.changes <= 0 || read->budget.bytes <= 0))
+		return;
+	now = paws_crisis_pending(&pull->device, pull->cursor.pending, put_pending, read);
+	/* nothing waits any more: the next row that is told anyway carries it */
+	if (now == 0)
+		pull->cursor.pending = 0;
 }
 
 static void
@@ -139,6 +260,7 @@ read_ordinary(void *arg)
 	PageRead *read = arg;
 
 	read->pull->lane = PAWS_LANE_ORDINARY;
+	read->budget.admit = may_tell;
 	paws_page_read(&paws_care_store, &read->pull->device, &read->pull->cursor.ordinary, &read->budget,
 				   put_row, read->pull);
 }
@@ -167,12 +289,30 @@ read_page(Pull *pull)
 	PageRead read = {.pull = pull, .budget = {.changes = pull->changes, .bytes = pull->bytes}};
 	PawsLaneCursor before = pull->cursor.ordinary;
 
+	forget_ask(pull);
 	paws_spi_begin();
 	read_crisis(&read);
+	read_pending(&read);
 	if (!pull->device.crisis_only &&
 		(!read.budget.any || (read.budget.changes > 0 && read.budget.bytes > 0)) &&
 		!paws_run_guarded(read_ordinary, &read, read.budget.any ? forgive_all : is_lock_timeout))
+	{
 		pull->cursor.ordinary = before; /* rows that are out carry cursors of their own */
+		forget_ask(pull);
+	}
+	paws_spi_end();
+	return read.budget.any;
+}
+
+/* True if there was anything. Nothing ordinary is looked at. */
+static bool
+read_crisis_page(Pull *pull)
+{
+	PageRead read = {.pull = pull, .budget = {.changes = pull->changes, .bytes = pull->bytes}};
+
+	paws_spi_begin();
+	read_crisis(&read);
+	read_pending(&read);
 	paws_spi_end();
 	return read.budget.any;
 }
@@ -210,7 +350,7 @@ begin_pull(Pull *pull, FunctionCallInfo fcinfo, const PawsToken *token, int limi
 	pull->bytes = bounded_argument(fcinfo, limits_at + 1, BYTES_MAX, "max_bytes");
 	if (!PG_ARGISNULL(1))
 		paws_cursor_from_datum(PG_GETARG_DATUM(1), &pull->cursor);
-	(void) paws_database_slot();
+	pull->slot = paws_database_slot();
 	find_device(token, &pull->device);
 	paws_rows_begin(&pull->rows, fcinfo);
 	pull->row_context = AllocSetContextCreate(CurrentMemoryContext, "paws_sync row", ALLOCSET_DEFAULT_SIZES);
@@ -225,6 +365,7 @@ paws_pull(PG_FUNCTION_ARGS)
 	paws_vault_require(PAWS_ROOT_CARE);
 	begin_pull(&pull, fcinfo, token, 2);
 	(void) read_page(&pull);
+	put_limited(&pull);
 	return (Datum) 0;
 }
 
@@ -234,13 +375,9 @@ paws_pull_crisis(PG_FUNCTION_ARGS)
 {
 	const PawsToken *token = paws_token_argument_crisis(fcinfo, 0, PAWS_TOKEN_DEVICE);
 	Pull pull;
-	PageRead read = {.pull = &pull};
 
 	begin_pull(&pull, fcinfo, token, 2);
-	read.budget = (PawsPageBudget){.changes = pull.changes, .bytes = pull.bytes};
-	paws_spi_begin();
-	read_crisis(&read);
-	paws_spi_end();
+	(void) read_crisis_page(&pull);
 	return (Datum) 0;
 }
 
@@ -275,9 +412,9 @@ notice_forgotten(Pull *pull, const PawsToken *token, uint64 *keys)
 
 /* The latch is reset before each look, so what is committed after the look sets it again. */
 static void
-wait_for_page(Pull *pull, long timeout, const PawsToken *token, uint64 keys)
+wait_for_page(Pull *pull, bool (*read)(Pull *pull), long timeout, const PawsToken *token, uint64 keys)
 {
-	TimestampTz deadline = GetCurrentTimestamp() + timeout * 1000;
+	int64 deadline = paws_clock() + timeout * 1000;
 
 	for (;;)
 	{
@@ -286,25 +423,22 @@ wait_for_page(Pull *pull, long timeout, const PawsToken *token, uint64 keys)
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
 		notice_forgotten(pull, token, &keys);
-		if (read_page(pull))
+		if (read(pull))
 			return;
-		left = (long) ((deadline - GetCurrentTimestamp() + 999) / 1000);
+		left = (long) ((deadline - paws_clock() + 999) / 1000);
 		if (left <= 0)
 			return;
 		if (RecoveryInProgress())
 			left = Min(left, STANDBY_POLL_MS);
+		if (is_cut(pull))
+			left = Min(left, pull->ask.retry_after / 1000 + 1);
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, left, PG_WAIT_EXTENSION);
 	}
 }
 
-Datum
-paws_pull_wait(PG_FUNCTION_ARGS)
+static void
+require_fresh_snapshots(void)
 {
-	const PawsToken *token = paws_token_argument(fcinfo, 0, PAWS_TOKEN_DEVICE);
-	long timeout = wait_argument(fcinfo, 2);
-	uint64 keys;
-	Pull pull;
-
 	if (IsolationUsesXactSnapshot())
 		ereport(
 			ERROR,
@@ -312,19 +446,48 @@ paws_pull_wait(PG_FUNCTION_ARGS)
 			 errmsg("pull_wait needs transaction isolation level read committed"),
 			 errhint(
 				 "In a transaction with one snapshot nothing new can appear; use READ COMMITTED, or pull.")));
-	paws_vault_require(PAWS_ROOT_CARE);
-	keys = paws_database_version_latest(paws_database_slot(), PAWS_CACHED_KEYS);
+}
+
+/* Looks at once, and then whenever something of the subject commits. */
+static void
+wait_and_read(FunctionCallInfo fcinfo, const PawsToken *token, bool (*read)(Pull *pull))
+{
+	long timeout = wait_argument(fcinfo, 2);
+	uint64 keys = paws_database_version_latest(paws_database_slot(), PAWS_CACHED_KEYS);
+	Pull pull;
+
 	begin_pull(&pull, fcinfo, token, 3);
 	paws_wake_key_watch(paws_database_slot(), pull.device.subject_no);
 	PG_TRY();
 	{
-		wait_for_page(&pull, timeout, token, keys);
+		wait_for_page(&pull, read, timeout, token, keys);
 	}
 	PG_FINALLY();
 	{
 		paws_wake_key_unwatch();
 	}
 	PG_END_TRY();
+	put_limited(&pull);
+}
+
+Datum
+paws_pull_wait(PG_FUNCTION_ARGS)
+{
+	const PawsToken *token = paws_token_argument(fcinfo, 0, PAWS_TOKEN_DEVICE);
+
+	require_fresh_snapshots();
+	paws_vault_require(PAWS_ROOT_CARE);
+	wait_and_read(fcinfo, token, read_page);
+	return (Datum) 0;
+}
+
+Datum
+paws_pull_crisis_wait(PG_FUNCTION_ARGS)
+{
+	const PawsToken *token = paws_token_argument_crisis(fcinfo, 0, PAWS_TOKEN_DEVICE);
+
+	require_fresh_snapshots();
+	wait_and_read(fcinfo, token, read_crisis_page);
 	return (Datum) 0;
 }
 

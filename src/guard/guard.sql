@@ -392,9 +392,11 @@ COMMENT ON TYPE paws_sync.class IS 'what an operation is for; emergency and safe
 CREATE TYPE paws_sync.outcome AS ENUM
 	('accepted', 'duplicate', 'limited', 'rejected', 'applied', 'conflict', 'superseded');
 COMMENT ON TYPE paws_sync.outcome IS 'the answer to a pushed operation, and the final outcome in its receipt';
+CREATE TYPE paws_sync.feature AS ENUM ('attachments', 'history_export', 'insights', 'sharing', 'priority_support');
+COMMENT ON TYPE paws_sync.feature IS 'what an app offers in a tier beside sync; the engine keeps the list and asks it for nothing';
 
 CREATE FUNCTION paws_sync.vocabulary(OUT kind text, OUT code integer, OUT name text) RETURNS SETOF record
-	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 67 AS 'MODULE_PATHNAME', 'paws_vocabulary';
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 73 AS 'MODULE_PATHNAME', 'paws_vocabulary';
 REVOKE ALL ON FUNCTION paws_sync.vocabulary() FROM PUBLIC;
 COMMENT ON FUNCTION paws_sync.vocabulary() IS
 	'every closed vocabulary: its kind, the code that tables hold, and the name that SQL shows';

@@ -137,10 +137,6 @@ extern void paws_store_unreserve(PawsStore *store, const PawsCounter *counters, 
 /* By subject: what PawsCounter and int64 begin with. */
 extern int paws_store_compare_subjects(const void *a, const void *b);
 
-/* What the envelope of an entry's document is bound to; points into the entry. */
-extern PawsEnvelopeContext
-paws_store_context(const PawsStore *store, const uint8 *subject_id, const PawsFeedEntry *entry);
-
 /* Writes what a batch decided. */
 extern void paws_store_write(PawsStore *store, PawsBatch *batch);
 

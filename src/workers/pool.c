@@ -7,6 +7,7 @@
 #include "postgres.h"
 
 #include "base/database.h"
+#include "base/reserve.h"
 #include "base/settings.h"
 #include "base/spi.h"
 #include "base/wake.h"
@@ -378,9 +379,10 @@ try_turn(void)
 	if (!paws_vault_ready(PAWS_ROOT_CARE) || (claim->count == 0 && !first_choice()))
 		return paws_poll_interval;
 	pg_atomic_write_u32(&self->busy, 1);
+	paws_reserve_batch_begin();
 	wait = work();
 	pg_atomic_write_u32(&self->busy, 0);
-	return wait;
+	return Max(wait, paws_reserve_batch_end());
 }
 
 /* What fails outside of a batch (choosing, looking) costs the turn, not the worker. */
