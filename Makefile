@@ -39,6 +39,7 @@ OBJS = \
 	src/base/shmem.o \
 	src/base/spi.o \
 	src/base/table.o \
+	src/base/table_once.o \
 	src/base/table_write.o \
 	src/base/wake.o \
 	src/base/withdraw.o \
@@ -68,6 +69,7 @@ OBJS = \
 	src/vault/layer.o \
 	src/vault/memory_state.o \
 	src/vault/origin.o \
+	src/vault/outer_key.o \
 	src/vault/padding.o \
 	src/vault/purpose.o \
 	src/vault/revision_seal.o \
@@ -130,6 +132,7 @@ OBJS = \
 	src/queue/subject.o \
 	src/queue/unblock.o \
 	src/care/care.o \
+	src/care/look_up.o \
 	src/crisis/crisis.o \
 	src/crisis/pending.o \
 	src/crisis/queue.o \
@@ -154,6 +157,7 @@ OBJS = \
 	src/workers/rotate_keyring.o \
 	src/workers/scheduler.o \
 	src/workers/sealer.o \
+	src/api/base64.o \
 	src/api/bundle.o \
 	src/api/cursor_type.o \
 	src/api/define.o \
@@ -198,6 +202,7 @@ DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 
 # Free of the server's headers: linked into the unit tests.
 UNIT_SOURCES = \
+	src/api/base64.c \
 	src/guard/token.c \
 	src/queue/flow_rule.c \
 	src/queue/narrow.c \

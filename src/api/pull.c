@@ -231,6 +231,7 @@ put_pending(void *context, const PawsFeedEntry *entry, bytea *payload, const cha
 	paws_row_text(&pull->rows, paws_lane_name(PAWS_LANE_CRISIS));
 	paws_row_text(&pull->rows, "pending");
 	put_document(&pull->rows, &row);
+	paws_row_null(&pull->rows);
 	paws_row_end(&pull->rows);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(pull->row_context);

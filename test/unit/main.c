@@ -20,6 +20,7 @@ main(void)
 	test_narrowing();
 	test_padding();
 	test_compression();
+	test_base64();
 	test_envelopes();
 	test_attacks();
 	test_collisions();

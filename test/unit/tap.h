@@ -24,6 +24,7 @@ extern void test_tokens(void);
 extern void test_narrowing(void);
 extern void test_padding(void);
 extern void test_compression(void);
+extern void test_base64(void);
 extern void test_envelopes(void);
 extern void test_attacks(void);
 extern void test_collisions(void);
