@@ -123,6 +123,7 @@ OBJS = \
 	src/queue/flow_rule.o \
 	src/queue/inflight.o \
 	src/queue/mark.o \
+	src/queue/narrow.o \
 	src/queue/pause.o \
 	src/queue/pick.o \
 	src/queue/policy.o \
@@ -204,6 +205,7 @@ UNIT_SOURCES = \
 	src/api/base64.c \
 	src/guard/token.c \
 	src/queue/flow_rule.c \
+	src/queue/narrow.c \
 	src/queue/rule.c \
 	src/vault/aead.c \
 	src/vault/compress.c \

@@ -11,6 +11,7 @@
 #include "base/worker.h"
 #include "queue/flow.h"
 #include "queue/mark.h"
+#include "queue/narrow.h"
 #include "queue/pause.h"
 #include "queue/pick.h"
 #include "queue/queue.h"
@@ -33,6 +34,9 @@ static Held *held = NULL; /* [paws_worker_slots()] */
  * A batch is held in memory several times over, so it has a size too. What is larger by itself comes alone.
  */
 #define BATCH_BYTES (16 * 1024 * 1024)
+
+/* How many batches are looked at to choose one. */
+#define BATCHES_SEEN 3
 
 static Size
 size(void)
@@ -102,14 +106,43 @@ subjects_of_others(int slot, int worker, int *count)
 }
 
 /*
- * Takes the first candidates of subjects that nobody holds: who applies something of a subject has its
- * counter until the commit, and another one could only leave it. The caller holds PAWS_LOCK_CLAIMS.
+ * Leaves out the subjects that others hold: who applies something of a subject has its counter until the
+ * commit, and another one could only leave it. The caller holds PAWS_LOCK_CLAIMS.
  */
 static void
-take(int slot, int worker, const PawsCandidates *candidates, PawsClaim *claim, int limit)
+leave_held(int slot, int worker, PawsCandidates *candidates)
 {
 	int nothers;
 	int64 *others = subjects_of_others(slot, worker, &nothers);
+	int left = 0;
+
+	for (int i = 0; i < candidates->count; i++)
+		if (!bsearch(&candidates->rows[i].subject_no, others, nothers, sizeof(int64), compare_subjects))
+			candidates->rows[left++] = candidates->rows[i];
+	candidates->count = left;
+}
+
+/* A batch of few subjects. */
+static void
+narrow(PawsCandidates *candidates, int limit)
+{
+	PawsNarrow *rows = palloc(Max(candidates->count, 1) * sizeof(PawsNarrow));
+	PawsNarrowShare *shares = palloc(Max(candidates->count, 1) * sizeof(PawsNarrowShare));
+	int left = 0;
+
+	for (int i = 0; i < candidates->count; i++)
+		rows[i] = (PawsNarrow){candidates->rows[i].subject_no, candidates->rows[i].level, false};
+	paws_narrow(rows, candidates->count, limit, shares);
+	for (int i = 0; i < candidates->count; i++)
+		if (rows[i].kept)
+			candidates->rows[left++] = candidates->rows[i];
+	candidates->count = left;
+}
+
+/* Takes the first of the candidates. */
+static void
+take(const PawsCandidates *candidates, PawsClaim *claim, int limit)
+{
 	int64 bytes = 0;
 
 	claim->count = 0;
@@ -118,8 +151,6 @@ take(int slot, int worker, const PawsCandidates *candidates, PawsClaim *claim, i
 	{
 		const PawsCandidate *candidate = &candidates->rows[i];
 
-		if (bsearch(&candidate->subject_no, others, nothers, sizeof(int64), compare_subjects))
-			continue;
 		/* what failed before is tried alone, so that it harms nobody else */
 		if (candidate->attempts > 0 && claim->count > 0)
 			break;
@@ -222,8 +253,7 @@ pick_levels(PawsPick *pick, bool guaranteed, const PawsPlace heads[PAWS_MARKS],
 	return late;
 }
 
-/* As many as wanted and, since others may hold the first of them, as many more as others hold. Returns
- * the level that a guaranteed claim is for, 0 for none. */
+/* Returns the level that a guaranteed claim is for, 0 for none. */
 static int
 pick(int slot, int wanted, bool guaranteed, PawsCandidates *candidates)
 {
@@ -277,9 +307,13 @@ paws_queue_choose(int slot, int worker, int limit, bool guaranteed, PawsClaim *c
 	int late;
 
 	memcpy(finishing, claim, sizeof(PawsClaim));
-	late = pick(slot, limit + held_by_others(slot, worker), guaranteed || claim->owed, &candidates);
+	/* so many that a batch may be narrowed, and, since others may hold the first of them, as many more */
+	late = pick(slot, BATCHES_SEEN * limit + held_by_others(slot, worker), guaranteed || claim->owed,
+				&candidates);
 	LWLockAcquire(paws_lock(PAWS_LOCK_CLAIMS), LW_EXCLUSIVE);
-	take(slot, worker, &candidates, claim, limit);
+	leave_held(slot, worker, &candidates);
+	narrow(&candidates, limit);
+	take(&candidates, claim, limit);
 	publish(slot, worker, finishing, claim);
 	LWLockRelease(paws_lock(PAWS_LOCK_CLAIMS));
 	claim->owed = late > 0 && !takes_from(claim, late);

@@ -17,6 +17,7 @@ main(void)
 		return 1;
 	}
 	test_tokens();
+	test_narrowing();
 	test_padding();
 	test_compression();
 	test_base64();
