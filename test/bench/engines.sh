@@ -97,7 +97,9 @@ ack_sql() { # ENGINE BATCH
             if [ "$2" = 1 ]; then
                 echo "SELECT paws_sync.complete(\$1::bigint, \$2::bigint, NULL, $durable)"
             else
-                echo "SELECT count(*) FROM paws_sync.complete_many(\$1::bigint[], \$2::bigint[], NULL, $durable)"
+                # fails if one was lost
+                echo "SELECT 1 / (count(*) FILTER (WHERE outcome = 'completed') = cardinality(\$1::bigint[]))::integer" \
+                    "FROM paws_sync.complete_many(\$1::bigint[], \$2::bigint[], NULL, $durable)"
             fi
             ;;
     esac
