@@ -28,6 +28,7 @@ finish() {
     for kind in "${!started[@]}"; do
         cluster "$kind" down || true
     done
+    rmdir "$dir" 2>/dev/null || true
     rm -rf -- "$work"
     exit "$status"
 }
