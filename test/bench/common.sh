@@ -212,3 +212,8 @@ release() {
     echo '\q' >&"${HOLDER[1]}"
     wait "$holder" || true
 }
+
+autovacuum() { # CLUSTER on|off
+    sql "$1" "ALTER SYSTEM SET autovacuum = $2"
+    sql "$1" 'SELECT pg_reload_conf()' >/dev/null
+}

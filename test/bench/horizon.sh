@@ -5,11 +5,6 @@
 
 pass=${PASS:-500000}
 
-autovacuum() { # CLUSTER on|off
-    sql "$1" "ALTER SYSTEM SET autovacuum = $2"
-    sql "$1" 'SELECT pg_reload_conf()' >/dev/null
-}
-
 # `pass` jobs by 100 with 4 consumers, then one at a time; fresh before that. Without and with a snapshot, never vacuumed.
 horizon_case() { # ENGINE none|held ROUND
     local engine=$1 snapshot=$2 round=$3 kind name=horizon.$1.$2 batch=100 consumers=4

@@ -17,12 +17,17 @@ ticks_used() {
 }
 
 part_idle() {
-    local before before_wal plain_wal
+    local before before_wal plain_wal kind
+    [ -z "${started[sealed]:-}" ] || away sealed
     need sealed plain
-    sql sealed 'VACUUM ANALYZE'
-    sql plain 'VACUUM ANALYZE'
-    sql sealed CHECKPOINT
-    sql plain CHECKPOINT
+    push_scripts
+    load sealed push_many 1 -t 20 >/dev/null
+    sql sealed 'CALL bench.drain()' >/dev/null
+    for kind in sealed plain; do
+        autovacuum "$kind" off
+        sql "$kind" 'VACUUM ANALYZE'
+        sql "$kind" CHECKPOINT
+    done
     sleep 5
     say "idle: $idle_seconds s"
     before=$(ticks_used)
@@ -33,6 +38,9 @@ part_idle() {
     measured idle.wal 1 "$(($(lsn sealed) - before_wal))"
     measured idle.wal_plain 1 "$(($(lsn plain) - plain_wal))"
     measured idle.seconds 1 "$idle_seconds"
+    autovacuum sealed on
+    autovacuum plain on
+    remark "Autovacuum was off meanwhile: what it cleans is of earlier work."
     measured idle.processes 1 "$(sql sealed "SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'paws_sync%'")"
 }
 
