@@ -37,6 +37,8 @@ OBJS = \
 	src/base/settle.o \
 	src/base/shmem.o \
 	src/base/spi.o \
+	src/base/table.o \
+	src/base/table_write.o \
 	src/base/wake.o \
 	src/base/withdraw.o \
 	src/base/worker.o \
@@ -85,6 +87,7 @@ OBJS = \
 	src/vault/supersede.o \
 	src/vault/vault.o \
 	src/guard/codes.o \
+	src/guard/connection_reserve.o \
 	src/guard/enum_map.o \
 	src/guard/level_type.o \
 	src/guard/log_constant.o \
@@ -109,16 +112,23 @@ OBJS = \
 	src/queue/claim.o \
 	src/queue/depth.o \
 	src/queue/finish.o \
+	src/queue/flow.o \
+	src/queue/flow_rule.o \
 	src/queue/mark.o \
+	src/queue/pause.o \
 	src/queue/policy.o \
 	src/queue/put.o \
+	src/queue/rule.o \
 	src/queue/subject.o \
 	src/queue/unblock.o \
 	src/care/care.o \
 	src/crisis/crisis.o \
+	src/crisis/pending.o \
+	src/crisis/queue.o \
 	src/crisis/documents.o \
 	src/crisis/resources.o \
 	src/control/doctor.o \
+	src/control/horizon.o \
 	src/control/keyring.o \
 	src/control/latency.o \
 	src/control/manifest.o \
@@ -126,6 +136,7 @@ OBJS = \
 	src/control/rows.o \
 	src/control/stats.o \
 	src/control/status.o \
+	src/workers/crisis.o \
 	src/workers/eraser.o \
 	src/workers/keeper.o \
 	src/workers/launcher.o \
@@ -141,6 +152,7 @@ OBJS = \
 	src/api/items_columns.o \
 	src/api/items_json.o \
 	src/api/keys.o \
+	src/api/pause.o \
 	src/api/pull.o \
 	src/api/push.o \
 	src/api/push_ordinary.o \
@@ -165,6 +177,7 @@ SQL_MODULES = \
 	src/store/tables.sql@paws_crisis@crisis \
 	src/control/control.sql \
 	src/control/manifest.sql \
+	src/control/horizon.sql \
 	src/control/doctor.sql \
 	src/api/api.sql \
 	src/api/crisis.sql \
@@ -176,6 +189,8 @@ DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 # Free of the server's headers: linked into the unit tests.
 UNIT_SOURCES = \
 	src/guard/token.c \
+	src/queue/flow_rule.c \
+	src/queue/rule.c \
 	src/vault/aead.c \
 	src/vault/compress.c \
 	src/vault/context.c \
@@ -194,7 +209,7 @@ UNIT_SOURCES = \
 # preflight comes first and alone: without preload or keys nothing behind it can tell anything.
 REGRESS_FIRST = preflight
 REGRESS = install setup members security profiles matrix vocabulary level token identity collection push push_many conflict \
-	pull pull_wait receipts ack_status housekeeping policy admission crisis crisis_api two_phase \
+	pull pull_wait receipts ack_status housekeeping policy schedule admission crisis crisis_api two_phase \
 	resilience bad_input stats readme manifest doctor construction sealing envelope_swap uninstall
 
 REGRESS_OPTS = --use-existing

@@ -110,6 +110,7 @@ INSERT INTO allowed VALUES
 	('paws_sync.profiles', 'view', 'privilege', 'text', 'privilege', 'a constant'),
 	('paws_sync.profiles', 'view', 'kind', 'text', 'object_kind', 'a constant'),
 	('paws_sync.profiles', 'view', 'object', 'text', NULL, 'a name of an object of ours'),
+	('paws_queue.paused_level_changed()', 'result', '', 'trigger', NULL, 'a trigger'),
 	('paws_queue.policy_changed()', 'result', '', 'trigger', NULL, 'a trigger'),
 	('paws_sync.check_profile(name,text)', 'argument', 'role', 'name', NULL, 'looked up in pg_roles'),
 	('paws_sync.check_profile(name,text)', 'argument', 'profile', 'text', NULL, 'compared with constants'),
@@ -173,7 +174,7 @@ FROM unnest('{"paws_sync.pull(paws_sync.device,paws_sync.cursor,integer,integer)
 INSERT INTO allowed SELECT f, 'result', r, 'text', NULL, 'the state of the server: settings, and names of its catalogs'
 FROM unnest('{log_posture(),log_probe()}'::text[]) l, unnest('{setting,value,wanted}'::text[]) r, LATERAL (SELECT 'paws_sync.' || l) AS n (f);
 INSERT INTO allowed SELECT f, 'result', r, 'text', NULL, 'the state of the server: settings, counts, and names of its catalogs'
-FROM unnest('{doctor(),doctor_probe(),doctor_server(),doctor_objects(),doctor_stored()}'::text[]) d,
+FROM unnest('{doctor(),doctor_probe(),doctor_server(),doctor_objects(),doctor_stored(),doctor_horizon()}'::text[]) d,
 	unnest('{area,check_name,value,wanted,hint}'::text[]) r, LATERAL (SELECT 'paws_sync.' || d) AS n (f);
 
 INSERT INTO allowed SELECT o, 'result', r, 'text', v, 'public lines: what ships, and what an operator sets of a closed form'
@@ -186,6 +187,10 @@ FROM (VALUES ('paws_sync.set_resource(text,text,text,text)', '{region,name,chann
 INSERT INTO allowed SELECT o, p, r, 'text', v, w
 FROM (VALUES ('paws_sync.stat_memory()', 'result'), ('paws_sync.pg_stat_paws_sync_memory', 'view')) AS x (o, p),
 	(VALUES ('kind', NULL, 'what the server calls its processes'), ('memory', 'memory', 'a constant')) AS y (r, v, w);
+INSERT INTO allowed SELECT o, p, r, t, v, w
+FROM (VALUES ('paws_sync.stat_horizon()', 'result'), ('paws_sync.pg_stat_paws_sync_horizon', 'view')) AS x (o, p),
+	(VALUES ('kind', 'text', 'holder', 'a constant'), ('state', 'text', 'holder_state', 'a constant'), ('holds', 'text', 'held', 'a constant'),
+		('slot', 'name', NULL, 'a name of the server''s catalogs')) AS y (r, t, v, w);
 
 -- nothing is open that is not listed, and the list has nothing that is not there; must be none
 SELECT object, part, name, type FROM open_use EXCEPT SELECT object, part, name, type FROM allowed;
@@ -242,6 +247,8 @@ CREATE TEMP TABLE word AS
 		('root', '{care,crisis,billing}'), ('key_state', '{open,current,old,foreign,closed,missing,destroyed}'), ('memory', '{locked,unlocked,none}'),
 		('compression', '{none}'), ('key_job', '{epochs,data_keys,roots}'),
 		('key_phase', '{requested,rewrapping,settling_writers,rewrapping_rest,settling_readers,destroying,making_keys,resealing,deleting_keys,finished}'),
+		('holder', '{session,"prepared transaction","replication slot",standby}'), ('held', '{rows,catalogs}'),
+		('holder_state', '{active,"idle after writing","idle with a snapshot",prepared,inactive,feedback}'),
 		('profile', '{app,device_gateway,crisis,billing,operator,auditor}'), ('privilege', '{USAGE,EXECUTE,SELECT}'),
 		('object_kind', '{schema,type,function,view}'),
 		('kind', '{token,id,number,position,code,flag,limit,name,time,envelope,digest,key}'),
@@ -290,12 +297,17 @@ SELECT kind AS job_kind, phase AS job_phase FROM paws_sync.pg_stat_progress_paws
 ROLLBACK;
 INSERT INTO crisis SELECT 'paws_sync.pg_stat_progress_paws_sync_keys', v.name, v.word
 FROM (VALUES ('kind', :'job_kind'), ('phase', :'job_phase')) AS v (name, word);
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+CREATE TEMP TABLE horizon AS SELECT * FROM paws_sync.stat_horizon();
+COMMIT;
 CREATE TEMP TABLE said AS
 	SELECT object, name, word FROM crisis
 	UNION SELECT o, v.name, v.word FROM paws_sync.list_resources() l, unnest('{paws_sync.list_resources(),paws_sync.resources}'::text[]) o,
 		LATERAL (VALUES ('region', l.region), ('name', l.name), ('channel', l.channel), ('contact', l.contact)) AS v (name, word)
 	UNION SELECT 'paws_sync.keyring()', v.name, v.word FROM paws_sync.keyring() k, LATERAL (VALUES ('kind', k.kind), ('root', k.root)) AS v (name, word)
 	UNION SELECT 'paws_sync.key_status()', v.name, v.word FROM paws_sync.key_status() k, LATERAL (VALUES ('kind', k.kind), ('root', k.root), ('state', k.state)) AS v (name, word)
+	UNION SELECT o, v.name, v.word FROM horizon h, unnest('{paws_sync.stat_horizon(),paws_sync.pg_stat_paws_sync_horizon}'::text[]) o,
+		LATERAL (VALUES ('kind', h.kind), ('state', h.state), ('holds', h.holds)) AS v (name, word)
 	UNION SELECT o, 'memory', memory FROM paws_sync.stat_memory(), unnest('{paws_sync.stat_memory(),paws_sync.pg_stat_paws_sync_memory}'::text[]) o
 	UNION SELECT 'paws_sync.tier_policy', 'compression', compression FROM paws_sync.tier_policy
 	UNION

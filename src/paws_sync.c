@@ -12,12 +12,15 @@
 #include "base/wake.h"
 #include "base/withdraw.h"
 #include "base/worker.h"
+#include "control/horizon.h"
 #include "control/latency.h"
 #include "fmgr.h"
+#include "guard/connection_reserve.h"
 #include "guard/log_scrub.h"
 #include "miscadmin.h"
 #include "queue/admission.h"
 #include "queue/depth.h"
+#include "queue/flow.h"
 #include "queue/mark.h"
 #include "queue/queue.h"
 #include "vault/keyring.h"
@@ -43,9 +46,11 @@ _PG_init(void)
 	paws_worker_init();
 	paws_queue_init();
 	paws_mark_init();
+	paws_flow_init();
 	paws_depth_init();
 	paws_admission_init();
 	paws_latency_init();
+	paws_horizon_init();
 	paws_memory_state_init();
 	paws_keyring_init();
 	paws_vault_seals_init();
@@ -54,6 +59,7 @@ _PG_init(void)
 	if (IsBinaryUpgrade)
 		return;
 
+	paws_connection_reserve_init();
 	paws_log_scrub_init();
 	paws_vault_init();
 	paws_worker_register_launcher(PAWS_LAUNCHER_ENTRY);

@@ -18,8 +18,9 @@ packages=(make gcc libc6-dev libsodium-dev liblz4-dev libzstd-dev libkrb5-dev
           "postgresql-$PG_MAJOR" "postgresql-server-dev-$PG_MAJOR" libipc-run-perl)
 case ${1:-} in
     demo)
-        # The last three of these are for the unit tests: another implementation, and published vectors.
-        packages+=(python3 python3-psycopg python3-fake-factory python3-cryptography python3-cryptography-vectors
+        # libfaketime sets the clock of a server; the last three of these are for the unit tests: another implementation,
+        # and published vectors.
+        packages+=(libfaketime python3 python3-psycopg python3-fake-factory python3-cryptography python3-cryptography-vectors
                    golang-golang-x-crypto-dev)
         ;;
     canary)

@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "base/clock.h"
 #include "base/compat.h"
 #include "base/settings.h"
 #include "base/shmem.h"
@@ -27,6 +28,7 @@ static const char *const kind_names[PAWS_WORKER_KINDS] = {
 	[PAWS_WORKER_LAUNCHER] = "launcher",
 	[PAWS_WORKER_SCHEDULER] = "scheduler",
 	[PAWS_WORKER_POOL] = "pool",
+	[PAWS_WORKER_CRISIS] = "crisis",
 };
 
 const char *
@@ -38,7 +40,7 @@ paws_worker_kind_name(PawsWorkerKind kind)
 int
 paws_worker_slots(void)
 {
-	return 1 + paws_max_databases * (1 + PAWS_POOL_SIZE_MAX);
+	return 1 + paws_max_databases * (1 + PAWS_CRISIS_WORKERS + PAWS_POOL_SIZE_MAX);
 }
 
 static Size
@@ -91,8 +93,7 @@ paws_worker_read(int index, PawsWorkerSlot *copy)
 static bool
 in_use(PawsWorkerSlot *slot)
 {
-	if (slot->used && slot->pid == 0 &&
-		TimestampDifferenceExceeds(slot->asked_at, GetCurrentTimestamp(), START_PATIENCE_MS))
+	if (slot->used && slot->pid == 0 && paws_clock() - slot->asked_at > START_PATIENCE_MS * INT64CONST(1000))
 		slot->used = false;
 	return slot->used;
 }
@@ -124,7 +125,7 @@ take_slot(PawsWorkerKind kind, Oid database)
 		slots[i].generation++;
 		slots[i].database = database;
 		slots[i].pid = 0;
-		slots[i].asked_at = GetCurrentTimestamp();
+		slots[i].asked_at = paws_clock();
 		slots[i].started_at = 0;
 		pg_atomic_write_u32(&slots[i].busy, 0);
 		pg_atomic_write_u64(&slots[i].batches, 0);

@@ -18,6 +18,7 @@ typedef enum PawsWorkerKind
 	PAWS_WORKER_LAUNCHER,
 	PAWS_WORKER_SCHEDULER,
 	PAWS_WORKER_POOL,
+	PAWS_WORKER_CRISIS,
 	PAWS_WORKER_KINDS
 } PawsWorkerKind;
 
@@ -30,7 +31,7 @@ typedef struct PawsWorkerSlot
 	uint32 generation;
 	Oid database; /* InvalidOid for the launcher */
 	int pid;
-	TimestampTz asked_at; /* when it was asked to start */
+	int64 asked_at; /* when it was asked to start, by paws_clock */
 	TimestampTz started_at;
 	pg_atomic_uint32 busy;
 	pg_atomic_uint64 batches;
@@ -57,8 +58,11 @@ extern void paws_worker_register_launcher(const char *entry);
 extern int paws_worker_slots(void);
 extern bool paws_worker_read(int index, PawsWorkerSlot *copy);
 
-/* "launcher", "scheduler", "pool". */
+/* "launcher", "scheduler", "pool", "crisis". */
 extern const char *paws_worker_kind_name(PawsWorkerKind kind);
+
+/* Crisis workers of a database, always. */
+#define PAWS_CRISIS_WORKERS 2
 
 /* How many workers of a kind a database has, running or asked for. */
 extern int paws_worker_count(PawsWorkerKind kind, Oid database);

@@ -1,6 +1,6 @@
 /*
- * workers/launcher.c - one for the server: a scheduler for each listed database that exists, none for any
- * other.
+ * workers/launcher.c - one for the server: crisis workers and a scheduler for each listed database that
+ * exists, none for any other.
  */
 #include "postgres.h"
 
@@ -85,6 +85,7 @@ stop_unwanted(List *wanted)
 			continue;
 		paws_worker_stop(PAWS_WORKER_SCHEDULER, slot.database, 0);
 		paws_worker_stop(PAWS_WORKER_POOL, slot.database, 0);
+		paws_worker_stop(PAWS_WORKER_CRISIS, slot.database, 0);
 	}
 }
 
@@ -105,32 +106,45 @@ claim_keyring(void)
 	complained = !claimed;
 }
 
+/* Up to `wanted` workers of a kind; false if there was no room for one. This process hears at once of one
+ * that ends. */
+static bool
+keep(PawsWorkerKind kind, const char *entry, Oid database, int wanted)
+{
+	for (int running = paws_worker_count(kind, database); running < wanted; running++)
+		if (!paws_worker_start(kind, entry, database))
+			return false;
+	return true;
+}
+
+static void
+complain_of_room(bool short_of_room)
+{
+	static bool complained = false;
+
+	if (short_of_room && !complained)
+		ereport_domain(WARNING, PAWS_LOG_SAFE,
+					   (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED), errmsg("could not start all workers"),
+						errhint("Raise \"max_worker_processes\".")));
+	complained = short_of_room;
+}
+
+/* Crisis workers of all databases before anything else. */
 static long
 turn(void)
 {
 	List *wanted = wanted_databases();
 	ListCell *cell;
-	static bool complained = false;
+	bool good = true;
 
 	paws_keyring_watch();
 	claim_keyring();
 	stop_unwanted(wanted);
 	foreach (cell, wanted)
-	{
-		if (paws_worker_count(PAWS_WORKER_SCHEDULER, lfirst_oid(cell)) > 0)
-			continue;
-		if (!paws_worker_start(PAWS_WORKER_SCHEDULER, PAWS_SCHEDULER_ENTRY, lfirst_oid(cell)))
-		{
-			if (!complained)
-				ereport_domain(WARNING, PAWS_LOG_SAFE,
-							   (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-								errmsg("could not start a scheduler"),
-								errhint("Raise \"max_worker_processes\".")));
-			complained = true;
-			break;
-		}
-		complained = false;
-	}
+		good = keep(PAWS_WORKER_CRISIS, PAWS_CRISIS_ENTRY, lfirst_oid(cell), PAWS_CRISIS_WORKERS) && good;
+	foreach (cell, wanted)
+		good = keep(PAWS_WORKER_SCHEDULER, PAWS_SCHEDULER_ENTRY, lfirst_oid(cell), 1) && good;
+	complain_of_room(!good);
 	return TURN_MS;
 }
 

@@ -11,6 +11,7 @@
 #include "care/care.h"
 #include "crisis/crisis.h"
 #include "portability/instr_time.h"
+#include "crisis/queue.h"
 #include "queue/queue.h"
 #include "registry/registry.h"
 #include "store/reseal.h"
@@ -151,7 +152,8 @@ reseal(PawsKeyJob *job)
 static bool
 is_used(PawsKeyHome home, int64 subject_no, const pg_uuid_t *key)
 {
-	return (home == PAWS_KEYS_CARE && paws_queue_uses_key(subject_no, key)) ||
+	return (home == PAWS_KEYS_CARE ? paws_queue_uses_key(subject_no, key)
+								   : paws_crisis_queue_uses_key(subject_no, key)) ||
 		   paws_store_uses_key(store_of(home), subject_no, key);
 }
 

@@ -77,8 +77,8 @@ $$;
 SQL
 
 is(sql('SELECT string_agg(relation::text, \' \' ORDER BY relation::text COLLATE "C") FROM x.stored WHERE whose IS NULL'), join(' ',
-		qw(paws_care.cursor_epoch paws_crisis.cursor_epoch paws_crisis.resource paws_crisis.root_check paws_queue.inflight paws_queue.policy
-		  paws_queue.tier_policy paws_registry.collection paws_vault.foreign_epoch paws_vault.key_job paws_vault.root_check)),
+		qw(paws_care.cursor_epoch paws_crisis.cursor_epoch paws_crisis.resource paws_crisis.root_check paws_queue.inflight paws_queue.paused_level
+		  paws_queue.policy paws_queue.tier_policy paws_registry.collection paws_vault.foreign_epoch paws_vault.key_job paws_vault.root_check)),
 	'every table but these has a subject or a device in each row');
 
 # The subjects: each has a phone, a tablet, a spare device and a revoked one, the same documents under the same operation
@@ -152,6 +152,7 @@ INSERT INTO x.attack (function, blind, role, call) VALUES
 	('pull', false, 'gate', $$pull({a}, {cursor}, 1)$$),
 	('pull_wait', false, 'gate', $$pull_wait({a}, {cursor}, '1 ms')$$),
 	('pull_crisis', false, 'gate', $$pull_crisis({a}, {cursor})$$),
+	('pull_crisis_wait', false, 'gate', $$pull_crisis_wait({a}, {cursor}, '1 ms')$$),
 	('ack', false, 'gate', $$ack({a}, {cursor})$$),
 	('crisis_bundle', false, 'gate', $$crisis_bundle({a}, 'de')$$),
 	('devices', false, 'gate', $$devices({A})$$),
