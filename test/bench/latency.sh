@@ -32,6 +32,7 @@ no_ticks() {
 latency_by_client() { # PEER NAME RATE
     local peer=$1 name=$2 rate=$3 options receiver
     mkfifo "$work/end"
+    : >"$work/ready"
     NODE_PATH=$output/peers/node_modules node "$here/peers/client.js" "$dir/plain" "$port" paws "$peer" receive \
         <"$work/end" >"$work/received" 2>"$work/ready" &
     receiver=$!
