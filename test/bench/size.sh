@@ -44,7 +44,8 @@ size_single() { # ENGINE
 }
 
 part_size() {
-    local engine
+    local engine kind
+    for kind in "${!started[@]}"; do away "$kind"; done     # no room of earlier work in the tables
     engines bare ours unsealed pgq graphile pgboss
     for engine in "${available[@]}"; do
         say "size: $engine"
