@@ -10,7 +10,7 @@
 #   make rotation-faults            a crash at each place between two steps of rotation and erasure
 #   make fuzz [FUZZ_SECONDS=60]     libFuzzer over the parsers, so long for each
 #   make canary [ARGS=--small]      plants values everywhere and proves that none leaks
-#   make bench                      throughput beside bare statements
+#   make bench [PARTS='submit work'] this queue beside bare statements and its peers, with tables and plots
 #   make bench-vault                what sealing costs, beside a build that does not seal
 #   make bench-rotation             100,000 persons' keys rotate while others read and write
 #   make bare                       proves demo and test in a bare Debian (root, debootstrap)
@@ -326,8 +326,8 @@ canary:
 	@bash test/canary/run.sh $(ARGS)
 
 bench:
-	@bash test/deps.sh
-	@bash test/bench/run.sh
+	@bash test/deps.sh bench
+	@bash test/bench/run.sh $(PARTS)
 
 bench-vault:
 	@bash test/deps.sh
