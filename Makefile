@@ -37,6 +37,8 @@ OBJS = \
 	src/base/settle.o \
 	src/base/shmem.o \
 	src/base/spi.o \
+	src/base/table.o \
+	src/base/table_write.o \
 	src/base/wake.o \
 	src/base/withdraw.o \
 	src/base/worker.o \

@@ -5,6 +5,8 @@
 #define PAWS_BASE_COMPAT_H
 
 #include "postgres.h"
+#include "access/tableam.h"
+#include "executor/executor.h"
 #include "storage/proc.h"
 
 #if PG_VERSION_NUM < 150000
@@ -38,6 +40,21 @@
 #define PAWS_OWNS_DATABASE(database) object_ownercheck(DatabaseRelationId, database, GetUserId())
 #else
 #define PAWS_OWNS_DATABASE(database) pg_database_ownercheck(database, GetUserId())
+#endif
+
+/* Index entries of a row that was put, and which a changed one needs: from 16 on an update says more than
+ * yes. */
+#if PG_VERSION_NUM >= 160000
+typedef TU_UpdateIndexes PawsUpdatedIndexes;
+#define PAWS_INDEX_ENTRIES(info, slot, estate, updated, once, conflict, arbiters)                            \
+	ExecInsertIndexTuples(info, slot, estate, (updated) != TU_None, once, conflict, arbiters,                \
+						  (updated) == TU_Summarizing)
+#define PAWS_NO_INDEX_UPDATED TU_None
+#else
+typedef bool PawsUpdatedIndexes;
+#define PAWS_INDEX_ENTRIES(info, slot, estate, updated, once, conflict, arbiters)                            \
+	ExecInsertIndexTuples(info, slot, estate, updated, once, conflict, arbiters)
+#define PAWS_NO_INDEX_UPDATED false
 #endif
 
 #endif

@@ -1,0 +1,195 @@
+/*
+ * base/table.c - finding our tables, and walking along their indexes.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "base/spi.h"
+#include "base/table.h"
+#include "catalog/namespace.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+
+#define NOTICED_MAX 32
+
+/* Tables whose oids are remembered, for the callback that forgets them. */
+static PawsTable *noticed[NOTICED_MAX];
+static int nnoticed = 0;
+
+/* An index that is built anew beside itself gets another oid, and the table is told. */
+static void
+forget_changed(Datum arg, Oid relation)
+{
+	for (int i = 0; i < nnoticed; i++)
+		if (!OidIsValid(relation) || noticed[i]->oid == relation)
+			noticed[i]->identity = InvalidOid;
+}
+
+static void
+notice(PawsTable *table)
+{
+	if (table->noticed)
+		return;
+	if (nnoticed == 0)
+		CacheRegisterRelcacheCallback(forget_changed, (Datum) 0);
+	if (nnoticed >= NOTICED_MAX)
+		elog(ERROR, "too many tables to notice");
+	noticed[nnoticed++] = table;
+	table->noticed = true;
+}
+
+static Oid
+find_by_name(Oid schema, const char *name)
+{
+	Oid oid = OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+
+	if (!OidIsValid(oid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE), errmsg("a table or an index of paws_sync is missing"),
+				 errdetail("It was dropped or renamed."),
+				 errhint("Restore it, or create the extension anew from a dump.")));
+	return oid;
+}
+
+/* Under the table's lock its indexes stay where they are: REINDEX CONCURRENTLY waits for it before it drops.
+ */
+Relation
+paws_table_open(PawsTable *table, LOCKMODE mode)
+{
+	Oid identity = paws_extension_identity();
+	Relation relation;
+
+	notice(table);
+	if (table->identity != identity)
+		table->oid = find_by_name(get_namespace_oid(table->schema, true), table->name);
+	relation = table_open(table->oid, mode);
+	if (table->identity == identity && OidIsValid(identity))
+		return relation;
+	for (int i = 0; i < PAWS_TABLE_INDEXES && table->indexes[i]; i++)
+		table->index_oids[i] = find_by_name(relation->rd_rel->relnamespace, table->indexes[i]);
+	table->identity = identity;
+	return relation;
+}
+
+Snapshot
+paws_table_snap(bool latest)
+{
+	CommandCounterIncrement();
+	return RegisterSnapshot(latest ? GetLatestSnapshot() : GetTransactionSnapshot());
+}
+
+void
+paws_table_unsnap(Snapshot snapshot)
+{
+	UnregisterSnapshot(snapshot);
+}
+
+/* The function behind "column strategy value", of the column's own type. */
+static void
+set_key(Relation index, const PawsKey *key, ScanKey scan_key)
+{
+	int i = key->column - 1;
+	Oid type = index->rd_opcintype[i];
+	Oid operator= get_opfamily_member(index->rd_opfamily[i], type, type, key->strategy);
+
+	ScanKeyEntryInitialize(scan_key, 0, key->column, key->strategy, type, index->rd_indcollation[i],
+						   get_opcode(operator), key->value);
+}
+
+void
+paws_scan_begin(PawsScan *scan, PawsTable *table, int index, Snapshot snapshot, const PawsKey *keys,
+				int nkeys)
+{
+	Assert(nkeys <= PAWS_SCAN_KEYS);
+	scan->table = paws_table_open(table, AccessShareLock);
+	scan->index = index_open(table->index_oids[index], AccessShareLock);
+	scan->slot = table_slot_create(scan->table, NULL);
+	scan->nkeys = nkeys;
+	for (int i = 0; i < nkeys; i++)
+		set_key(scan->index, &keys[i], &scan->keys[i]);
+	scan->scan = index_beginscan(scan->table, scan->index, snapshot, nkeys, 0);
+	index_rescan(scan->scan, scan->keys, nkeys, NULL, 0);
+}
+
+void
+paws_scan_again(PawsScan *scan, const Datum *values)
+{
+	for (int i = 0; i < scan->nkeys; i++)
+		scan->keys[i].sk_argument = values[i];
+	index_rescan(scan->scan, scan->keys, scan->nkeys, NULL, 0);
+}
+
+bool
+paws_scan_next(PawsScan *scan)
+{
+	return index_getnext_slot(scan->scan, ForwardScanDirection, scan->slot);
+}
+
+void
+paws_scan_end(PawsScan *scan)
+{
+	ExecDropSingleTupleTableSlot(scan->slot);
+	index_endscan(scan->scan);
+	index_close(scan->index, NoLock);
+	table_close(scan->table, NoLock);
+}
+
+Datum
+paws_scan_column(PawsScan *scan, int column, bool *isnull)
+{
+	return slot_getattr(scan->slot, column, isnull);
+}
+
+int64
+paws_scan_int64(PawsScan *scan, int column)
+{
+	bool isnull;
+	Datum value = slot_getattr(scan->slot, column, &isnull);
+
+	return isnull ? 0 : DatumGetInt64(value);
+}
+
+int32
+paws_scan_int32(PawsScan *scan, int column)
+{
+	bool isnull;
+	Datum value = slot_getattr(scan->slot, column, &isnull);
+
+	return isnull ? 0 : DatumGetInt32(value);
+}
+
+int16
+paws_scan_int16(PawsScan *scan, int column)
+{
+	bool isnull;
+	Datum value = slot_getattr(scan->slot, column, &isnull);
+
+	return isnull ? 0 : DatumGetInt16(value);
+}
+
+bool
+paws_scan_bool(PawsScan *scan, int column)
+{
+	bool isnull;
+	Datum value = slot_getattr(scan->slot, column, &isnull);
+
+	return isnull ? false : DatumGetBool(value);
+}
+
+bytea *
+paws_scan_bytea(PawsScan *scan, int column)
+{
+	bool isnull;
+	Datum value = slot_getattr(scan->slot, column, &isnull);
+
+	return isnull ? NULL : DatumGetByteaPCopy(value);
+}
+
+ItemPointer
+paws_scan_place(PawsScan *scan)
+{
+	return &scan->slot->tts_tid;
+}

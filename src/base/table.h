@@ -1,0 +1,143 @@
+/*
+ * base/table.h - rows of our own tables by index and by place, without SPI and the executor.
+ *
+ * For paths where a statement's start and end cost more than its work. Nothing is checked here but what the
+ * caller checks: no privileges (what runs here runs for the extension), no CHECK constraints and no domains
+ * (the caller writes only what they allow; builds with assertions look). Triggers fire and indexes are kept,
+ * whatever an operator or another room put on the table.
+ *
+ * Locks are those of the same statement: ACCESS SHARE to read, ROW EXCLUSIVE to write, to the end of the
+ * transaction.
+ */
+#ifndef PAWS_BASE_TABLE_H
+#define PAWS_BASE_TABLE_H
+
+#include "postgres.h"
+#include "access/genam.h"
+#include "access/stratnum.h"
+#include "executor/tuptable.h"
+#include "nodes/execnodes.h"
+#include "storage/itemptr.h"
+#include "utils/rel.h"
+#include "utils/snapshot.h"
+
+#define PAWS_TABLE_INDEXES 4
+#define PAWS_SCAN_KEYS     6
+
+/* A table and those of its indexes that are asked for by number. A static of the room that owns it. */
+typedef struct PawsTable
+{
+	const char *schema;
+	const char *name;
+	const char *indexes[PAWS_TABLE_INDEXES];
+	Oid identity; /* what follows belongs to this extension; InvalidOid: not looked up, or changed since */
+	Oid oid;
+	Oid index_oids[PAWS_TABLE_INDEXES];
+	bool noticed; /* invalidations reach it */
+} PawsTable;
+
+/* Opens with a lock that stays to the end of the transaction. Close with table_close(…, NoLock). Errors 42P01
+ * if it is gone. */
+extern Relation paws_table_open(PawsTable *table, LOCKMODE mode);
+
+/*
+ * A registered snapshot that sees what the transaction wrote so far: of now under READ COMMITTED, else the
+ * transaction's. `latest`: of now in any case. Given back with paws_table_unsnap, or by an error.
+ */
+extern Snapshot paws_table_snap(bool latest);
+extern void paws_table_unsnap(Snapshot snapshot);
+
+/* One condition on a column of the index (from 1): "column strategy value", as in BTEqualStrategyNumber. */
+typedef struct PawsKey
+{
+	int column;
+	StrategyNumber strategy;
+	Datum value;
+} PawsKey;
+
+/* A walk along an index, in its order. */
+typedef struct PawsScan
+{
+	Relation table;
+	Relation index;
+	IndexScanDesc scan;
+	TupleTableSlot *slot; /* the row; good until the next step */
+	ScanKeyData keys[PAWS_SCAN_KEYS];
+	int nkeys;
+} PawsScan;
+
+/*
+ * Opens table and index (a number into `indexes`) and places the walk at the first row that fulfils all keys.
+ * A snapshot that outlives the walk. An error in between leaves nothing behind.
+ */
+extern void paws_scan_begin(PawsScan *scan, PawsTable *table, int index, Snapshot snapshot,
+							const PawsKey *keys, int nkeys);
+
+/* The same walk from the start, with other values for the same keys; cheaper than a new one. */
+extern void paws_scan_again(PawsScan *scan, const Datum *values);
+
+/* The next row that the snapshot sees; false at the end. */
+extern bool paws_scan_next(PawsScan *scan);
+extern void paws_scan_end(PawsScan *scan);
+
+/* A column (from 1) of the current row. Pass-by-reference values point into the row. */
+extern Datum paws_scan_column(PawsScan *scan, int column, bool *isnull);
+extern int64 paws_scan_int64(PawsScan *scan, int column); /* 0 for NULL, as all of these */
+extern int32 paws_scan_int32(PawsScan *scan, int column);
+extern int16 paws_scan_int16(PawsScan *scan, int column);
+extern bool paws_scan_bool(PawsScan *scan, int column);
+/* A detoasted, palloc'd copy with a four-byte header; NULL for NULL. */
+extern bytea *paws_scan_bytea(PawsScan *scan, int column);
+/* The place of the current row. */
+extern ItemPointer paws_scan_place(PawsScan *scan);
+
+/* Writing into one table. Begin and end in one transaction; an error in between cleans up by itself. */
+typedef struct PawsWriter
+{
+	Relation table;
+	EState *estate;
+	ResultRelInfo *info;
+	TupleTableSlot *slot;
+	bool triggers;
+} PawsWriter;
+
+/* `conflicts`: paws_writer_insert_once will be called. Errors 25006 in a read-only transaction. */
+extern void paws_writer_begin(PawsWriter *writer, PawsTable *table, bool conflicts);
+
+/* Adds a row; values and nulls of all columns in their order. Errors 23505 as INSERT does. */
+extern void paws_writer_insert(PawsWriter *writer, const Datum *values, const bool *nulls);
+
+/*
+ * Adds a row unless one with the same key is in the unique index `index`, like ON CONFLICT DO NOTHING: false
+ * then. Waits for another transaction that is just adding it.
+ */
+extern bool paws_writer_insert_once(PawsWriter *writer, PawsTable *table, int index, const Datum *values,
+									const bool *nulls);
+
+/* Adds `count` rows by few WAL records; row i is at values + i * columns, nulls alike. */
+extern void
+paws_writer_insert_many(PawsWriter *writer, const Datum *values, const bool *nulls, int columns, int count);
+
+/* What became of a row that was to be deleted or changed. */
+typedef enum PawsWritten
+{
+	PAWS_WRITTEN,
+	PAWS_WRITTEN_LOCKED, /* somebody holds it, and the caller did not want to wait */
+	PAWS_WRITTEN_GONE    /* it was deleted or changed since the snapshot, or lies elsewhere */
+} PawsWritten;
+
+/* Deletes the row at a place, which the caller has read with `snapshot`. */
+extern PawsWritten paws_writer_delete(PawsWriter *writer, ItemPointer place, Snapshot snapshot, bool wait);
+
+/* Replaces the row at a place; all columns are given anew. No index entry is made where none of the indexed
+ * columns changed and the page has room. */
+extern PawsWritten paws_writer_update(PawsWriter *writer, ItemPointer place, Snapshot snapshot,
+									  const Datum *values, const bool *nulls, bool wait);
+
+/* Reads the row at a place into the writer's slot, if the snapshot sees it there. A place that is remembered
+ * from an earlier transaction may hold another row by now, or none: the caller looks before it deletes. */
+extern bool paws_writer_fetch(PawsWriter *writer, ItemPointer place, Snapshot snapshot);
+
+extern void paws_writer_end(PawsWriter *writer);
+
+#endif
