@@ -111,9 +111,12 @@ OBJS = \
 	src/queue/claim.o \
 	src/queue/depth.o \
 	src/queue/finish.o \
+	src/queue/flow.o \
+	src/queue/flow_rule.o \
 	src/queue/mark.o \
 	src/queue/policy.o \
 	src/queue/put.o \
+	src/queue/rule.o \
 	src/queue/subject.o \
 	src/queue/unblock.o \
 	src/care/care.o \
@@ -178,6 +181,8 @@ DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 # Free of the server's headers: linked into the unit tests.
 UNIT_SOURCES = \
 	src/guard/token.c \
+	src/queue/flow_rule.c \
+	src/queue/rule.c \
 	src/vault/aead.c \
 	src/vault/compress.c \
 	src/vault/context.c \

@@ -18,6 +18,7 @@
 #include "miscadmin.h"
 #include "queue/admission.h"
 #include "queue/depth.h"
+#include "queue/flow.h"
 #include "queue/mark.h"
 #include "queue/queue.h"
 #include "vault/keyring.h"
@@ -43,6 +44,7 @@ _PG_init(void)
 	paws_worker_init();
 	paws_queue_init();
 	paws_mark_init();
+	paws_flow_init();
 	paws_depth_init();
 	paws_admission_init();
 	paws_latency_init();

@@ -1,5 +1,5 @@
 /*
- * base/commit.c - the list of actions at commit, kept along savepoints.
+ * base/commit.c - the lists of actions at commit and at abort, kept along savepoints.
  */
 #include "postgres.h"
 
@@ -15,8 +15,9 @@ typedef struct Entry
 	int64 argument[FLEXIBLE_ARRAY_MEMBER];
 } Entry;
 
-/* Newest first; lives in TopTransactionContext, so the end of the transaction frees it. */
+/* Newest first; they live in TopTransactionContext, so the end of the transaction frees them. */
 static Entry *entries = NULL;
+static Entry *at_abort = NULL;
 static int commit_mode_before = -1;
 
 static void
@@ -37,10 +38,23 @@ run_and_forget(void)
 		reversed->action(reversed->argument);
 }
 
+/* Those scheduled at a nesting level or deeper, the newest first. */
+static void
+undo(int level)
+{
+	while (at_abort && at_abort->level >= level)
+	{
+		Entry *entry = at_abort;
+
+		at_abort = entry->next;
+		entry->action(entry->argument);
+	}
+}
+
 static void
 raise_durability(void)
 {
-	if (synchronous_commit < SYNCHRONOUS_COMMIT_REMOTE_FLUSH)
+	if (entries && synchronous_commit < SYNCHRONOUS_COMMIT_REMOTE_FLUSH)
 	{
 		commit_mode_before = synchronous_commit;
 		synchronous_commit = SYNCHRONOUS_COMMIT_ON;
@@ -58,7 +72,7 @@ restore_durability(void)
 static void
 at_transaction_event(XactEvent event, void *arg)
 {
-	if (entries == NULL && commit_mode_before < 0)
+	if (entries == NULL && at_abort == NULL && commit_mode_before < 0)
 		return;
 	switch (event)
 	{
@@ -73,11 +87,13 @@ at_transaction_event(XactEvent event, void *arg)
 			break;
 		case XACT_EVENT_COMMIT:
 			restore_durability();
+			at_abort = NULL;
 			run_and_forget();
 			break;
 		case XACT_EVENT_ABORT:
 			restore_durability();
 			entries = NULL;
+			undo(0);
 			break;
 		case XACT_EVENT_PREPARE:
 		case XACT_EVENT_PARALLEL_COMMIT:
@@ -95,15 +111,22 @@ at_savepoint_event(SubXactEvent event, SubTransactionId mine, SubTransactionId p
 	int level = GetCurrentTransactionNestLevel();
 
 	if (event == SUBXACT_EVENT_ABORT_SUB)
+	{
 		while (entries && entries->level >= level)
 			entries = entries->next;
+		undo(level);
+	}
 	else if (event == SUBXACT_EVENT_COMMIT_SUB)
+	{
 		for (Entry *entry = entries; entry && entry->level >= level; entry = entry->next)
 			entry->level = level - 1;
+		for (Entry *entry = at_abort; entry && entry->level >= level; entry = entry->next)
+			entry->level = level - 1;
+	}
 }
 
-void *
-paws_at_commit(PawsCommitAction action, Size size)
+static void *
+schedule(Entry **list, PawsCommitAction action, Size size)
 {
 	static bool installed = false;
 	Entry *entry;
@@ -117,9 +140,21 @@ paws_at_commit(PawsCommitAction action, Size size)
 	entry = MemoryContextAllocZero(TopTransactionContext, add_size(offsetof(Entry, argument), size));
 	entry->action = action;
 	entry->level = GetCurrentTransactionNestLevel();
-	entry->next = entries;
-	entries = entry;
+	entry->next = *list;
+	*list = entry;
 	return entry->argument;
+}
+
+void *
+paws_at_commit(PawsCommitAction action, Size size)
+{
+	return schedule(&entries, action, size);
+}
+
+void *
+paws_at_abort(PawsCommitAction action, Size size)
+{
+	return schedule(&at_abort, action, size);
 }
 
 void *

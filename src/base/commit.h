@@ -27,4 +27,10 @@ extern void *paws_at_commit(PawsCommitAction action, Size size);
  * else NULL. */
 extern void *paws_at_commit_find(PawsCommitAction action);
 
+/*
+ * The same for the abort of the current (sub)transaction, or of one around it: gives back what was taken in
+ * shared memory before it was certain. Raises no durability; PREPARE TRANSACTION is refused as well.
+ */
+extern void *paws_at_abort(PawsCommitAction action, Size size);
+
 #endif
