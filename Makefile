@@ -98,6 +98,7 @@ OBJS = \
 	src/guard/token_type.o \
 	src/registry/collections.o \
 	src/registry/devices.o \
+	src/registry/subject_token.o \
 	src/registry/subjects.o \
 	src/store/expire.o \
 	src/store/late.o \
@@ -119,6 +120,29 @@ OBJS = \
 	src/queue/rule.o \
 	src/queue/subject.o \
 	src/queue/unblock.o \
+	src/queue/job.o \
+	src/queue/job_claim.o \
+	src/queue/job_commit.o \
+	src/queue/job_dead.o \
+	src/queue/job_finish.o \
+	src/queue/job_follow.o \
+	src/queue/job_front.o \
+	src/queue/job_history.o \
+	src/queue/job_key.o \
+	src/queue/job_order.o \
+	src/queue/job_put.o \
+	src/queue/job_row.o \
+	src/queue/job_seal.o \
+	src/queue/job_status.o \
+	src/queue/job_subject.o \
+	src/queue/job_sweep.o \
+	src/queue/job_take.o \
+	src/queue/job_timer.o \
+	src/queue/job_wake.o \
+	src/queue/lease.o \
+	src/queue/lease_end.o \
+	src/queue/lease_table.o \
+	src/queue/topic.o \
 	src/care/care.o \
 	src/crisis/crisis.o \
 	src/crisis/documents.o \
@@ -164,6 +188,7 @@ SQL_MODULES = \
 	src/vault/vault.sql \
 	src/registry/registry.sql \
 	src/queue/queue.sql \
+	src/queue/job.sql \
 	src/care/care.sql \
 	src/store/tables.sql@paws_care@ordinary \
 	src/crisis/crisis.sql \

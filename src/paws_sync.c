@@ -19,6 +19,7 @@
 #include "queue/admission.h"
 #include "queue/depth.h"
 #include "queue/flow.h"
+#include "queue/job.h"
 #include "queue/mark.h"
 #include "queue/queue.h"
 #include "vault/keyring.h"
@@ -44,6 +45,7 @@ _PG_init(void)
 	paws_worker_init();
 	paws_queue_init();
 	paws_mark_init();
+	paws_job_init();
 	paws_flow_init();
 	paws_depth_init();
 	paws_admission_init();

@@ -31,6 +31,7 @@ int paws_housekeeping_interval = 300;
 int paws_crisis_max_payload = 1024;
 int paws_max_subjects_limited = 20000;
 int paws_max_topics = 64;
+int paws_max_leases = 10000;
 int paws_max_flows = 16384;
 int paws_key_cache_ttl = 300;
 int paws_bulk_wal_rate = 32 * 1024;
@@ -101,6 +102,8 @@ define_start_settings(void)
 			   &paws_max_databases, 1, 64, PGC_POSTMASTER, 0);
 	define_int("paws_sync.max_subjects_limited", "Subjects whose rate is tracked in shared memory at once.",
 			   &paws_max_subjects_limited, 100, 10000000, PGC_POSTMASTER, 0);
+	define_int("paws_sync.max_leases", "Jobs of each database that can be claimed at once.", &paws_max_leases,
+			   16, 1000000, PGC_POSTMASTER, 0);
 	define_int("paws_sync.max_topics", "Topics that each database can have.", &paws_max_topics, 1, 4096,
 			   PGC_POSTMASTER, 0);
 	define_int("paws_sync.max_flows", "Flows of each database whose turns are kept in shared memory at once.",

@@ -26,6 +26,7 @@ extern int paws_device_expiry;            /* minutes */
 extern int paws_housekeeping_interval;    /* seconds between two walks over all subjects */
 extern int paws_crisis_max_payload;       /* kB */
 extern int paws_max_subjects_limited;     /* subjects with a rate that shared memory holds at once */
+extern int paws_max_leases;               /* jobs of each database that can run at once */
 extern int paws_max_topics;               /* topics of each database */
 extern int paws_max_flows;                /* flows of each database that shared memory holds at once */
 extern int paws_key_cache_ttl;            /* seconds */

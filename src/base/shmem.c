@@ -8,7 +8,7 @@
 #include "storage/ipc.h"
 #include "storage/shmem.h"
 
-#define PARTS_MAX 16
+#define PARTS_MAX 32
 #define TRANCHE   "paws_sync"
 
 static const PawsSharedPart *parts[PARTS_MAX];

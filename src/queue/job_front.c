@@ -41,7 +41,7 @@ typedef struct Topic
 typedef struct Shared
 {
 	int tranche;
-	Topic topic[FLEXIBLE_ARRAY_MEMBER]; /* [max_databases * PAWS_TOPICS_MAX] */
+	Topic topic[FLEXIBLE_ARRAY_MEMBER]; /* [max_databases * max_topics] */
 } Shared;
 
 static Shared *shared = NULL;
@@ -49,15 +49,14 @@ static Shared *shared = NULL;
 static Topic *
 topic_at(int slot, int place)
 {
-	Assert(place >= 1 && place <= PAWS_TOPICS_MAX);
-	return &shared->topic[slot * PAWS_TOPICS_MAX + place - 1];
+	Assert(place >= 1 && place <= paws_max_topics);
+	return &shared->topic[slot * paws_max_topics + place - 1];
 }
 
 static Size
 size(void)
 {
-	return add_size(offsetof(Shared, topic),
-					mul_size(paws_max_databases * PAWS_TOPICS_MAX, sizeof(Topic)));
+	return add_size(offsetof(Shared, topic), mul_size(paws_max_databases * paws_max_topics, sizeof(Topic)));
 }
 
 /* Atomics are all that counts are made of. */
@@ -90,7 +89,7 @@ clear(Topic *topic, int16 no)
 static void
 reset(int slot)
 {
-	for (int place = 1; place <= PAWS_TOPICS_MAX; place++)
+	for (int place = 1; place <= paws_max_topics; place++)
 	{
 		Topic *topic = topic_at(slot, place);
 
@@ -109,7 +108,7 @@ attach(void *memory, bool found)
 	{
 		memset(shared, 0, size());
 		shared->tranche = LWLockNewTrancheId();
-		for (int i = 0; i < paws_max_databases * PAWS_TOPICS_MAX; i++)
+		for (int i = 0; i < paws_max_databases * paws_max_topics; i++)
 		{
 			LWLockInitialize(&shared->topic[i].lock.lock, shared->tranche);
 			SpinLockInit(&shared->topic[i].mutex);

@@ -51,11 +51,11 @@ typedef struct PawsJobRow
 	int16 attempts;
 	int16 reason;
 	bool available;
-	bool ordered; /* has an ordering key */
-	bool keyed;   /* has an idempotency key */
-	int64 subject_no;       /* 0: none */
-	TimestampTz run_at;     /* 0: none, as below */
-	int64 delay;            /* -1: none */
+	bool ordered;       /* has an ordering key */
+	bool keyed;         /* has an idempotency key */
+	int64 subject_no;   /* 0: none */
+	TimestampTz run_at; /* 0: none, as below */
+	int64 delay;        /* -1: none */
 	TimestampTz expires_at;
 	pg_uuid_t ordering_key;
 	pg_uuid_t key;
@@ -64,10 +64,10 @@ typedef struct PawsJobRow
 } PawsJobRow;
 
 /* Numbers into .indexes of the table. */
-#define PAWS_JOB_PKEY      0
+#define PAWS_JOB_PKEY          0
 #define PAWS_JOB_AVAILABLE_IDX 1
-#define PAWS_JOB_ORDERING_IDX 2
-#define PAWS_JOB_SUBJECT_IDX 3
+#define PAWS_JOB_ORDERING_IDX  2
+#define PAWS_JOB_SUBJECT_IDX   3
 
 extern PawsTable paws_job_table;
 
@@ -89,10 +89,11 @@ typedef struct PawsJobCursor
 	Relation table;
 	TupleTableSlot *slot;
 	Snapshot snapshot;
+	int database_slot;
 	bool plain; /* nobody put a trigger on the table */
 } PawsJobCursor;
 
-extern void paws_job_open(PawsJobCursor *cursor);
+extern void paws_job_open(PawsJobCursor *cursor, int slot);
 extern void paws_job_close(PawsJobCursor *cursor);
 
 /* What was committed since, and what this transaction wrote, is seen from here on. */
@@ -105,10 +106,19 @@ extern bool paws_job_find(PawsJobCursor *cursor, int64 id, ItemPointer hint, Paw
 extern bool paws_job_delete(PawsJobCursor *cursor, const PawsJobRow *row);
 extern bool paws_job_update(PawsJobCursor *cursor, PawsJobRow *row);
 
-/* The next job of its flow after one that ends, which no lease is on: level 0 if there is none. Of an ordering key,
- * or of a subject in a topic that has a bound for these. */
-extern void paws_job_follower(const PawsJobRow *row, const PawsTopic *topic, int slot, int16 *level,
-							  PawsJobPlace *at);
+/* The next job of its flow after one that ends, which no lease is on: level 0 if there is none. Of an
+ * ordering key, or of a subject in a topic that has a bound for these. */
+extern void
+paws_job_follower(const PawsJobRow *row, const PawsTopic *topic, int slot, int16 *level, PawsJobPlace *at);
+
+/*
+ * The lowest id of an ordering key that may not be finished, as far as is known (job_order.c): so that the
+ * finished ones are not walked, however long their dead rows stay. Lowered when a lower one commits.
+ */
+extern void paws_order_init(void);
+extern int64 paws_order_low(int slot, uint64 flow);
+extern void paws_order_raise(int slot, uint64 flow, int64 id);
+extern void paws_order_lower(int slot, uint64 flow, int64 id);
 
 typedef enum PawsJobSequence
 {
@@ -159,8 +169,8 @@ extern void paws_job_ordering_digest(int16 topic_no, const char *key, Size lengt
 extern bool paws_job_key_use(int slot, const PawsTopic *topic, const PawsJobRow *row, PawsSubmission *answer);
 
 /* The job of a key has ended. The result may be NULL. */
-extern void paws_job_key_end(const PawsTopic *topic, const PawsJobRow *row, PawsJobState state,
-							 const bytea *result);
+extern void
+paws_job_key_end(const PawsTopic *topic, const PawsJobRow *row, PawsJobState state, const bytea *result);
 
 /* Where a job stands: available, scheduled, running or dead; 0 if it is not there. */
 extern PawsJobState paws_job_stands(int slot, int64 id);
@@ -181,12 +191,30 @@ extern void paws_job_remember(const PawsTopic *topic, const PawsEnded *ended, in
 extern bool paws_job_recall(int64 id, PawsJobStatus *status);
 
 /* Moves a job to the dead letters; false if its row is gone, or changed since. */
-extern bool paws_job_bury(PawsJobCursor *cursor, const PawsTopic *topic, PawsJobRow *row, PawsJobReason reason);
+extern bool
+paws_job_bury(PawsJobCursor *cursor, const PawsTopic *topic, PawsJobRow *row, PawsJobReason reason);
 
-/* Puts a row back after a failed attempt: retried or dead, as the topic says; `delay` -1: its backoff. False if the
- * row is gone, or changed since. */
+/* Puts a row back after a failed attempt: retried or dead, as the topic says; `delay` -1: its backoff. False
+ * if the row is gone, or changed since. */
 extern bool paws_job_retry(PawsJobCursor *cursor, const PawsTopic *topic, PawsJobRow *row, int64 delay,
 						   PawsJobReason reason, PawsLeaseEnd *end);
+
+/* Puts it off by `delay`, or, if that is 0, back where it was. False as above. */
+extern bool paws_job_put_off(PawsJobCursor *cursor, PawsJobRow *row, int64 delay, PawsLeaseEnd *end);
+
+/* Begins the end of a job, whether somebody has a lease on it or not. */
+extern PawsLeaseEnd *paws_job_end_any(int slot, const PawsTopic *topic, const PawsJobRow *row);
+
+/* Removes a job that is cancelled or expired, with all that follows. False if its row is gone, or changed
+ * since. */
+extern bool paws_job_remove(int slot, PawsJobCursor *cursor, PawsJobRow *row, PawsJobState state);
+
+/* Adds rows; at commit they are counted and told of. */
+extern void paws_job_insert(int slot, const PawsTopic *topic, PawsJobRow *rows, int count);
+
+/* So many dead letters fewer at commit; they were not submitted anew. */
+extern void paws_job_count_redriven(int slot, const PawsTopic *topic, int count);
+extern void paws_job_count_dropped(int slot, const PawsTopic *topic, int count);
 
 /* ---- commits that do not wait for the disk (job_commit.c) ---- */
 
@@ -203,6 +231,7 @@ extern void paws_job_wake(int slot, int place, int count);
 
 /* The timer is to look no later than at this time of paws_lease_clock. */
 extern void paws_job_alarm(int slot, int64 at);
+extern void paws_job_alarm_quietly(int slot, int64 at);
 
 /* A row is due in so many microseconds: to be available, or to expire. */
 extern void paws_job_delayed(int slot, int64 delay);
@@ -211,10 +240,9 @@ extern void paws_job_delayed(int slot, int64 delay);
 extern int64 paws_job_first_due(int slot);
 extern void paws_job_set_first_due(int slot, int64 seen, int64 at);
 
+extern void paws_job_set_counted(int slot);
+
 /* A commit up to here waits to be flushed. */
 extern void paws_job_flush_later(int slot, uint64 lsn);
-
-/* True if a level is paused. */
-extern bool paws_job_level_paused(int slot, int level);
 
 #endif

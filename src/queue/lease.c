@@ -101,8 +101,9 @@ paws_lease_take(int slot, PawsLease *lease, int64 duration, int cap)
 	LWLockRelease(paws_lease_lock(slot));
 	if (leased == PAWS_LEASED)
 	{
-		lower_earliest(slot, lease->until);
 		paws_lease_remember(slot, lease);
+		lower_earliest(slot, lease->until);
+		paws_job_alarm(slot, lease->until);
 	}
 	return leased;
 }
@@ -151,14 +152,17 @@ paws_lease_extend(int slot, int64 id, int64 fence, int64 duration)
 }
 
 bool
-paws_lease_find(int slot, int64 id, int64 *until)
+paws_lease_find(int slot, int64 id, int64 *left, int16 *place)
 {
 	PawsLeaseEntry *entry;
 
 	LWLockAcquire(paws_lease_lock(slot), LW_SHARED);
 	entry = paws_lease_entry_of(slot, id);
 	if (entry != NULL)
-		*until = Max(entry->lease.until - paws_lease_clock(), 0);
+	{
+		*left = Max(entry->lease.until - paws_lease_clock(), 0);
+		*place = entry->lease.place;
+	}
 	LWLockRelease(paws_lease_lock(slot));
 	return entry != NULL;
 }

@@ -1,13 +1,13 @@
 /*
  * queue/lease.h - who runs which job: in shared memory only.
  *
- * A lease is taken by a claim and ends by its time (of a clock that nobody sets), by whoever holds its fence, or
- * with the server. A fence is a number that no other lease ever had: the upper half is drawn from a sequence once
- * after each start, the lower half counts from a random number.
+ * A lease is taken by a claim and ends by its time (of a clock that nobody sets), by whoever holds its fence,
+ * or with the server. A fence is a number that no other lease ever had: the upper half is drawn from a
+ * sequence once after each start, the lower half counts from a random number.
  *
- * What the current transaction does to leases is remembered along savepoints. Taken ones are given back when it
- * aborts, or the savepoint is rolled back to; ended ones are held again then, and gone when it commits. From then
- * on what they blocked is told to the front (job_front.h). PREPARE TRANSACTION is refused (0A000).
+ * What the current transaction does to leases is remembered along savepoints. Taken ones are given back when
+ * it aborts, or the savepoint is rolled back to; ended ones are held again then, and gone when it commits.
+ * From then on what they blocked is told to the front (job_front.h). PREPARE TRANSACTION is refused (0A000).
  *
  * Nothing here needs SPI; everything takes the lease table's lock of the database for a moment by itself.
  */
@@ -25,8 +25,8 @@ extern void paws_lease_init(void);
 extern int64 paws_lease_clock(void);
 
 /*
- * Makes sure that fences of this start can be given out. Draws from the sequence if need be, once after a start,
- * and waits for the disk to know. Errors 25006 in a read-only transaction then.
+ * Makes sure that fences of this start can be given out. Draws from the sequence if need be, once after a
+ * start, and waits for the disk to know. Errors 25006 in a read-only transaction then.
  */
 extern void paws_lease_ready(int slot);
 
@@ -61,6 +61,9 @@ typedef enum PawsLeased
 /* Takes a lease for `duration` unless `cap` (0: any number) of its flow are taken; sets fence and until. */
 extern PawsLeased paws_lease_take(int slot, PawsLease *lease, int64 duration, int cap);
 
+/* Gives back what was just taken, and is not to be had after all. */
+extern void paws_lease_untake(int slot, int64 id);
+
 /* True if one more of the flow may run, of `cap`. */
 extern bool paws_lease_flow_has_room(int slot, int place, uint64 flow, int cap);
 
@@ -75,8 +78,8 @@ typedef struct PawsLeaseEnd
 	bool was_delayed;     /* it was scheduled until now */
 	int16 level;          /* available: where */
 	PawsJobPlace at;
-	int64 delay;        /* scheduled: for so long, in microseconds */
-	int16 next_level;   /* what follows in the flow, if it is not 0 */
+	int64 delay;      /* scheduled: for so long, in microseconds */
+	int16 next_level; /* what follows in the flow, if it is not 0 */
 	PawsJobPlace next;
 } PawsLeaseEnd;
 
@@ -89,16 +92,16 @@ typedef enum PawsLeaseBegun
 } PawsLeaseBegun;
 
 /*
- * Begins to end a job: until the transaction is over nobody takes, ends or extends the lease. *lease: as it is.
- * With fence 0 whoever holds it; if nobody does, one is made so that nobody takes it, of what *lease says. What
- * becomes of the job is filled in at *end, until the transaction ends.
+ * Begins to end a job: until the transaction is over nobody takes, ends or extends the lease. *lease: as it
+ * is. With fence 0 whoever holds it; if nobody does, one is made so that nobody takes it, of what *lease
+ * says. What becomes of the job is filled in at *end, until the transaction ends.
  */
 extern PawsLeaseBegun
 paws_lease_begin_end(int slot, int64 id, int64 fence, PawsLease *lease, PawsLeaseEnd **end);
 
 /*
- * A job ends, or changes, that nobody has a lease on; or somebody may, and loses it at the commit. What becomes of
- * it is filled in as above. *lease says what the job is: id, rank, place, level.
+ * A job ends, or changes, that nobody has a lease on; or somebody may, and loses it at the commit. What
+ * becomes of it is filled in as above. *lease says what the job is: id, rank, place, level.
  */
 extern PawsLeaseEnd *paws_lease_end_unleased(int slot, const PawsLease *lease);
 
@@ -111,8 +114,8 @@ extern void paws_lease_forget(int slot, int64 id);
 /* Moves the end of a lease; false if it is not held under this fence. */
 extern bool paws_lease_extend(int slot, int64 id, int64 fence, int64 duration);
 
-/* True if a lease is held; *until: how long from now on. */
-extern bool paws_lease_find(int slot, int64 id, int64 *until);
+/* True if a lease is held; *left: how long from now on, in microseconds; *place: of its topic. */
+extern bool paws_lease_find(int slot, int64 id, int64 *left, int16 *place);
 
 /* What was just claimed does not open: nobody takes it, and the timer sees to it. */
 extern void paws_lease_spoil(int slot, int64 id);

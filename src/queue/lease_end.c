@@ -98,7 +98,12 @@ undo(const Touch *touch)
 		return;
 	}
 	if (touch->lease.fence == 0)
+	{
+		/* a claim may have passed over it for its sake */
+		tell(touch->slot, touch->lease.place, touch->lease.level,
+			 (PawsJobPlace){touch->lease.rank, touch->lease.id});
 		return;
+	}
 	LWLockAcquire(paws_lease_lock(touch->slot), LW_EXCLUSIVE);
 	entry = entry_of(touch);
 	if (entry != NULL && entry->state == PAWS_LEASE_ENDING)
@@ -196,9 +201,10 @@ at_transaction_event(XactEvent event, void *arg)
 	switch (event)
 	{
 		case XACT_EVENT_PRE_PREPARE:
-			ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-							errmsg("cannot PREPARE a transaction that claimed or ended jobs"),
-							errhint("Commit it in one phase; nothing would end the leases at COMMIT PREPARED.")));
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("cannot PREPARE a transaction that claimed or ended jobs"),
+					 errhint("Commit it in one phase; nothing would end the leases at COMMIT PREPARED.")));
 			break;
 		case XACT_EVENT_COMMIT:
 			finish_all();
@@ -321,6 +327,17 @@ paws_lease_begin_end(int slot, int64 id, int64 fence, PawsLease *lease, PawsLeas
 	touches = touch;
 	*end = &touch->end;
 	return begun;
+}
+
+void
+paws_lease_untake(int slot, int64 id)
+{
+	Touch *touch = touches;
+
+	Assert(touch && touch->slot == slot && touch->lease.id == id && !touch->ending);
+	touches = touch->next;
+	(void) let_go(touch);
+	prepared = touch;
 }
 
 PawsLeaseEnd *

@@ -5,7 +5,6 @@
 
 #include "base/settings.h"
 #include "base/shmem.h"
-#include "common/hashfn.h"
 #include "port/pg_bitutils.h"
 #include "queue/lease_table.h"
 
@@ -18,10 +17,9 @@ typedef struct Table
 	pg_atomic_uint64 fence;    /* the last one given out; 0: none can be */
 	pg_atomic_uint64 earliest; /* of a clock; PG_INT64_MAX: none */
 	int32 free;
-	int32 count[PAWS_TOPICS_MAX + 1]; /* by place */
 } Table;
 
-static char *shared = NULL; /* for each database: Table, by id, by flow, entries */
+static char *shared = NULL; /* for each database: Table, by id, by flow, counts by place, entries */
 static int tranche = 0;
 
 static int
@@ -30,12 +28,19 @@ chains(void)
 	return (int) pg_nextpower2_32((uint32) paws_max_leases);
 }
 
+/* Of the chains, and of each topic. */
+static int
+numbers(void)
+{
+	return 2 * chains() + paws_max_topics + 1;
+}
+
 static Size
 table_size(void)
 {
 	Size total = MAXALIGN(sizeof(Table));
 
-	total = add_size(total, mul_size(2 * chains(), sizeof(int32)));
+	total = add_size(total, mul_size(numbers(), sizeof(int32)));
 	return add_size(MAXALIGN(total), mul_size(paws_max_leases, sizeof(PawsLeaseEntry)));
 }
 
@@ -63,10 +68,17 @@ by_flow(int slot)
 	return by_id(slot) + chains();
 }
 
+/* By place. */
+static int32 *
+counts(int slot)
+{
+	return by_flow(slot) + chains();
+}
+
 PawsLeaseEntry *
 paws_lease_entry(int slot, int i)
 {
-	char *entries = (char *) table_of(slot) + MAXALIGN(MAXALIGN(sizeof(Table)) + 2 * chains() * sizeof(int32));
+	char *entries = (char *) table_of(slot) + MAXALIGN(MAXALIGN(sizeof(Table)) + numbers() * sizeof(int32));
 
 	return (PawsLeaseEntry *) entries + i;
 }
@@ -84,7 +96,7 @@ clear(int slot)
 		paws_lease_entry(slot, i)->next_by_flow = i + 1 < paws_max_leases ? i + 1 : NO_ONE;
 	}
 	table->free = 0;
-	memset(table->count, 0, sizeof(table->count));
+	memset(counts(slot), 0, (paws_max_topics + 1) * sizeof(int32));
 	pg_atomic_write_u64(&table->fence, 0);
 	pg_atomic_write_u64(&table->earliest, PG_INT64_MAX);
 }
@@ -152,13 +164,13 @@ paws_lease_room(void)
 static int32 *
 chain_of_id(int slot, int64 id)
 {
-	return &by_id(slot)[murmurhash64((uint64) id) & (uint64) (chains() - 1)];
+	return &by_id(slot)[paws_spread((uint64) id) & (uint64) (chains() - 1)];
 }
 
 static int32 *
 chain_of_flow(int slot, uint64 flow)
 {
-	return &by_flow(slot)[murmurhash64(flow) & (uint64) (chains() - 1)];
+	return &by_flow(slot)[paws_spread(flow) & (uint64) (chains() - 1)];
 }
 
 PawsLeaseEntry *
@@ -193,7 +205,7 @@ paws_lease_entry_add(int slot, const PawsLease *lease, PawsLeaseState state)
 		entry->next_by_flow = *chain;
 		*chain = i;
 	}
-	table->count[lease->place]++;
+	counts(slot)[lease->place]++;
 	return entry;
 }
 
@@ -220,7 +232,7 @@ paws_lease_entry_remove(int slot, PawsLeaseEntry *entry)
 			link = &paws_lease_entry(slot, *link)->next_by_flow;
 		*link = entry->next_by_flow;
 	}
-	table->count[entry->lease.place]--;
+	counts(slot)[entry->lease.place]--;
 	entry->state = PAWS_LEASE_FREE;
 	entry->next_by_flow = table->free;
 	table->free = i;
@@ -248,5 +260,5 @@ paws_lease_entries_of_flow(int slot, int place, uint64 flow, int max, PawsLeaseE
 int64
 paws_lease_entries(int slot, int place)
 {
-	return table_of(slot)->count[place];
+	return counts(slot)[place];
 }

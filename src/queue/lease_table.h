@@ -1,7 +1,8 @@
 /*
  * queue/lease_table.h - the table of leases in shared memory: for lease.c and lease_end.c alone.
  *
- * Found by job and by flow. The caller holds the table's lock of the database, exclusively to change anything.
+ * Found by job and by flow. The caller holds the table's lock of the database, exclusively to change
+ * anything.
  */
 #ifndef PAWS_QUEUE_LEASE_TABLE_H
 #define PAWS_QUEUE_LEASE_TABLE_H
@@ -41,8 +42,8 @@ extern int paws_lease_entries_of_flow(int slot, int place, uint64 flow, int max,
 extern int64 paws_lease_entries(int slot, int place);
 
 /*
- * The current (sub)transaction took this lease. Prepared before: takes the memory for it, since nothing may fail
- * once the lease is in the table. Both without the lock.
+ * The current (sub)transaction took this lease. Prepared before: takes the memory for it, since nothing may
+ * fail once the lease is in the table. Both without the lock.
  */
 extern void paws_lease_prepare(int slot);
 extern void paws_lease_remember(int slot, const PawsLease *lease);
