@@ -77,15 +77,23 @@ paws_job_key(Datum value, const char *what)
 }
 
 TimestampTz
-paws_job_time(Datum value, bool finite, const char *what)
+paws_job_begin(Datum value, const char *what)
 {
 	TimestampTz time = DatumGetTimestampTz(value);
 
-	if (TIMESTAMP_IS_NOEND(time) && finite)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s must not be infinity", what),
-				 errhint("Submit the job when it is known when it is to run.")));
-	return TIMESTAMP_NOT_FINITE(time) ? 0 : time;
+	if (TIMESTAMP_IS_NOEND(time))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s must not be infinity", what),
+						errhint("Submit the job when it is known when it is to run.")));
+	return TIMESTAMP_IS_NOBEGIN(time) ? 0 : time;
+}
+
+/* What has ended long ago must not read as never. */
+TimestampTz
+paws_job_end(Datum value)
+{
+	TimestampTz time = DatumGetTimestampTz(value);
+
+	return TIMESTAMP_IS_NOEND(time) ? 0 : Max(time, 1);
 }
 
 PawsClass

@@ -14,6 +14,11 @@
 #include "guard/codes.h"
 #include "guard/token.h"
 
+/* Bounds of times, in microseconds. */
+#define PAWS_LEASE_MIN (100 * INT64CONST(1000))
+#define PAWS_LEASE_MAX USECS_PER_DAY
+#define PAWS_PAUSE_MAX (366 * USECS_PER_DAY)
+
 /* Most jobs in one claim, and most dead letters in one answer. */
 #define PAWS_CLAIM_MAX   1000
 #define PAWS_LETTERS_MAX 10000
@@ -49,9 +54,9 @@ paws_job_interval(FunctionCallInfo fcinfo, int argument, int64 min, int64 max, c
 /* A key or ordering key; errors unless it has 1 to PAWS_JOB_KEY_MAX bytes. */
 extern PawsBytes paws_job_key(Datum value, const char *what);
 
-/* A time from which on, or up to which; -infinity, and NULL, are 0. Errors on infinity if `finite`, else that
- * is 0 as well. */
-extern TimestampTz paws_job_time(Datum value, bool finite, const char *what);
+/* When a job may run: 0 for -infinity; errors on infinity. And when it may no more: 0 for infinity. */
+extern TimestampTz paws_job_begin(Datum value, const char *what);
+extern TimestampTz paws_job_end(Datum value);
 
 /* The class of a job: errors for those of the crisis lane, with a hint. */
 extern PawsClass paws_job_class(FunctionCallInfo fcinfo, int argument);

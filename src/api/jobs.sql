@@ -27,7 +27,7 @@ CREATE FUNCTION paws_sync.topics()
 		defined_at timestamptz)
 	LANGUAGE c STABLE PARALLEL UNSAFE ROWS 10
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-	AS 'MODULE_PATHNAME', 'paws_topics';
+	AS 'MODULE_PATHNAME', 'paws_topics_list';
 REVOKE ALL ON FUNCTION paws_sync.topics() FROM PUBLIC;
 COMMENT ON FUNCTION paws_sync.topics() IS
 	'The kinds of jobs that are defined.';
@@ -188,7 +188,7 @@ CREATE FUNCTION paws_sync.job_status(job bigint)
 		not_before timestamptz, leased_until timestamptz, ended_at timestamptz)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-	AS 'MODULE_PATHNAME', 'paws_job_status';
+	AS 'MODULE_PATHNAME', 'paws_job_status_row';
 REVOKE ALL ON FUNCTION paws_sync.job_status(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION paws_sync.job_status(bigint) IS
 	'Where a job stands; no row if it is unknown, or finished for longer than its topic''s history.';
