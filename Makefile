@@ -128,7 +128,9 @@ OBJS = \
 	src/control/rows.o \
 	src/control/stats.o \
 	src/control/status.o \
+	src/control/topic_rates.o \
 	src/workers/eraser.o \
+	src/workers/job_house.o \
 	src/workers/keeper.o \
 	src/workers/launcher.o \
 	src/workers/pool.o \
@@ -136,18 +138,25 @@ OBJS = \
 	src/workers/rotate_keyring.o \
 	src/workers/scheduler.o \
 	src/workers/sealer.o \
+	src/workers/timer.o \
 	src/api/bundle.o \
 	src/api/cursor_type.o \
 	src/api/define.o \
 	src/api/identity.o \
 	src/api/items_columns.o \
 	src/api/items_json.o \
+	src/api/job_arguments.o \
+	src/api/job_claim.o \
+	src/api/job_finish.o \
+	src/api/job_status.o \
+	src/api/job_submit.o \
 	src/api/keys.o \
 	src/api/pull.o \
 	src/api/push.o \
 	src/api/push_ordinary.o \
 	src/api/push_seal.o \
-	src/api/receipts.o
+	src/api/receipts.o \
+	src/api/topics.o
 
 # For the benchmark alone, in a copy of the tree: the same library without sealing.
 ifneq ($(UNSEALED),)
@@ -170,6 +179,7 @@ SQL_MODULES = \
 	src/control/doctor.sql \
 	src/api/api.sql \
 	src/api/crisis.sql \
+	src/api/jobs.sql \
 	src/api/keys.sql \
 	src/api/profiles.sql
 
@@ -197,6 +207,7 @@ UNIT_SOURCES = \
 REGRESS_FIRST = preflight
 REGRESS = install setup members security profiles matrix vocabulary level token identity collection push push_many conflict \
 	pull pull_wait receipts ack_status housekeeping policy admission crisis crisis_api two_phase \
+	topics jobs jobs_keys jobs_bad_input \
 	resilience bad_input stats readme manifest doctor construction sealing envelope_swap uninstall
 
 REGRESS_OPTS = --use-existing

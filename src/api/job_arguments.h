@@ -48,8 +48,7 @@ extern int paws_job_count(FunctionCallInfo fcinfo, int argument, int max, const 
 extern int64 paws_job_number(FunctionCallInfo fcinfo, int argument, const char *what);
 
 /* An interval of at least min and at most max, in microseconds; days have 24 hours, months 30 days. */
-extern int64
-paws_job_interval(FunctionCallInfo fcinfo, int argument, int64 min, int64 max, const char *what);
+extern int64 paws_job_interval(FunctionCallInfo fcinfo, int argument, int64 min, int64 max, const char *what);
 
 /* A key or ordering key; errors unless it has 1 to PAWS_JOB_KEY_MAX bytes. */
 extern PawsBytes paws_job_key(Datum value, const char *what);

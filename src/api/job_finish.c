@@ -1,6 +1,6 @@
 /*
- * api/job_finish.c - what a worker says of the jobs that it claimed: complete, fail, release, snooze, extend; and
- * cancel, which anybody may.
+ * api/job_finish.c - what a worker says of the jobs that it claimed: complete, fail, release, snooze, extend;
+ * and cancel, which anybody may.
  */
 #include "postgres.h"
 
@@ -84,8 +84,7 @@ static int64
 number_at(const PawsJobColumn *column, int i, const char *what)
 {
 	if (column->nulls[i])
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("an element of %s is null", what)));
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("an element of %s is null", what)));
 	return DatumGetInt64(column->values[i]);
 }
 
@@ -145,8 +144,7 @@ paws_fail(PG_FUNCTION_ARGS)
 {
 	int64 job = paws_job_number(fcinfo, 0, "job");
 	int64 fence = paws_job_number(fcinfo, 1, "fence");
-	int64 retry_after =
-		PG_ARGISNULL(2) ? -1 : paws_job_interval(fcinfo, 2, 0, PAWS_PAUSE_MAX, "retry_after");
+	int64 retry_after = PG_ARGISNULL(2) ? -1 : paws_job_interval(fcinfo, 2, 0, PAWS_PAUSE_MAX, "retry_after");
 	PawsJobReason reason;
 	PawsJobOutcome outcome;
 	int slot = paws_database_slot();
@@ -193,8 +191,7 @@ paws_extend(PG_FUNCTION_ARGS)
 {
 	int64 job = paws_job_number(fcinfo, 0, "job");
 	int64 fence = paws_job_number(fcinfo, 1, "fence");
-	int64 lease =
-		PG_ARGISNULL(2) ? 0 : paws_job_interval(fcinfo, 2, PAWS_LEASE_MIN, PAWS_LEASE_MAX, "lease");
+	int64 lease = PG_ARGISNULL(2) ? 0 : paws_job_interval(fcinfo, 2, PAWS_LEASE_MIN, PAWS_LEASE_MAX, "lease");
 	int slot = paws_database_slot();
 	PawsJobOutcome outcome;
 	TimestampTz until;

@@ -105,8 +105,7 @@ numbers_argument(FunctionCallInfo fcinfo, int argument, int *count)
 	for (int i = 0; i < column.count; i++)
 	{
 		if (column.nulls[i])
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("an element of jobs is null")));
+			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("an element of jobs is null")));
 		numbers[i] = DatumGetInt64(column.values[i]);
 	}
 	return numbers;

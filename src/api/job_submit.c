@@ -1,5 +1,6 @@
 /*
- * api/job_submit.c - submit and submit_many: who it is for decides tier, level and limits; the queue does the rest.
+ * api/job_submit.c - submit and submit_many: who it is for decides tier, level and limits; the queue does the
+ * rest.
  */
 #include "postgres.h"
 
@@ -36,12 +37,12 @@ typedef struct Person
 } Person;
 
 /* One job to submit, and its answer beside what the queue says. */
-typedef struct Item
+typedef struct JobItem
 {
 	const PawsToken *subject; /* NULL: none */
 	int64 retry_after;
 	PawsReason reason;
-} Item;
+} JobItem;
 
 typedef struct Submit
 {
@@ -49,7 +50,7 @@ typedef struct Submit
 	PawsBytes topic;
 	int count;
 	PawsSubmission *submissions;
-	Item *items;
+	JobItem *items;
 	HTAB *people; /* only in a call with many */
 } Submit;
 
@@ -77,8 +78,9 @@ person_of(Submit *submit, const PawsToken *token)
 
 	if (submit->count > 1 && submit->people == NULL)
 	{
-		HASHCTL control = {
-			.keysize = sizeof(PawsToken), .entrysize = sizeof(Person), .hcxt = CurrentMemoryContext};
+		HASHCTL control = {.keysize = sizeof(PawsToken),
+						   .entrysize = sizeof(Person),
+						   .hcxt = CurrentMemoryContext};
 
 		submit->people =
 			hash_create("subjects of a call", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
@@ -96,16 +98,17 @@ person_of(Submit *submit, const PawsToken *token)
 }
 
 static void
-answer_refused(PawsSubmission *submission, Item *item, PawsJobOutcome outcome, PawsReason reason)
+answer_refused(PawsSubmission *submission, JobItem *item, PawsJobOutcome outcome, PawsReason reason)
 {
 	submission->outcome = outcome;
 	item->reason = reason;
 }
 
-/* Of one subject, what comes after something that was refused is refused as well, so that it does not overtake. */
+/* Of one subject, what comes after something that was refused is refused as well, so that it does not
+ * overtake. */
 static void
 ask_admission(Submit *submit, Person *person, const PawsTierPolicy *limits, PawsSubmission *submission,
-			  Item *item)
+			  JobItem *item)
 {
 	int64 size = (int64) submission->payload_length;
 	bool admitted = person->retry_after == 0;
@@ -119,10 +122,10 @@ ask_admission(Submit *submit, Person *person, const PawsTierPolicy *limits, Paws
 	item->retry_after = person->retry_after;
 }
 
-/* Tier, level, and whether it is taken. A job without a subject is the application's own: served like premium, and
- * not limited. */
+/* Tier, level, and whether it is taken. A job without a subject is the application's own: served like
+ * premium, and not limited. */
 static void
-admit(Submit *submit, PawsSubmission *submission, Item *item)
+admit(Submit *submit, PawsSubmission *submission, JobItem *item)
 {
 	Person *person = item->subject ? person_of(submit, item->subject) : NULL;
 	const PawsTierPolicy *limits;
@@ -178,7 +181,8 @@ read_ordering_key(PawsSubmission *submission, Datum value)
 	submission->ordering_key_length = key.length;
 }
 
-/* A job that could never run is a mistake. One whose time is over already is expired at once, as a late one is. */
+/* A job that could never run is a mistake. One whose time is over already is expired at once, as a late one
+ * is. */
 static void
 check_times(const PawsSubmission *submission)
 {
@@ -197,7 +201,7 @@ checked_token(Datum value)
 }
 
 static void
-read_one(FunctionCallInfo fcinfo, PawsSubmission *submission, Item *item)
+read_one(FunctionCallInfo fcinfo, PawsSubmission *submission, JobItem *item)
 {
 	submission->klass = paws_job_class(fcinfo, 2);
 	read_payload(submission, PG_GETARG_DATUM(1));
@@ -235,7 +239,7 @@ answer_row(FunctionCallInfo fcinfo)
 }
 
 static Datum
-answer_one(FunctionCallInfo fcinfo, const PawsSubmission *submission, const Item *item)
+answer_one(FunctionCallInfo fcinfo, const PawsSubmission *submission, const JobItem *item)
 {
 	TupleDesc row = answer_row(fcinfo);
 	Datum values[ANSWER_COLUMNS] = {0};
@@ -244,8 +248,7 @@ answer_one(FunctionCallInfo fcinfo, const PawsSubmission *submission, const Item
 
 	memset(nulls, true, sizeof(nulls));
 	nulls[1] = false;
-	values[1] =
-		paws_enum_datum(TupleDescAttr(row, 1)->atttypid, paws_job_outcome_name(submission->outcome));
+	values[1] = paws_enum_datum(TupleDescAttr(row, 1)->atttypid, paws_job_outcome_name(submission->outcome));
 	if (item->reason == PAWS_REASON_NONE)
 	{
 		nulls[0] = nulls[2] = false;
@@ -271,7 +274,7 @@ paws_submit(PG_FUNCTION_ARGS)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	PawsSubmission submission = {0};
-	Item item = {0};
+	JobItem item = {0};
 	Submit submit = {.count = 1, .submissions = &submission, .items = &item};
 
 	paws_job_not_null(fcinfo, 0, "topic");
@@ -300,7 +303,7 @@ typedef struct Columns
 
 /* An item without a payload is malformed, and answered so; it costs the others nothing. */
 static void
-read_item(const Columns *columns, int i, PawsSubmission *submission, Item *item)
+read_item(const Columns *columns, int i, PawsSubmission *submission, JobItem *item)
 {
 	if (paws_job_missing(&columns->payloads, i))
 	{
@@ -329,8 +332,7 @@ read_many(FunctionCallInfo fcinfo, Submit *submit)
 
 	submit->count = -1;
 	columns.payloads = paws_job_column(fcinfo, 1, -1, false, TYPALIGN_INT, &submit->count);
-	columns.subjects =
-		paws_job_column(fcinfo, 3, PAWS_TOKEN_BYTES, false, TYPALIGN_CHAR, &submit->count);
+	columns.subjects = paws_job_column(fcinfo, 3, PAWS_TOKEN_BYTES, false, TYPALIGN_CHAR, &submit->count);
 	columns.keys = paws_job_column(fcinfo, 4, -1, false, TYPALIGN_INT, &submit->count);
 	columns.not_before =
 		paws_job_column(fcinfo, 5, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &submit->count);
@@ -338,7 +340,7 @@ read_many(FunctionCallInfo fcinfo, Submit *submit)
 	columns.expires_at =
 		paws_job_column(fcinfo, 7, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &submit->count);
 	submit->submissions = palloc0(Max(submit->count, 1) * sizeof(PawsSubmission));
-	submit->items = palloc0(Max(submit->count, 1) * sizeof(Item));
+	submit->items = palloc0(Max(submit->count, 1) * sizeof(JobItem));
 	for (int i = 0; i < submit->count; i++)
 	{
 		submit->submissions[i].klass = klass;
@@ -347,7 +349,7 @@ read_many(FunctionCallInfo fcinfo, Submit *submit)
 }
 
 static void
-put_answer(PawsRows *rows, const PawsSubmission *submission, const Item *item, int number)
+put_answer(PawsRows *rows, const PawsSubmission *submission, const JobItem *item, int number)
 {
 	bool known = item->reason == PAWS_REASON_NONE;
 

@@ -1,5 +1,6 @@
 /*
- * api/topics.c - kinds of jobs: defined, listed, paused, dropped; and levels, paused for jobs and devices alike.
+ * api/topics.c - kinds of jobs: defined, listed, paused, dropped; and levels, paused for jobs and devices
+ * alike.
  */
 #include "postgres.h"
 
@@ -65,8 +66,8 @@ paws_define_topic(PG_FUNCTION_ARGS)
 	};
 
 	if (definition.max_backoff < definition.backoff)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("max_backoff is less than backoff")));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("max_backoff is less than backoff")));
 	paws_vault_require(PAWS_ROOT_CARE);
 	(void) paws_database_slot();
 	paws_spi_begin();

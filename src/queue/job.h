@@ -5,13 +5,15 @@
  *              ^   ^                  |  |
  *   scheduled -'   '--release, expiry-'  '--fail--> scheduled, or dead (dead letter, redrive: available)
  *
- * A row of paws_queue.job is a job that waits or runs. That it runs says only a lease in shared memory (lease.h):
- * claim writes nothing. Whatever ends a job deletes the row in the transaction that says so, so that it happened
- * exactly once whatever else that transaction wrote. A crash drops all leases: the jobs are available again.
+ * A row of paws_queue.job is a job that waits or runs. That it runs says only a lease in shared memory
+ * (lease.h): claim writes nothing. Whatever ends a job deletes the row in the transaction that says so, so
+ * that it happened exactly once whatever else that transaction wrote. A crash drops all leases: the jobs are
+ * available again.
  *
- * All functions need SPI connected, and paws_vault_require_usable(PAWS_ROOT_CARE) before those that seal or open
- * (put, claim, complete with results). Those that write error 25006 on a standby and in a read-only transaction.
- * Times are microseconds, or TimestampTz. What is returned is allocated in the memory context that is current.
+ * All functions need SPI connected, and paws_vault_require_usable(PAWS_ROOT_CARE) before those that seal or
+ * open (put, claim, complete with results). Those that write error 25006 on a standby and in a read-only
+ * transaction. Times are microseconds, or TimestampTz. What is returned is allocated in the memory context
+ * that is current.
  */
 #ifndef PAWS_QUEUE_JOB_H
 #define PAWS_QUEUE_JOB_H
@@ -53,8 +55,8 @@ typedef struct PawsSubmission
 } PawsSubmission;
 
 /*
- * Submits in order. Waits for a transaction that is just using the same key. Workers are woken at commit. Only
- * those whose outcome is 0 are looked at.
+ * Submits in order. Waits for a transaction that is just using the same key. Workers are woken at commit.
+ * Only those whose outcome is 0 are looked at.
  */
 extern void paws_job_put(int slot, const PawsTopic *topic, PawsSubmission *submissions, int count);
 
@@ -81,11 +83,12 @@ typedef struct PawsClaimedJob
  * Returns how many, into `jobs`, which has room for `max`. What does not open is left to the timer, and costs
  * nobody else. Errors 25006 on a standby. Needs READ access only: no transaction id is taken.
  */
-extern int paws_job_claim(int slot, const int16 *topics, int ntopics, int max, int64 lease, PawsClaimedJob *jobs);
+extern int
+paws_job_claim(int slot, const int16 *topics, int ntopics, int max, int64 lease, PawsClaimedJob *jobs);
 
 /*
- * Waiting for jobs: declare, look (claim), sleep on MyLatch, and look again. Between the two calls the process's
- * latch is set by whoever makes a job of one of the topics available: as many waiters as jobs.
+ * Waiting for jobs: declare, look (claim), sleep on MyLatch, and look again. Between the two calls the
+ * process's latch is set by whoever makes a job of one of the topics available: as many waiters as jobs.
  */
 extern void paws_job_wait_begin(int slot, const int16 *topics, int ntopics);
 extern void paws_job_wait_end(void);
@@ -105,8 +108,8 @@ typedef struct PawsFinish
 
 /*
  * Completes jobs: each one's lease must be held under its fence, and stays until the transaction ends. Not
- * durable: if the transaction writes nothing else, its commit does not wait for the disk, and the timer sees to
- * that (paws_job_flush). Nothing errors for being lost; paws_job_lost does.
+ * durable: if the transaction writes nothing else, its commit does not wait for the disk, and the timer sees
+ * to that (paws_job_flush). Nothing errors for being lost; paws_job_lost does.
  */
 extern void paws_job_complete(int slot, PawsFinish *finishes, int count, bool durable);
 
@@ -114,11 +117,10 @@ extern void paws_job_complete(int slot, PawsFinish *finishes, int count, bool du
 extern void paws_job_lost(void) pg_attribute_noreturn();
 
 /*
- * An attempt failed: retried after `retry_after` microseconds (-1: the topic's backoff, doubled each time, with
- * jitter), or dead. Answers retried, dead or lost. Reasons of the engine's own error 22023.
+ * An attempt failed: retried after `retry_after` microseconds (-1: the topic's backoff, doubled each time,
+ * with jitter), or dead. Answers retried, dead or lost. Reasons of the engine's own error 22023.
  */
-extern PawsJobOutcome
-paws_job_fail(int slot, int64 id, int64 fence, int64 retry_after, PawsJobReason reason);
+extern PawsJobOutcome paws_job_fail(int slot, int64 id, int64 fence, int64 retry_after, PawsJobReason reason);
 
 /* Gives a job back: released or lost. At commit it is available to others. */
 extern PawsJobOutcome paws_job_release(int slot, int64 id, int64 fence);
@@ -127,13 +129,13 @@ extern PawsJobOutcome paws_job_release(int slot, int64 id, int64 fence);
 extern PawsJobOutcome paws_job_snooze(int slot, int64 id, int64 fence, int64 delay);
 
 /*
- * Holds a job `lease` microseconds from now on (0: the topic's): extended, or lost. At once, whatever becomes of
- * the transaction. *until: as in a claim.
+ * Holds a job `lease` microseconds from now on (0: the topic's): extended, or lost. At once, whatever becomes
+ * of the transaction. *until: as in a claim.
  */
 extern PawsJobOutcome paws_job_extend(int slot, int64 id, int64 fence, int64 lease, TimestampTz *until);
 
-/* Removes a job that waits or runs: cancelled or not_found. Who runs it loses its lease at the commit. Waits for
- * a transaction that is just ending it. */
+/* Removes a job that waits or runs: cancelled or not_found. Who runs it loses its lease at the commit. Waits
+ * for a transaction that is just ending it. */
 extern PawsJobOutcome paws_job_cancel(int slot, int64 id);
 
 /* ---- looking ---- */
@@ -176,18 +178,19 @@ extern int64 paws_job_redrive(int slot, const PawsTopic *topic, const int64 *ids
 /* What shared memory knows of a topic. */
 typedef struct PawsTopicStats
 {
-	bool counted;                                 /* what was there at the start is in these numbers */
-	int64 waiting[PAWS_LEVEL_ORDINARY_MAX + 1];   /* available or running, by level; 0 is not used */
-	int64 delayed;                                /* scheduled */
-	int64 running;                                /* leases */
-	int64 dead;                                   /* dead letters */
+	bool counted;                                  /* what was there at the start is in these numbers */
+	int64 waiting[PAWS_LEVEL_ORDINARY_MAX + 1];    /* available or running, by level; 0 is not used */
+	int64 delayed;                                 /* scheduled */
+	int64 running;                                 /* leases */
+	int64 dead;                                    /* dead letters */
 	int64 submitted, completed, failed, dead_ever; /* since the start */
 	int64 expired_leases, unreadable, refused_by_full_table;
 } PawsTopicStats;
 
 extern void paws_job_stats(int slot, const PawsTopic *topic, PawsTopicStats *stats);
 
-/* ---- the timer's verbs: each does a slice, in the caller's transaction, and returns how many rows it changed ---- */
+/* ---- the timer's verbs: each does a slice, in the caller's transaction, and returns how many rows it
+ * changed ---- */
 
 /* Counts what was there at the start; once, before the other verbs. Until then stats say so. */
 extern bool paws_job_counted(int slot);
@@ -197,13 +200,13 @@ extern void paws_job_recount(int slot);
 extern int paws_job_promote(int slot, int limit);
 
 /*
- * For after a start, and when the clock was set back: a retry waits its delay and no longer, counted from now.
- * Up to `limit` rows.
+ * For after a start, and when the clock was set back: a retry waits its delay and no longer, counted from
+ * now. Up to `limit` rows.
  */
 extern int paws_job_clock_moved(int slot, int limit);
 
-/* Counts an attempt for each lease that is over (reason lease_expired), and moves what does not open to the dead
- * letters. Up to `limit`. */
+/* Counts an attempt for each lease that is over (reason lease_expired), and moves what does not open to the
+ * dead letters. Up to `limit`. */
 extern int paws_job_expire_leases(int slot, int limit);
 
 /* Removes jobs that wait and whose expires_at has passed. Up to `limit`. */
@@ -212,12 +215,12 @@ extern int paws_job_expire(int slot, int limit);
 /* Removes idempotency keys, and dead letters, that were kept for long enough. Up to `limit` of each. */
 extern int paws_job_sweep(int slot, int limit);
 
-/* Makes the history tables of today and tomorrow; each in the caller's transaction, needing no lock but on the
- * schema. Returns how many were made. */
+/* Makes the history tables of today and tomorrow; each in the caller's transaction, needing no lock but on
+ * the schema. Returns how many were made. */
 extern int paws_job_history_ahead(void);
 
-/* Drops one history table that no topic needs any more; waits for locks as lock_timeout says, so the caller sets
- * that. True if one was dropped. */
+/* Drops one history table that no topic needs any more; waits for locks as lock_timeout says, so the caller
+ * sets that. True if one was dropped. */
 extern bool paws_job_history_drop(void);
 
 /* True if a commit waits to be flushed; flushes all of them. Needs no transaction. */
@@ -225,9 +228,9 @@ extern bool paws_job_flush_wanted(int slot);
 extern void paws_job_flush(int slot);
 
 /*
- * Ms until one of promote, expire_leases, expire has something to do: 0 now, -1 nothing is known that will. From
- * shared memory; after a start a table is read once. The timer is woken (PAWS_WAKE_TIMER) when that becomes
- * earlier, and when the first commit waits to be flushed.
+ * Ms until one of promote, expire_leases, expire has something to do: 0 now, -1 nothing is known that will.
+ * From shared memory; after a start a table is read once. The timer is woken (PAWS_WAKE_TIMER) when that
+ * becomes earlier, and when the first commit waits to be flushed.
  */
 extern long paws_job_next_due(int slot);
 
@@ -236,12 +239,13 @@ extern long paws_job_next_due(int slot);
 /* True if a job, a dead letter or a result of the subject (0: of none) is sealed under this key. */
 extern bool paws_job_uses_key(int64 subject_no, const pg_uuid_t *key);
 
-/* One slice of sealing anew what a subject (0: none) has here and is not under `key`; moves *walk along. True at the
- * end. *bytes: what was written; *broken: what does not open. */
+/* One slice of sealing anew what a subject (0: none) has here and is not under `key`; moves *walk along. True
+ * at the end. *bytes: what was written; *broken: what does not open. */
 extern bool paws_job_reseal(int64 subject_no, const uint8 subject[16], const pg_uuid_t *key, int64 *walk,
 							int limit, int64 *bytes, int64 *broken);
 
-/* Drops up to `limit` jobs, dead letters and results of a subject that is forgotten; true when none is left. */
+/* Drops up to `limit` jobs, dead letters and results of a subject that is forgotten; true when none is left.
+ */
 extern bool paws_job_drop_subject(int slot, int64 subject_no, int limit, int64 *removed);
 
 #endif

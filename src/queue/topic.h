@@ -1,8 +1,8 @@
 /*
  * queue/topic.h - topics: the kinds of jobs.
  *
- * Cached in the process and read anew when somebody changed them; pointers are good until the next call of any
- * function here. Needs SPI connected.
+ * Cached in the process and read anew when somebody changed them; pointers are good until the next call of
+ * any function here. Needs SPI connected.
  */
 #ifndef PAWS_QUEUE_TOPIC_H
 #define PAWS_QUEUE_TOPIC_H
@@ -44,14 +44,14 @@ extern const PawsTopic *paws_topic_no(int16 no);
 extern int paws_topics(const PawsTopic **topics);
 
 /*
- * Defines a topic, or changes all but the name of one; no, place, paused, defined_at and name of the definition
- * are not looked at. Makes the key of jobs without a subject, and the history of today and tomorrow. Errors 22023
- * on a bad name, 53400 when there are PAWS_TOPICS_MAX already, 55000 without keys.
+ * Defines a topic, or changes all but the name of one; no, place, paused, defined_at and name of the
+ * definition are not looked at. Makes the key of jobs without a subject, and the history of today and
+ * tomorrow. Errors 22023 on a bad name, 53400 when there are PAWS_TOPICS_MAX already, 55000 without keys.
  */
 extern void paws_topic_define(const char *name, Size length, const PawsTopic *definition);
 
-/* Removes a topic, and what is remembered of its finished jobs' keys. Errors PW010 if there is none, 55006 with a
- * hint while a job of it waits, runs, or is dead. */
+/* Removes a topic, and what is remembered of its finished jobs' keys. Errors PW010 if there is none, 55006
+ * with a hint while a job of it waits, runs, or is dead. */
 extern void paws_topic_drop(const char *name, Size length);
 
 /* From the commit on nothing of a paused topic is claimed. False if it was so before. Errors PW010. */
