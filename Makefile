@@ -151,6 +151,7 @@ OBJS = \
 	src/api/job_status.o \
 	src/api/job_submit.o \
 	src/api/keys.o \
+	src/api/levels.o \
 	src/api/pull.o \
 	src/api/push.o \
 	src/api/push_ordinary.o \

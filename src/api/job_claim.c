@@ -11,6 +11,7 @@
 #include "control/rows.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "portability/instr_time.h"
 #include "queue/job.h"
 #include "storage/latch.h"
 #include "utils/builtins.h"
@@ -145,11 +146,21 @@ paws_claim(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
+/* In microseconds; a clock that is set back must not make the wait longer. */
+static int64
+monotonic_now(void)
+{
+	instr_time clock;
+
+	INSTR_TIME_SET_CURRENT(clock);
+	return (int64) INSTR_TIME_GET_MICROSEC(clock);
+}
+
 /* The latch is reset before each look, so what becomes available after the look sets it again. */
 static void
 wait_for_jobs(Claim *claim, long timeout)
 {
-	TimestampTz deadline = GetCurrentTimestamp() + timeout * 1000;
+	int64 deadline = monotonic_now() + timeout * 1000;
 
 	for (;;)
 	{
@@ -160,7 +171,7 @@ wait_for_jobs(Claim *claim, long timeout)
 		paws_job_wait_again();
 		if (look(claim))
 			return;
-		left = (long) ((deadline - GetCurrentTimestamp() + 999) / 1000);
+		left = (long) ((deadline - monotonic_now() + 999) / 1000);
 		if (left <= 0)
 			return;
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
