@@ -8,6 +8,7 @@
 #   make test                       everything below, with clusters of its own
 #   make unit lint regress isolation tap      each alone
 #   make rotation-faults            a crash at each place between two steps of rotation and erasure
+#   make soak [SOAK_SECONDS=600]    kills those who work on jobs at random
 #   make fuzz [FUZZ_SECONDS=60]     libFuzzer over the parsers, so long for each
 #   make canary [ARGS=--small]      plants values everywhere and proves that none leaks
 #   make bench                      throughput beside bare statements
@@ -155,7 +156,9 @@ OBJS = \
 	src/control/rows.o \
 	src/control/stats.o \
 	src/control/status.o \
+	src/control/topic_rates.o \
 	src/workers/eraser.o \
+	src/workers/job_house.o \
 	src/workers/keeper.o \
 	src/workers/launcher.o \
 	src/workers/pool.o \
@@ -163,18 +166,26 @@ OBJS = \
 	src/workers/rotate_keyring.o \
 	src/workers/scheduler.o \
 	src/workers/sealer.o \
+	src/workers/timer.o \
 	src/api/bundle.o \
 	src/api/cursor_type.o \
 	src/api/define.o \
 	src/api/identity.o \
 	src/api/items_columns.o \
 	src/api/items_json.o \
+	src/api/job_arguments.o \
+	src/api/job_claim.o \
+	src/api/job_finish.o \
+	src/api/job_status.o \
+	src/api/job_submit.o \
 	src/api/keys.o \
+	src/api/levels.o \
 	src/api/pull.o \
 	src/api/push.o \
 	src/api/push_ordinary.o \
 	src/api/push_seal.o \
-	src/api/receipts.o
+	src/api/receipts.o \
+	src/api/topics.o
 
 # For the benchmark alone, in a copy of the tree: the same library without sealing.
 ifneq ($(UNSEALED),)
@@ -198,6 +209,7 @@ SQL_MODULES = \
 	src/control/doctor.sql \
 	src/api/api.sql \
 	src/api/crisis.sql \
+	src/api/jobs.sql \
 	src/api/keys.sql \
 	src/api/profiles.sql
 
@@ -227,6 +239,7 @@ UNIT_SOURCES = \
 REGRESS_FIRST = preflight
 REGRESS = install setup members security profiles matrix vocabulary level token identity collection push push_many conflict \
 	pull pull_wait receipts ack_status housekeeping policy admission crisis crisis_api two_phase \
+	topics jobs jobs_keys jobs_bad_input \
 	resilience bad_input stats readme manifest doctor construction sealing envelope_swap uninstall
 
 REGRESS_OPTS = --use-existing
@@ -318,6 +331,10 @@ rotation-faults:
 	@bash test/deps.sh demo
 	@PAWS_FAULTS=all TAP_TESTS='t/112*.pl' bash test/run.sh tap
 
+soak:
+	@bash test/deps.sh demo
+	@SOAK_SECONDS=$(or $(SOAK_SECONDS),600) TAP_TESTS='t/121*.pl' bash test/run.sh tap
+
 fuzz:
 	@bash test/deps.sh fuzz
 	@FUZZ_SECONDS='$(FUZZ_SECONDS)' bash test/fuzz/run.sh
@@ -338,4 +355,4 @@ bare:
 	@bash test/bare-debian.sh
 
 .PHONY: all deps up down test unit lint regress isolation tap format format-check demo fuzz canary bench bench-vault bench-rotation \
-	bare rotation-faults installcheck-first
+	bare rotation-faults soak installcheck-first

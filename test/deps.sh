@@ -18,8 +18,8 @@ packages=(make gcc libc6-dev libsodium-dev liblz4-dev libzstd-dev libkrb5-dev
 case ${1:-} in
     demo)
         # The last three of these are for the unit tests: another implementation, and published vectors.
-        packages+=(python3 python3-psycopg python3-fake-factory python3-cryptography python3-cryptography-vectors
-                   golang-golang-x-crypto-dev)
+        packages+=(python3 python3-psycopg python3-fake-factory pgbouncer faketime python3-cryptography
+                   python3-cryptography-vectors golang-golang-x-crypto-dev)
         ;;
     canary)
         packages+=(python3 python3-psycopg python3-fake-factory)
@@ -48,7 +48,12 @@ apt() {
     }
 }
 
+policy_is_ours=
 restore_conf() {
+    if [ -n "$policy_is_ours" ]; then
+        as_root rm -f "$policy"
+        policy_is_ours=
+    fi
     if as_root test -e "$saved"; then
         as_root mv -f "$saved" "$conf"
     fi
@@ -105,6 +110,13 @@ else
     (apt update) 2>/dev/null || { say "warning: postgresql-$PG_MAJOR is older than ${oldest[$PG_MAJOR]}"; exit 0; }
 fi
 refuse_restart "${wanted[@]}"
+# The tests start a pooler of their own; the package would start one for good.
+policy=/usr/sbin/policy-rc.d
+if [[ " ${wanted[*]} " == *" pgbouncer "* ]] && [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+    as_root chmod 0755 "$policy"
+    policy_is_ours=1
+fi
 if ! installed "postgresql-$PG_MAJOR"; then
     without_main_cluster
 fi

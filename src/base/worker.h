@@ -18,6 +18,7 @@ typedef enum PawsWorkerKind
 	PAWS_WORKER_LAUNCHER,
 	PAWS_WORKER_SCHEDULER,
 	PAWS_WORKER_POOL,
+	PAWS_WORKER_TIMER,
 	PAWS_WORKER_KINDS
 } PawsWorkerKind;
 
@@ -57,7 +58,7 @@ extern void paws_worker_register_launcher(const char *entry);
 extern int paws_worker_slots(void);
 extern bool paws_worker_read(int index, PawsWorkerSlot *copy);
 
-/* "launcher", "scheduler", "pool". */
+/* "launcher", "scheduler", "pool", "timer". */
 extern const char *paws_worker_kind_name(PawsWorkerKind kind);
 
 /* How many workers of a kind a database has, running or asked for. */

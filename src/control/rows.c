@@ -9,28 +9,42 @@
 #include "utils/guc.h"
 #include "utils/timestamp.h"
 
-/* Rows may hold payloads in the clear. The tuplestore that the server offers goes to a temporary file above
- * work_mem; ours does not, and it is the caller's limits that bound it. */
-static void
-keep_in_memory(ReturnSetInfo *result)
+/* What the caller expects is what the function returns; where it says nothing the catalog is asked. */
+static TupleDesc
+row_of(FunctionCallInfo fcinfo, const ReturnSetInfo *result)
 {
-	bool random = (result->allowedModes & SFRM_Materialize_Random) != 0;
-	MemoryContext old = MemoryContextSwitchTo(result->econtext->ecxt_per_query_memory);
+	TupleDesc row = result->expectedDesc;
 
-	tuplestore_end(result->setResult);
-	result->setResult = tuplestore_begin_heap(random, false, MAX_KILOBYTES);
-	MemoryContextSwitchTo(old);
+	if (row == NULL && get_call_result_type(fcinfo, NULL, &row) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "function does not return rows");
+	if (row->natts > PAWS_ROW_COLUMNS_MAX)
+		elog(ERROR, "too many columns");
+	return CreateTupleDescCopy(row);
 }
 
+/*
+ * Rows may hold payloads in the clear. The tuplestore that the server would make goes to a temporary file above
+ * work_mem; ours does not, and it is the caller's limits that bound it. Nor does it look the function up in the
+ * catalogs for each call.
+ */
 void
 paws_rows_begin(PawsRows *rows, FunctionCallInfo fcinfo)
 {
-	InitMaterializedSRF(fcinfo, 0);
-	rows->result = (ReturnSetInfo *) fcinfo->resultinfo;
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	MemoryContext old;
+	bool random;
+
+	if (result == NULL || !IsA(result, ReturnSetInfo) || (result->allowedModes & SFRM_Materialize) == 0)
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("set of rows is returned where none can be taken")));
+	random = (result->allowedModes & SFRM_Materialize_Random) != 0;
+	old = MemoryContextSwitchTo(result->econtext->ecxt_per_query_memory);
+	result->returnMode = SFRM_Materialize;
+	result->setResult = tuplestore_begin_heap(random, false, MAX_KILOBYTES);
+	result->setDesc = row_of(fcinfo, result);
+	MemoryContextSwitchTo(old);
+	rows->result = result;
 	rows->next = 0;
-	if (rows->result->setDesc->natts > PAWS_ROW_COLUMNS_MAX)
-		elog(ERROR, "too many columns");
-	keep_in_memory(rows->result);
 }
 
 void
@@ -79,6 +93,15 @@ paws_row_timestamp(PawsRows *rows, TimestampTz time)
 {
 	if (time)
 		paws_row_datum(rows, TimestampTzGetDatum(time));
+	else
+		paws_row_null(rows);
+}
+
+void
+paws_row_bytea(PawsRows *rows, bytea *value)
+{
+	if (value)
+		paws_row_datum(rows, PointerGetDatum(value));
 	else
 		paws_row_null(rows);
 }

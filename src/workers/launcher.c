@@ -1,6 +1,6 @@
 /*
- * workers/launcher.c - one for the server: a scheduler for each listed database that exists, none for any
- * other.
+ * workers/launcher.c - one for the server: a scheduler and a timer for each listed database that exists, none
+ * for any other.
  */
 #include "postgres.h"
 
@@ -84,6 +84,7 @@ stop_unwanted(List *wanted)
 			list_member_oid(wanted, slot.database))
 			continue;
 		paws_worker_stop(PAWS_WORKER_SCHEDULER, slot.database, 0);
+		paws_worker_stop(PAWS_WORKER_TIMER, slot.database, 0);
 		paws_worker_stop(PAWS_WORKER_POOL, slot.database, 0);
 	}
 }
@@ -105,32 +106,41 @@ claim_keyring(void)
 	complained = !claimed;
 }
 
+/* Returns false, and says so once, when the server has no process to spare. */
+static bool
+keep(PawsWorkerKind kind, const char *entry, Oid database)
+{
+	static bool complained[PAWS_WORKER_KINDS] = {false};
+
+	if (paws_worker_count(kind, database) > 0)
+		return true;
+	if (paws_worker_start(kind, entry, database))
+	{
+		complained[kind] = false;
+		return true;
+	}
+	if (!complained[kind])
+		ereport_domain(WARNING, PAWS_LOG_SAFE,
+					   (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+						errmsg("could not start a %s", paws_worker_kind_name(kind)),
+						errhint("Raise \"max_worker_processes\".")));
+	complained[kind] = true;
+	return false;
+}
+
 static long
 turn(void)
 {
 	List *wanted = wanted_databases();
 	ListCell *cell;
-	static bool complained = false;
 
 	paws_keyring_watch();
 	claim_keyring();
 	stop_unwanted(wanted);
 	foreach (cell, wanted)
-	{
-		if (paws_worker_count(PAWS_WORKER_SCHEDULER, lfirst_oid(cell)) > 0)
-			continue;
-		if (!paws_worker_start(PAWS_WORKER_SCHEDULER, PAWS_SCHEDULER_ENTRY, lfirst_oid(cell)))
-		{
-			if (!complained)
-				ereport_domain(WARNING, PAWS_LOG_SAFE,
-							   (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-								errmsg("could not start a scheduler"),
-								errhint("Raise \"max_worker_processes\".")));
-			complained = true;
+		if (!keep(PAWS_WORKER_SCHEDULER, PAWS_SCHEDULER_ENTRY, lfirst_oid(cell)) ||
+			!keep(PAWS_WORKER_TIMER, PAWS_TIMER_ENTRY, lfirst_oid(cell)))
 			break;
-		}
-		complained = false;
-	}
 	return TURN_MS;
 }
 
