@@ -178,6 +178,7 @@ CREATE TEMP TABLE call AS
 		('pull_wait', format('%L', :'tablet')),
 		('push_crisis', format('%L, %L', :'phone', t.ops(t.op(7, 'signal', 7, 0, 'x')))),
 		('pull_crisis', format('%L', :'tablet')),
+		('pull_crisis_wait', format('%L, NULL, ''1 ms''', :'tablet')),
 		('crisis_bundle', format('%L, ''gb''', :'tablet')),
 		('receipts', format('%L, %L', :'phone', ARRAY[t.id(1)])),
 		('ack', format('%L, %L', :'tablet', :'cursor')),

@@ -14,6 +14,7 @@
 #include "base/worker.h"
 #include "control/latency.h"
 #include "fmgr.h"
+#include "guard/connection_reserve.h"
 #include "guard/log_scrub.h"
 #include "miscadmin.h"
 #include "queue/admission.h"
@@ -58,6 +59,7 @@ _PG_init(void)
 	if (IsBinaryUpgrade)
 		return;
 
+	paws_connection_reserve_init();
 	paws_log_scrub_init();
 	paws_vault_init();
 	paws_worker_register_launcher(PAWS_LAUNCHER_ENTRY);
