@@ -117,6 +117,7 @@ OBJS = \
 	src/queue/flow.o \
 	src/queue/flow_rule.o \
 	src/queue/mark.o \
+	src/queue/pause.o \
 	src/queue/policy.o \
 	src/queue/put.o \
 	src/queue/rule.o \
@@ -183,7 +184,7 @@ OBJS = \
 	src/api/job_status.o \
 	src/api/job_submit.o \
 	src/api/keys.o \
-	src/api/levels.o \
+	src/api/pause.o \
 	src/api/pull.o \
 	src/api/push.o \
 	src/api/push_ordinary.o \
@@ -242,7 +243,7 @@ UNIT_SOURCES = \
 # preflight comes first and alone: without preload or keys nothing behind it can tell anything.
 REGRESS_FIRST = preflight
 REGRESS = install setup members security profiles matrix vocabulary level token identity collection push push_many conflict \
-	pull pull_wait receipts ack_status housekeeping policy admission crisis crisis_api two_phase \
+	pull pull_wait receipts ack_status housekeeping policy schedule admission crisis crisis_api two_phase \
 	topics jobs jobs_keys jobs_bad_input \
 	resilience bad_input stats readme manifest doctor construction sealing envelope_swap uninstall
 

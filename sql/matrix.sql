@@ -194,6 +194,8 @@ CREATE TEMP TABLE call AS
 		('define_collection', '''matrix'', ''bulk'''),
 		('set_policy', '''bulk'', ''basic'', ''reduced'', 1000'),
 		('set_tier_policy', '''basic'', max_devices => 6'),
+		('pause_level', '''bulk'''),
+		('resume_level', '''bulk'''),
 		('set_resource', '''gb'', ''line'', ''call'', ''123'''),
 		('drop_resource', '''gb'', ''samaritans'', ''call'''),
 		('list_resources', ''),
@@ -206,8 +208,6 @@ CREATE TEMP TABLE call AS
 		('topics', ''),
 		('pause_topic', '''matrix'''),
 		('resume_topic', '''matrix'''),
-		('pause_level', '''bulk'''),
-		('resume_level', '''bulk'''),
 		('submit', '''matrix_jobs'', ''x'''),
 		('submit_many', format('''matrix_jobs'', ''{x}'', subjects => ARRAY[%L]::paws_sync.subject[]', :'a')),
 		('claim', '''{matrix_jobs}'''),
@@ -238,6 +238,7 @@ CREATE TEMP TABLE call AS
 		('check_profile', '''regress_paws_none'', ''app'''),
 		('grant_profile', '''regress_paws_none'', ''app'''),
 		('revoke_profile', '''regress_paws_none'', ''app'''),
+		('paused_level_changed', ''),
 		('policy_changed', '')
 	) AS f (name, arguments) LEFT JOIN (pg_proc p JOIN thing o ON o.kind = 'function' AND o.oid = p.oid) ON p.proname = f.name;
 -- nothing is left out, and nothing stands twice; must be none

@@ -197,3 +197,21 @@ COMMENT ON COLUMN paws_sync.collections.on_conflict IS 'What a change with a sta
 COMMENT ON COLUMN paws_sync.collections.sealing IS 'How payloads are sealed; those of crisis classes to the subject''s public key, whatever stands here.';
 COMMENT ON COLUMN paws_sync.collections.compressible IS 'Payloads are compressed before they are sealed, as the tier says.';
 COMMENT ON COLUMN paws_sync.collections.defined_at IS 'When it was first defined.';
+
+CREATE FUNCTION paws_sync.pause_level(level paws_sync.level)
+	RETURNS boolean
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'paws_sync_pause_level';
+REVOKE ALL ON FUNCTION paws_sync.pause_level(paws_sync.level) FROM PUBLIC;
+COMMENT ON FUNCTION paws_sync.pause_level(paws_sync.level) IS
+	'From the commit on nothing of the level is served until it is resumed; what is pushed waits. False if it was paused already.';
+
+CREATE FUNCTION paws_sync.resume_level(level paws_sync.level)
+	RETURNS boolean
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'paws_sync_resume_level';
+REVOKE ALL ON FUNCTION paws_sync.resume_level(paws_sync.level) FROM PUBLIC;
+COMMENT ON FUNCTION paws_sync.resume_level(paws_sync.level) IS
+	'Ends a pause of the level with the commit. False if it was not paused.';

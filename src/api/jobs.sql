@@ -50,24 +50,6 @@ REVOKE ALL ON FUNCTION paws_sync.resume_topic(text) FROM PUBLIC;
 COMMENT ON FUNCTION paws_sync.resume_topic(text) IS
 	'Ends a pause. False if there was none.';
 
-CREATE FUNCTION paws_sync.pause_level(level paws_sync.level)
-	RETURNS boolean
-	LANGUAGE c VOLATILE PARALLEL UNSAFE
-	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-	AS 'MODULE_PATHNAME', 'paws_level_pause';
-REVOKE ALL ON FUNCTION paws_sync.pause_level(paws_sync.level) FROM PUBLIC;
-COMMENT ON FUNCTION paws_sync.pause_level(paws_sync.level) IS
-	'From the commit on nothing of a level is begun, neither jobs nor operations of devices; levels 9 and 10 are never paused. False if it was paused before.';
-
-CREATE FUNCTION paws_sync.resume_level(level paws_sync.level)
-	RETURNS boolean
-	LANGUAGE c VOLATILE PARALLEL UNSAFE
-	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-	AS 'MODULE_PATHNAME', 'paws_level_resume';
-REVOKE ALL ON FUNCTION paws_sync.resume_level(paws_sync.level) FROM PUBLIC;
-COMMENT ON FUNCTION paws_sync.resume_level(paws_sync.level) IS
-	'Ends a pause. False if there was none.';
-
 CREATE FUNCTION paws_sync.submit(topic text, payload bytea, class paws_sync.class DEFAULT 'standard',
 	subject paws_sync.subject DEFAULT NULL, key text DEFAULT NULL, not_before timestamptz DEFAULT NULL,
 	ordering_key text DEFAULT NULL, expires_at timestamptz DEFAULT NULL, OUT job bigint,

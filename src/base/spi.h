@@ -33,6 +33,7 @@
 #define PAWS_SETS_11 PAWS_SETS_10 ", " PAWS_SET(11)
 #define PAWS_SETS_12 PAWS_SETS_11 ", " PAWS_SET(12)
 #define PAWS_SETS_13 PAWS_SETS_12 ", " PAWS_SET(13)
+#define PAWS_SETS_14 PAWS_SETS_13 ", " PAWS_SET(14)
 
 typedef struct PawsStatement
 {

@@ -4,10 +4,12 @@
 #include "postgres.h"
 
 #include "base/database.h"
+#include "base/spi.h"
 #include "base/worker.h"
 #include "commands/dbcommands.h"
 #include "control/rows.h"
 #include "queue/depth.h"
+#include "queue/pause.h"
 #include "utils/timestamp.h"
 
 PG_FUNCTION_INFO_V1(paws_stat_lanes);
@@ -18,8 +20,12 @@ paws_stat_lanes(PG_FUNCTION_ARGS)
 {
 	int slot = paws_database_slot();
 	TimestampTz now = GetCurrentTimestamp();
+	const bool *paused;
 	PawsRows rows;
 
+	paws_spi_begin();
+	paused = paws_paused_levels();
+	paws_spi_end();
 	paws_rows_begin(&rows, fcinfo);
 	for (int level = PAWS_LEVEL_ORDINARY_MAX; level >= PAWS_LEVEL_MIN; level--)
 	{
@@ -36,6 +42,7 @@ paws_stat_lanes(PG_FUNCTION_ARGS)
 			paws_row_null(&rows);
 		paws_row_datum(&rows, Float8GetDatum(depth.in_rate));
 		paws_row_datum(&rows, Float8GetDatum(depth.out_rate));
+		paws_row_datum(&rows, BoolGetDatum(paused[level]));
 		paws_row_end(&rows);
 	}
 	return (Datum) 0;

@@ -14,6 +14,8 @@
 #include "nodes/pg_list.h"
 #include "queue/admission.h"
 #include "queue/depth.h"
+#include "queue/flow.h"
+#include "queue/pause.h"
 #include "vault/keyring.h"
 #include "vault/vault.h"
 
@@ -118,10 +120,15 @@ put_workers(PawsRows *rows)
 		put(rows, "workers", "ready", psprintf("%d pool workers", pool));
 }
 
-static void
-put_queue(PawsRows *rows, int slot)
+/* What waits, what is paused, and whether turns were lost. */
+static char *
+describe_queue(int slot)
 {
+	StringInfoData text;
 	int64 total = 0;
+	const bool *paused;
+	const char *before = "; paused: ";
+	uint64 displaced = paws_flow_displaced(slot);
 
 	for (int level = PAWS_LEVEL_MIN; level <= PAWS_LEVEL_ORDINARY_MAX; level++)
 	{
@@ -130,8 +137,27 @@ put_queue(PawsRows *rows, int slot)
 		paws_depth_read(slot, level, &depth);
 		total += depth.depth;
 	}
-	put(rows, "queue", paws_depth_counted(slot) ? "ready" : "counting",
-		psprintf(INT64_FORMAT " operations wait", total));
+	initStringInfo(&text);
+	appendStringInfo(&text, INT64_FORMAT " operations wait", total);
+	paws_spi_begin();
+	paused = paws_paused_levels();
+	paws_spi_end();
+	for (int level = PAWS_LEVEL_ORDINARY_MAX; level >= PAWS_LEVEL_MIN; level--)
+		if (paused[level])
+		{
+			appendStringInfo(&text, "%s%s", before, paws_level_name(level));
+			before = ", ";
+		}
+	if (displaced > 0)
+		appendStringInfo(&text, "; " UINT64_FORMAT " turns forgotten for want of room in paws_sync.max_flows",
+						 displaced);
+	return text.data;
+}
+
+static void
+put_queue(PawsRows *rows, int slot)
+{
+	put(rows, "queue", paws_depth_counted(slot) ? "ready" : "counting", describe_queue(slot));
 }
 
 static void

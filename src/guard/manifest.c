@@ -20,6 +20,7 @@
 #define TIERS            "paws_queue.tier_policy"
 #define OPERATION        "paws_queue.operation"
 #define INFLIGHT         "paws_queue.inflight"
+#define PAUSED           "paws_queue.paused_level"
 #define ENTITLED         "paws_care.entitlement"
 #define KEY_JOB          "paws_vault.key_job"
 #define FOREIGN          "paws_vault.foreign_epoch"
@@ -127,18 +128,22 @@ static const PawsManifestEntry entries[] = {
 	{OPERATION, "subject_no", PAWS_KIND_NUMBER, 0, PAWS_KEPT_UNTIL_FINISHED, false, false},
 	{OPERATION, "device_no", PAWS_KIND_NUMBER, 0, PAWS_KEPT_UNTIL_FINISHED, false, false},
 	{OPERATION, "base_revision", PAWS_KIND_POSITION, 0, PAWS_KEPT_UNTIL_FINISHED, false, false},
+	{OPERATION, "rank", PAWS_KIND_POSITION, 0, PAWS_KEPT_UNTIL_FINISHED, false, false},
 	{OPERATION, "enqueued_at", PAWS_KIND_TIME, PAWS_CLOCK_EXACT, PAWS_KEPT_UNTIL_FINISHED, false, false},
 	{OPERATION, "due_at", PAWS_KIND_TIME, PAWS_CLOCK_EXACT, PAWS_KEPT_UNTIL_FINISHED, false, false},
 	{OPERATION, "not_before", PAWS_KIND_TIME, PAWS_CLOCK_EXACT, PAWS_KEPT_UNTIL_FINISHED, false, false},
 	{OPERATION, "op_id", PAWS_KIND_ID, 0, PAWS_KEPT_UNTIL_FINISHED, false, false},
 	{OPERATION, "doc_id", PAWS_KIND_ID, 0, PAWS_KEPT_UNTIL_FINISHED, false, false},
 	{OPERATION, "level", PAWS_KIND_CODE, 0, PAWS_KEPT_UNTIL_FINISHED, false, false},
+	{OPERATION, "base_level", PAWS_KIND_CODE, 0, PAWS_KEPT_UNTIL_FINISHED, false, false},
 	{OPERATION, "class", PAWS_KIND_CODE, 0, PAWS_KEPT_UNTIL_FINISHED, false, false},
 	{OPERATION, "tier", PAWS_KIND_CODE, 0, PAWS_KEPT_UNTIL_FINISHED, false, false},
 	{OPERATION, "collection", PAWS_KIND_NUMBER, 0, PAWS_KEPT_UNTIL_FINISHED, false, false},
 	{OPERATION, "attempts", PAWS_KIND_NUMBER, 0, PAWS_KEPT_UNTIL_FINISHED, false, false},
 	{OPERATION, "deleted", PAWS_KIND_FLAG, 0, PAWS_KEPT_UNTIL_FINISHED, false, false},
 	{OPERATION, "envelope", PAWS_KIND_ENVELOPE, 0, PAWS_KEPT_UNTIL_FINISHED, false, false},
+
+	{PAUSED, "level", PAWS_KIND_CODE, 0, PAWS_KEPT_UNTIL_REPLACED, false, false},
 
 	{INFLIGHT, "worker", PAWS_KIND_NUMBER, 0, PAWS_KEPT_UNTIL_FINISHED, false, false},
 	{INFLIGHT, "batch", PAWS_KIND_NUMBER, 0, PAWS_KEPT_UNTIL_FINISHED, false, false},

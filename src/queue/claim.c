@@ -11,8 +11,11 @@
 #include "base/spi.h"
 #include "base/worker.h"
 #include "catalog/pg_type.h"
+#include "queue/flow.h"
 #include "queue/mark.h"
+#include "queue/pause.h"
 #include "queue/queue.h"
+#include "queue/rule.h"
 #include "storage/ipc.h"
 #include "utils/timestamp.h"
 
@@ -33,6 +36,7 @@ typedef struct Candidates
 	int count;
 	int room;
 	int64 *ids;
+	int64 *ranks;
 	int16 *levels;
 	int16 *attempts;
 	int32 *bytes; /* of the envelope as it is stored */
@@ -43,32 +47,37 @@ typedef struct Candidates
  */
 #define BATCH_BYTES (16 * 1024 * 1024)
 
-/* The first waiting operation of each level; id PAWS_MARK_NONE for an empty one. */
-typedef struct Heads
-{
-	int64 id[PAWS_MARKS];
-	int overdue; /* the level whose first operation has missed its target by most; 0 if none has */
-} Heads;
+/* A clock that was set back makes nothing wait longer than the longest that it can have been put off. */
+#define READY                                                                                                \
+	"(o.not_before IS NULL OR o.not_before OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp() "            \
+	"OR o.not_before OPERATOR(pg_catalog.>) (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) "           \
+	"'" CppAsString2(PAWS_BACKOFF_MAX_MS) " ms'::pg_catalog.interval))"
 
-#define READY "(not_before IS NULL OR not_before OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp())"
+#define PLACE "ROW (o.rank, o.id)"
 
+/* The first of each level, and the first that may be served now: mostly the same. */
 static PawsStatement find_heads = {
 	.sql =
-		"SELECT l.level, h.id, h.due_at FROM ROWS FROM (" PAWS_SETS_2
-		") AS l (level, mark) CROSS JOIN LATERAL "
-		"(SELECT o.id, CASE WHEN " READY " THEN o.due_at END AS due_at FROM paws_queue.operation o "
-		"WHERE o.level OPERATOR(pg_catalog.=) l.level AND o.id OPERATOR(pg_catalog.>=) l.mark ORDER BY o.id LIMIT 1) h "
-		"ORDER BY h.due_at NULLS LAST",
-	.nargs = 2,
-	.types = {INT2ARRAYOID, INT8ARRAYOID},
+		"SELECT l.level, h.rank, h.id, COALESCE(r.rank, h.rank), COALESCE(r.due_at, h.due_at), "
+		"COALESCE(r.enqueued_at, h.enqueued_at), h.ready OR r.rank IS NOT NULL "
+		"FROM ROWS FROM (" PAWS_SETS_3 ") AS l (level, rank, id) CROSS JOIN LATERAL "
+		"(SELECT o.rank, o.id, o.due_at, o.enqueued_at, " READY " AS ready FROM paws_queue.operation o "
+		"WHERE o.level OPERATOR(pg_catalog.=) l.level AND " PLACE
+		" OPERATOR(pg_catalog.>=) ROW (l.rank, l.id) "
+		"ORDER BY o.rank, o.id LIMIT 1) h LEFT JOIN LATERAL "
+		"(SELECT o.rank, o.due_at, o.enqueued_at FROM paws_queue.operation o WHERE NOT h.ready "
+		"AND o.level OPERATOR(pg_catalog.=) l.level AND " PLACE
+		" OPERATOR(pg_catalog.>) ROW (h.rank, h.id) AND " READY " ORDER BY o.rank, o.id LIMIT 1) r ON true",
+	.nargs = 3,
+	.types = {INT2ARRAYOID, INT8ARRAYOID, INT8ARRAYOID},
 };
 
 static PawsStatement pick_level = {
-	.sql = "SELECT id, attempts, COALESCE(pg_catalog.pg_column_size(envelope), 0) FROM paws_queue.operation "
-		   "WHERE level OPERATOR(pg_catalog.=) $1 "
-		   "AND id OPERATOR(pg_catalog.>=) $2 AND " READY " ORDER BY id LIMIT $3",
-	.nargs = 3,
-	.types = {INT2OID, INT8OID, INT8OID},
+	.sql = "SELECT o.id, o.rank, o.attempts, COALESCE(pg_catalog.pg_column_size(o.envelope), 0) "
+		   "FROM paws_queue.operation o WHERE o.level OPERATOR(pg_catalog.=) $1 "
+		   "AND " PLACE " OPERATOR(pg_catalog.>=) ROW ($2, $3) AND " READY " ORDER BY o.rank, o.id LIMIT $4",
+	.nargs = 4,
+	.types = {INT2OID, INT8OID, INT8OID, INT8OID},
 };
 
 /* What was recorded for the batch before is done with; without ids nothing is recorded. */
@@ -170,6 +179,7 @@ take(int slot, int worker, const Candidates *candidates, PawsClaim *claim, int l
 		if (bytes > BATCH_BYTES && claim->count > 0)
 			break;
 		claim->ids[claim->count] = candidates->ids[i];
+		claim->ranks[claim->count] = candidates->ranks[i];
 		claim->levels[claim->count++] = candidates->levels[i];
 		if (candidates->attempts[i] > 0)
 			break;
@@ -201,75 +211,125 @@ paws_queue_settle(int worker)
 	LWLockRelease(paws_lock(PAWS_LOCK_CLAIMS));
 }
 
+/* What the rule is to know of a level, from row `row` of what find_heads found. */
+static PawsRuleLevel
+describe(int slot, int level, int row)
+{
+	PawsRuleLevel found = {.waiting = paws_spi_bool(row, 7), .due_at = paws_spi_int64(row, 5)};
+
+	found.target = found.due_at - paws_spi_int64(row, 6);
+	if (found.waiting)
+		found.age = paws_flow_seen(slot, PAWS_FLOW_OPERATIONS, level, paws_spi_int64(row, 4));
+	return found;
+}
+
 static void
-look_for_heads(int slot, Heads *heads)
+look_for_heads(int slot, PawsPlace heads[PAWS_MARKS], PawsRuleLevel rule[PAWS_RULE_LEVELS])
 {
 	PawsSearch search;
 	Datum levels[PAWS_MARKS];
-	Datum marks[PAWS_MARKS];
-	Datum args[2];
+	Datum ranks[PAWS_MARKS];
+	Datum ids[PAWS_MARKS];
+	Datum args[3];
 	int rows;
 
 	paws_mark_begin(slot, &search);
-	heads->overdue = 0;
-	heads->id[0] = PAWS_MARK_NONE;
+	memset(rule, 0, PAWS_RULE_LEVELS * sizeof(PawsRuleLevel));
+	for (int level = 0; level < PAWS_MARKS; level++)
+		heads[level] = PAWS_PLACE_NONE;
 	for (int level = 1; level < PAWS_MARKS; level++)
 	{
 		levels[level - 1] = Int16GetDatum(level);
-		marks[level - 1] = Int64GetDatum(search.from[level]);
-		heads->id[level] = PAWS_MARK_NONE;
+		ranks[level - 1] = Int64GetDatum(search.from[level].rank);
+		ids[level - 1] = Int64GetDatum(search.from[level].id);
 	}
 	args[0] = paws_spi_array(levels, NULL, PAWS_MARKS - 1, INT2OID);
-	args[1] = paws_spi_array(marks, NULL, PAWS_MARKS - 1, INT8OID);
+	args[1] = paws_spi_array(ranks, NULL, PAWS_MARKS - 1, INT8OID);
+	args[2] = paws_spi_array(ids, NULL, PAWS_MARKS - 1, INT8OID);
 	rows = (int) paws_spi_run(&find_heads, args, NULL, 0);
 	for (int row = 0; row < rows; row++)
 	{
 		int level = paws_spi_int16(row, 1);
-		bool isnull;
-		Datum due_at = paws_spi_column(row, 3, &isnull);
 
-		heads->id[level] = paws_spi_int64(row, 2);
-		if (row == 0 && !isnull && DatumGetTimestampTz(due_at) < GetCurrentTimestamp())
-			heads->overdue = level;
+		heads[level] = (PawsPlace){paws_spi_int64(row, 2), paws_spi_int64(row, 3)};
+		rule[level] = describe(slot, level, row);
 	}
-	paws_mark_raise_at_commit(slot, &search, heads->id);
+	for (int level = 1; level < PAWS_MARKS; level++)
+		if (!rule[level].waiting)
+			paws_flow_seen(slot, PAWS_FLOW_OPERATIONS, level, PAWS_FLOW_NONE);
+	paws_mark_raise_at_commit(slot, &search, heads);
 }
 
-static void
-pick_from_level(int level, int64 from, Candidates *candidates)
+static int
+pick_from_level(int level, PawsPlace from, Candidates *candidates)
 {
 	int wanted = candidates->room - candidates->count;
-	Datum args[3] = {Int16GetDatum(level), Int64GetDatum(from), Int64GetDatum(wanted)};
+	Datum args[4] = {Int16GetDatum(level), Int64GetDatum(from.rank), Int64GetDatum(from.id),
+					 Int64GetDatum(wanted)};
 	int found = (int) paws_spi_run(&pick_level, args, NULL, 0);
 
 	for (int row = 0; row < found; row++)
 	{
 		candidates->ids[candidates->count] = paws_spi_int64(row, 1);
-		candidates->attempts[candidates->count] = paws_spi_int16(row, 2);
-		candidates->bytes[candidates->count] = paws_spi_int32(row, 3);
+		candidates->ranks[candidates->count] = paws_spi_int64(row, 2);
+		candidates->attempts[candidates->count] = paws_spi_int16(row, 3);
+		candidates->bytes[candidates->count] = paws_spi_int32(row, 4);
 		candidates->levels[candidates->count++] = level;
+	}
+	return found;
+}
+
+static void
+make_room(Candidates *candidates, int room)
+{
+	candidates->count = 0;
+	candidates->room = room;
+	candidates->ids = palloc(room * sizeof(int64));
+	candidates->ranks = palloc(room * sizeof(int64));
+	candidates->levels = palloc(room * sizeof(int16));
+	candidates->attempts = palloc(room * sizeof(int16));
+	candidates->bytes = palloc(room * sizeof(int32));
+}
+
+/*
+ * As many as wanted and, since others may hold the first of them, as many more as others hold. What a
+ * guaranteed claim leaves room for is filled like any other.
+ */
+static void
+pick(int slot, int wanted, bool guaranteed, Candidates *candidates)
+{
+	const bool *paused = paws_paused_levels();
+	PawsPlace heads[PAWS_MARKS];
+	PawsRuleLevel rule[PAWS_RULE_LEVELS];
+	TimestampTz now = GetCurrentTimestamp();
+
+	look_for_heads(slot, heads, rule);
+	make_room(candidates, wanted);
+	for (int level = 1; level < PAWS_RULE_LEVELS; level++)
+		rule[level].paused = paused[level];
+	while (candidates->count < wanted)
+	{
+		int level = paws_rule_next(rule, now, guaranteed);
+
+		if (level == 0 && !guaranteed)
+			break;
+		if (level == 0 || pick_from_level(level, heads[level], candidates) > 0)
+			guaranteed = false;
+		rule[level].waiting = false;
 	}
 }
 
-/* As many as wanted and, since others may hold the first of them, as many more as others hold. */
+/* Newcomers are not ranked before what is being served. */
 static void
-pick(int slot, int wanted, bool overdue, Candidates *candidates)
+note_served(int slot, const PawsClaim *claim)
 {
-	Heads heads;
+	int64 served[PAWS_MARKS] = {0};
 
-	look_for_heads(slot, &heads);
-	candidates->count = 0;
-	candidates->room = wanted;
-	candidates->ids = palloc(wanted * sizeof(int64));
-	candidates->levels = palloc(wanted * sizeof(int16));
-	candidates->attempts = palloc(wanted * sizeof(int16));
-	candidates->bytes = palloc(wanted * sizeof(int32));
-	if (overdue && heads.overdue > 0)
-		pick_from_level(heads.overdue, heads.id[heads.overdue], candidates);
-	else
-		for (int level = PAWS_MARKS - 1; level > 0 && candidates->count < wanted; level--)
-			if (heads.id[level] != PAWS_MARK_NONE)
-				pick_from_level(level, heads.id[level], candidates);
+	for (int i = 0; i < claim->count; i++)
+		served[claim->levels[i]] = Max(served[claim->levels[i]], claim->ranks[i]);
+	for (int level = 1; level < PAWS_MARKS; level++)
+		if (served[level] > 0)
+			paws_flow_served(slot, PAWS_FLOW_OPERATIONS, level, served[level]);
 }
 
 /* Batches are numbered upwards from the time of the first, so that no number comes twice, whoever has the
@@ -291,17 +351,18 @@ record_claim(int worker, PawsClaim *claim)
 }
 
 void
-paws_queue_choose(int slot, int worker, int limit, bool overdue, PawsClaim *claim)
+paws_queue_choose(int slot, int worker, int limit, bool guaranteed, PawsClaim *claim)
 {
 	Candidates candidates;
 	PawsClaim *finishing = palloc(sizeof(PawsClaim));
 
 	memcpy(finishing, claim, sizeof(PawsClaim));
-	pick(slot, limit + held_by_others(slot, worker), overdue, &candidates);
+	pick(slot, limit + held_by_others(slot, worker), guaranteed, &candidates);
 	LWLockAcquire(paws_lock(PAWS_LOCK_CLAIMS), LW_EXCLUSIVE);
 	take(slot, worker, &candidates, claim, limit);
 	publish(slot, worker, finishing, claim);
 	LWLockRelease(paws_lock(PAWS_LOCK_CLAIMS));
+	note_served(slot, claim);
 	record_claim(worker, claim);
 }
 

@@ -12,11 +12,15 @@
 #include "catalog/pg_type.h"
 #include "port/atomics.h"
 #include "queue/depth.h"
+#include "queue/flow.h"
 #include "queue/mark.h"
 #include "utils/timestamp.h"
 
 #define LEVELS  (PAWS_LEVEL_ORDINARY_MAX + 1)
 #define SAMPLES 11
+
+/* Operations of a level among which the oldest is looked for. */
+#define LOOK_AHEAD 200
 
 /* Looks of the scheduler, about a second apart. */
 #define LOOKS_TO_FORGIVE 3
@@ -51,11 +55,26 @@ static PawsStatement count_before = {
 	.types = {INT8OID},
 };
 
+static PawsStatement find_ranks = {
+	.sql = "SELECT l.level, f.rank, b.rank FROM ROWS FROM (" PAWS_SETS_1 ") AS l (level) "
+		   "CROSS JOIN LATERAL (SELECT o.rank FROM paws_queue.operation o "
+		   "WHERE o.level OPERATOR(pg_catalog.=) l.level ORDER BY o.rank LIMIT 1) f "
+		   "CROSS JOIN LATERAL (SELECT o.rank FROM paws_queue.operation o "
+		   "WHERE o.level OPERATOR(pg_catalog.=) l.level ORDER BY o.rank DESC LIMIT 1) b",
+	.nargs = 1,
+	.types = {INT2ARRAYOID},
+};
+
+/* The oldest among those that are served next, for the order is not that of arrival; and the last one's rank.
+ */
 static PawsStatement find_oldest = {
-	.sql = "SELECT enqueued_at FROM paws_queue.operation WHERE level OPERATOR(pg_catalog.=) $1 "
-		   "AND id OPERATOR(pg_catalog.>=) $2 ORDER BY id LIMIT 1",
-	.nargs = 2,
-	.types = {INT2OID, INT8OID},
+	.sql = "SELECT pg_catalog.min(o.enqueued_at), (SELECT l.rank FROM paws_queue.operation l "
+		   "WHERE l.level OPERATOR(pg_catalog.=) $1 ORDER BY l.rank DESC LIMIT 1) "
+		   "FROM (SELECT enqueued_at FROM paws_queue.operation "
+		   "WHERE level OPERATOR(pg_catalog.=) $1 AND ROW (rank, id) OPERATOR(pg_catalog.>=) ROW ($2, $3) "
+		   "ORDER BY rank, id LIMIT " CppAsString2(LOOK_AHEAD) ") o",
+	.nargs = 3,
+	.types = {INT2OID, INT8OID, INT8OID},
 };
 
 static Size
@@ -170,6 +189,23 @@ publish_count(void *arg)
 	pg_atomic_write_u32(&depths[((Counted *) arg)->slot].counted, 1);
 }
 
+/* Each level goes on at the rank of what waits first. */
+static void
+restart_ranks(int slot)
+{
+	Datum levels[LEVELS];
+	Datum args[1];
+	int rows;
+
+	for (int level = 1; level < LEVELS; level++)
+		levels[level - 1] = Int16GetDatum(level);
+	args[0] = paws_spi_array(levels, NULL, LEVELS - 1, INT2OID);
+	rows = (int) paws_spi_run(&find_ranks, args, NULL, 0);
+	for (int i = 0; i < rows; i++)
+		paws_flow_restart(slot, PAWS_FLOW_OPERATIONS, paws_spi_int16(i, 1), paws_spi_int64(i, 2),
+						  paws_spi_int64(i, 3));
+}
+
 void
 paws_depth_recount(int slot)
 {
@@ -188,6 +224,7 @@ paws_depth_recount(int slot)
 	}
 	for (int i = 0; i < rows; i++)
 		pg_atomic_write_u64(&d->level[paws_spi_int16(i, 1)].before, paws_spi_int64(i, 2));
+	restart_ranks(slot);
 	((Counted *) paws_at_commit(publish_count, sizeof(Counted)))->slot = slot;
 }
 
@@ -236,26 +273,40 @@ paws_depth_any(int slot)
 	return false;
 }
 
+static void
+look_at_level(int slot, int number, PawsPlace from)
+{
+	Level *level = &depths[slot].level[number];
+	Datum args[3] = {Int16GetDatum(number), Int64GetDatum(from.rank), Int64GetDatum(from.id)};
+	int64 when = paws_flow_clock();
+
+	if (waiting(level) == 0)
+	{
+		pg_atomic_write_u64(&level->oldest, 0);
+		return;
+	}
+	paws_spi_run(&find_oldest, args, NULL, 1);
+	pg_atomic_write_u64(&level->oldest, (uint64) paws_spi_int64(0, 1));
+	if (!paws_spi_isnull(0, 2))
+		paws_flow_trim(slot, PAWS_FLOW_OPERATIONS, number, paws_spi_int64(0, 2), when);
+}
+
 void
 paws_depth_observe(int slot)
 {
 	Depths *d = &depths[slot];
 	int next = d->next_sample;
-	int64 from[PAWS_MARKS];
+	PawsPlace from[PAWS_MARKS];
 
 	paws_mark_read(slot, from);
 	for (int number = 1; number < LEVELS; number++)
 	{
 		Level *level = &d->level[number];
-		Datum args[2] = {Int16GetDatum(number), Int64GetDatum(from[number])};
 
 		forgive(level);
 		level->in_sample[next] = pg_atomic_read_u64(&level->in);
 		level->out_sample[next] = pg_atomic_read_u64(&level->out);
-		if (waiting(level) == 0 || paws_spi_run(&find_oldest, args, NULL, 1) == 0)
-			pg_atomic_write_u64(&level->oldest, 0);
-		else
-			pg_atomic_write_u64(&level->oldest, (uint64) paws_spi_int64(0, 1));
+		look_at_level(slot, number, from[number]);
 	}
 	d->sampled_at[next] = GetCurrentTimestamp();
 	d->next_sample = (next + 1) % SAMPLES;

@@ -25,12 +25,12 @@ extern void paws_depth_note_id(int slot, int64 id);
 /* False until the scheduler has counted what was there at the start; workers claim nothing before. */
 extern bool paws_depth_counted(int slot);
 
-/* Counts what was there at the start. Needs SPI connected; called by the scheduler alone while no pool worker
- * runs. */
+/* Counts what was there at the start, and goes on with its ranks. Needs SPI connected; called by the
+ * scheduler alone while no pool worker runs. */
 extern void paws_depth_recount(int slot);
 
-/* Called by the scheduler about once a second: finds the oldest operation of each level and keeps rates.
- * Needs SPI connected. */
+/* Called by the scheduler about once a second: finds the oldest operation of each level, among the next to be
+ * served, and keeps rates. Needs SPI connected. */
 extern void paws_depth_observe(int slot);
 
 /* True if some level has a waiting operation, as far as the counters know. */

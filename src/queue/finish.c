@@ -11,26 +11,27 @@
 #include "utils/timestamp.h"
 
 #define CHOSEN                                                                                               \
-	"ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS c (level, id) "                             \
-	"JOIN paws_queue.operation o ON o.level OPERATOR(pg_catalog.=) c.level AND o.id OPERATOR(pg_catalog.=) c.id"
+	"ROWS FROM (" PAWS_SETS_3 ") AS c (level, id, rank) "                                                    \
+	"JOIN paws_queue.operation o ON o.level OPERATOR(pg_catalog.=) c.level "                                 \
+	"AND o.rank OPERATOR(pg_catalog.=) c.rank AND o.id OPERATOR(pg_catalog.=) c.id"
 
 static PawsStatement fetch = {
 	.sql =
 		"SELECT o.id, o.level, o.class, o.tier, o.subject_no, o.device_no, o.collection, o.op_id, o.doc_id, "
-		"o.base_revision, o.deleted, o.attempts, o.enqueued_at, o.envelope, EXISTS (SELECT 1 FROM paws_queue.operation e "
+		"o.base_revision, o.deleted, o.attempts, o.enqueued_at, o.envelope, o.rank, EXISTS (SELECT 1 FROM paws_queue.operation e "
 		"WHERE e.subject_no OPERATOR(pg_catalog.=) o.subject_no AND e.doc_id OPERATOR(pg_catalog.=) o.doc_id "
 		"AND e.id OPERATOR(pg_catalog.<) o.id AND e.id OPERATOR(pg_catalog.<>) ALL ($2)) "
 		"FROM " CHOSEN " FOR UPDATE OF o SKIP LOCKED",
-	.nargs = 2,
-	.types = {INT2ARRAYOID, INT8ARRAYOID},
+	.nargs = 3,
+	.types = {INT2ARRAYOID, INT8ARRAYOID, INT8ARRAYOID},
 };
 
 static PawsStatement finish = {
-	.sql =
-		"DELETE FROM paws_queue.operation o USING ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS c (level, id) "
-		"WHERE o.level OPERATOR(pg_catalog.=) c.level AND o.id OPERATOR(pg_catalog.=) c.id",
-	.nargs = 2,
-	.types = {INT2ARRAYOID, INT8ARRAYOID},
+	.sql = "DELETE FROM paws_queue.operation o USING ROWS FROM (" PAWS_SETS_3 ") AS c (level, id, rank) "
+		   "WHERE o.level OPERATOR(pg_catalog.=) c.level AND o.rank OPERATOR(pg_catalog.=) c.rank "
+		   "AND o.id OPERATOR(pg_catalog.=) c.id",
+	.nargs = 3,
+	.types = {INT2ARRAYOID, INT8ARRAYOID, INT8ARRAYOID},
 };
 
 static PawsStatement postpone = {
@@ -38,16 +39,16 @@ static PawsStatement postpone = {
 		"UPDATE paws_queue.operation SET attempts = attempts OPERATOR(pg_catalog.+) 1::pg_catalog.int2, "
 		"not_before = pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) "
 		"pg_catalog.make_interval(secs => $3::pg_catalog.float8 OPERATOR(pg_catalog./) 1000::pg_catalog.float8) "
-		"WHERE level OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2",
-	.nargs = 3,
-	.types = {INT2OID, INT8OID, INT8OID},
+		"WHERE level OPERATOR(pg_catalog.=) $1 AND rank OPERATOR(pg_catalog.=) $4 AND id OPERATOR(pg_catalog.=) $2",
+	.nargs = 4,
+	.types = {INT2OID, INT8OID, INT8OID, INT8OID},
 };
 
+/* One pass over what waits, with what was recorded in a hash: IS TRUE keeps it from becoming a join. */
 static PawsStatement count_attempts = {
-	.sql =
-		"UPDATE paws_queue.operation o SET attempts = attempts OPERATOR(pg_catalog.+) 1::pg_catalog.int2 "
-		"FROM paws_queue.inflight i WHERE ($1 OPERATOR(pg_catalog.<) 0 OR i.worker OPERATOR(pg_catalog.=) $1) "
-		"AND o.level OPERATOR(pg_catalog.=) ANY ('{1,2,3,4,5,6,7,8}'::pg_catalog.int2[]) AND o.id OPERATOR(pg_catalog.=) ANY (i.ids)",
+	.sql = "UPDATE paws_queue.operation SET attempts = attempts OPERATOR(pg_catalog.+) 1::pg_catalog.int2 "
+		   "WHERE (id OPERATOR(pg_catalog.=) ANY (SELECT pg_catalog.unnest(i.ids) FROM paws_queue.inflight i "
+		   "WHERE $1 OPERATOR(pg_catalog.<) 0 OR i.worker OPERATOR(pg_catalog.=) $1)) IS TRUE",
 	.nargs = 1,
 	.types = {INT2OID},
 };
@@ -60,18 +61,21 @@ static PawsStatement clear_inflight = {
 };
 
 static void
-level_and_id_arrays(const int16 *levels, const int64 *ids, int count, Datum *args)
+place_arrays(const int16 *levels, const int64 *ids, const int64 *ranks, int count, Datum *args)
 {
 	Datum *a = palloc(Max(count, 1) * sizeof(Datum));
 	Datum *b = palloc(Max(count, 1) * sizeof(Datum));
+	Datum *c = palloc(Max(count, 1) * sizeof(Datum));
 
 	for (int i = 0; i < count; i++)
 	{
 		a[i] = Int16GetDatum(levels[i]);
 		b[i] = Int64GetDatum(ids[i]);
+		c[i] = Int64GetDatum(ranks[i]);
 	}
 	args[0] = paws_spi_array(a, NULL, count, INT2OID);
 	args[1] = paws_spi_array(b, NULL, count, INT8OID);
+	args[2] = paws_spi_array(c, NULL, count, INT8OID);
 }
 
 static void
@@ -100,7 +104,8 @@ read_operation(int row, PawsOperation *o)
 	o->attempts = paws_spi_int16(row, 12);
 	o->enqueued_at = paws_spi_int64(row, 13);
 	o->envelope = paws_spi_bytea(row, 14);
-	o->blocked = paws_spi_bool(row, 15);
+	o->rank = paws_spi_int64(row, 15);
+	o->blocked = paws_spi_bool(row, 16);
 }
 
 /* Most urgent first, then by arrival. */
@@ -141,10 +146,10 @@ mixed_levels(const PawsOperation *operations, int count)
 int
 paws_queue_fetch(const PawsClaim *claim, PawsOperation **operations)
 {
-	Datum args[2];
+	Datum args[3];
 	int count;
 
-	level_and_id_arrays(claim->levels, claim->ids, claim->count, args);
+	place_arrays(claim->levels, claim->ids, claim->ranks, claim->count, args);
 	count = (int) paws_spi_run(&fetch, args, NULL, 0);
 	*operations = palloc(Max(count, 1) * sizeof(PawsOperation));
 	for (int row = 0; row < count; row++)
@@ -162,23 +167,27 @@ paws_queue_finish(int slot, const PawsOperation *operations, int count)
 {
 	int16 *levels = palloc(Max(count, 1) * sizeof(int16));
 	int64 *ids = palloc(Max(count, 1) * sizeof(int64));
-	Datum args[2];
+	int64 *ranks = palloc(Max(count, 1) * sizeof(int64));
+	Datum args[3];
 
 	for (int i = 0; i < count; i++)
 	{
 		levels[i] = operations[i].level;
 		ids[i] = operations[i].id;
+		ranks[i] = operations[i].rank;
 		paws_depth_at_commit(slot, operations[i].level, -1);
 	}
-	level_and_id_arrays(levels, ids, count, args);
+	place_arrays(levels, ids, ranks, count, args);
 	paws_spi_run(&finish, args, NULL, 0);
 }
 
 void
 paws_queue_postpone(const PawsOperation *operation, int64 delay_ms)
 {
-	Datum args[3] = {Int16GetDatum(operation->level), Int64GetDatum(operation->id), Int64GetDatum(delay_ms)};
+	Datum args[4] = {Int16GetDatum(operation->level), Int64GetDatum(operation->id), Int64GetDatum(delay_ms),
+					 Int64GetDatum(operation->rank)};
 
+	Assert(delay_ms <= PAWS_BACKOFF_MAX_MS);
 	paws_spi_run(&postpone, args, NULL, 0);
 }
 

@@ -116,8 +116,8 @@ paws_flow_init(void)
 	paws_shmem_offer(&part);
 }
 
-static int64
-monotonic_us(void)
+int64
+paws_flow_clock(void)
 {
 	instr_time now;
 
@@ -125,7 +125,7 @@ monotonic_us(void)
 	return (int64) INSTR_TIME_GET_MICROSEC(now);
 }
 
-/* What a transaction took for rows that are not there if it aborts. */
+/* What a transaction took, and gives back if it does not use it. */
 typedef struct Taken
 {
 	int slot;
@@ -133,6 +133,7 @@ typedef struct Taken
 	uint32 place;
 	uint64 flow;
 	int count;
+	int64 end;
 } Taken;
 
 static void
@@ -148,22 +149,45 @@ give_back(void *arg)
 	SpinLockRelease(&flows->mutex);
 }
 
+static void
+use(void *arg)
+{
+	Taken *taken = arg;
+	Flows *flows = flows_of(taken->slot);
+
+	if (paws_database_identity(taken->slot) != taken->identity)
+		return;
+	SpinLockAcquire(&flows->mutex);
+	paws_flow_rule_put(&levels_of(flows)[taken->place], taken->end);
+	SpinLockRelease(&flows->mutex);
+}
+
 int64
 paws_flow_rank(int slot, int domain, int level, uint64 flow, int count)
 {
 	Flows *flows = flows_of(slot);
-	uint32 place = place_of(domain, level);
+	Taken taken = {slot, paws_database_identity(slot), place_of(domain, level), flow, count, 0};
+	Taken *at_commit = paws_at_commit(use, sizeof(Taken));
 	bool displaced = false;
 	int64 rank;
 
 	if (flow != 0)
-		*(Taken *) paws_at_abort(give_back, sizeof(Taken)) =
-			(Taken){slot, paws_database_identity(slot), place, flow, count};
+		*(Taken *) paws_at_abort(give_back, sizeof(Taken)) = taken;
 	SpinLockAcquire(&flows->mutex);
-	rank = paws_flow_rule_rank(levels_of(flows), set_of(flows, place, flow), place, flow, count, &displaced);
+	rank = paws_flow_rule_rank(levels_of(flows), set_of(flows, taken.place, flow), taken.place, flow, count,
+							   &displaced);
 	flows->displaced += displaced;
 	SpinLockRelease(&flows->mutex);
+	*at_commit = taken;
+	at_commit->end = rank + (flow == 0 ? 1 : count);
 	return rank;
+}
+
+void
+paws_flow_unused(int slot, int domain, int level, uint64 flow, int count)
+{
+	*(Taken *) paws_at_commit(give_back, sizeof(Taken)) =
+		(Taken){slot, paws_database_identity(slot), place_of(domain, level), flow, count, 0};
 }
 
 void
@@ -180,7 +204,7 @@ int64
 paws_flow_seen(int slot, int domain, int level, int64 head_rank)
 {
 	Flows *flows = flows_of(slot);
-	int64 now = monotonic_us();
+	int64 now = paws_flow_clock();
 	int64 age;
 
 	SpinLockAcquire(&flows->mutex);
@@ -190,10 +214,20 @@ paws_flow_seen(int slot, int domain, int level, int64 head_rank)
 }
 
 void
+paws_flow_trim(int slot, int domain, int level, int64 last_rank, int64 when)
+{
+	Flows *flows = flows_of(slot);
+
+	SpinLockAcquire(&flows->mutex);
+	paws_flow_rule_trim(&levels_of(flows)[place_of(domain, level)], last_rank, when);
+	SpinLockRelease(&flows->mutex);
+}
+
+void
 paws_flow_restart(int slot, int domain, int level, int64 head_rank, int64 last_rank)
 {
 	Flows *flows = flows_of(slot);
-	int64 now = monotonic_us();
+	int64 now = paws_flow_clock();
 
 	SpinLockAcquire(&flows->mutex);
 	paws_flow_rule_start(&levels_of(flows)[place_of(domain, level)], head_rank, last_rank, now);

@@ -2,8 +2,8 @@
  * queue/flow.h - the ranks of waiting work: start-time fair queueing over flows, in shared memory.
  *
  * A flow is whose turn it is: the subject of an operation, the ordering key or the subject of a job. What
- * waits at a level is served in the order of (rank, id); queue/flow_rule.h says how ranks are given and what
- * a round is. Each database has levels 1 to 8 in each *domain*: PAWS_FLOW_OPERATIONS, or the number of a
+ * waits at a level is served in the order of (rank, id); queue/flow_rule.h says how ranks are given.
+ * Each database has levels 1 to 8 in each *domain*: PAWS_FLOW_OPERATIONS, or the number of a
  * topic, up to paws_sync.max_topics. A number that is given to another topic later on keeps its virtual
  * times, which does no harm.
  *
@@ -33,11 +33,23 @@ extern int64 paws_flow_rank(int slot, int domain, int level, uint64 flow, int co
 /* A row with this rank is served (chosen, claimed): newcomers come no earlier. */
 extern void paws_flow_served(int slot, int domain, int level, int64 rank);
 
+/* At commit: of the rows that this transaction took ranks for, `count` are not put after all. May run out of
+ * memory.
+ */
+extern void paws_flow_unused(int slot, int domain, int level, uint64 flow, int count);
+
 /*
  * A search found the first row of the level that may be served now; PAWS_FLOW_NONE: none. Returns how long
- * the level's round lasts, in us, for PawsRuleLevel.round_age. By the monotonic clock.
+ * the oldest at the level may have waited, in us by the monotonic clock: PawsRuleLevel.age.
  */
 extern int64 paws_flow_seen(int slot, int domain, int level, int64 head_rank);
+
+/* A search that began at `when` (paws_flow_clock) found this to be the largest rank that waits at the level.
+ */
+extern void paws_flow_trim(int slot, int domain, int level, int64 last_rank, int64 when);
+
+/* The monotonic clock, us. */
+extern int64 paws_flow_clock(void);
 
 /* After a start: the first and the largest rank that wait at the level. Not called where nothing waits. */
 extern void paws_flow_restart(int slot, int domain, int level, int64 head_rank, int64 last_rank);

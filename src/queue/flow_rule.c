@@ -3,6 +3,8 @@
  */
 #include "queue/flow_rule.h"
 
+#include <string.h>
+
 static int64_t
 larger(int64_t a, int64_t b)
 {
@@ -14,8 +16,8 @@ paws_flow_rule_start(PawsFlowLevel *level, int64_t head, int64_t last, int64_t n
 {
 	level->served = larger(level->served, head);
 	level->end = larger(level->end, last + 1);
-	level->round_end = level->end;
-	level->round_since = now;
+	level->milestone[0] = (PawsFlowMilestone){.since = now, .end = level->end};
+	level->count = 1;
 }
 
 /* By how much a flow is ahead of its level's virtual time; not above 0: as good as none. */
@@ -73,14 +75,18 @@ paws_flow_rule_rank(PawsFlowLevel *levels, PawsFlowEntry set[PAWS_FLOW_WAYS], ui
 	{
 		rank = newcomers_rank(level);
 		level->newcomers += count - 1;
-		level->end = larger(level->end, rank + 1);
 		return rank;
 	}
 	entry = find_entry(levels, set, place, flow, displaced);
 	rank = entry->finish > level->served ? entry->finish : newcomers_rank(level);
 	entry->finish = rank + count;
-	level->end = larger(level->end, entry->finish);
 	return rank;
+}
+
+void
+paws_flow_rule_put(PawsFlowLevel *level, int64_t end)
+{
+	level->end = larger(level->end, end);
 }
 
 void
@@ -97,15 +103,56 @@ paws_flow_rule_served(PawsFlowLevel *level, int64_t rank)
 	level->served = larger(level->served, rank);
 }
 
+/* Those that the head has passed go. */
+static void
+drop_passed(PawsFlowLevel *level, int64_t head)
+{
+	int passed = 0;
+
+	while (passed < level->count && head >= level->milestone[passed].end)
+		passed++;
+	level->count -= passed;
+	memmove(level->milestone, level->milestone + passed, (size_t) level->count * sizeof(PawsFlowMilestone));
+}
+
+/* Every second one goes; the first one stays. */
+static void
+thin_out(PawsFlowLevel *level)
+{
+	for (int i = 2; i < level->count; i += 2)
+		level->milestone[i / 2] = level->milestone[i];
+	level->count = (level->count + 1) / 2;
+}
+
+static void
+set_milestone(PawsFlowLevel *level, int64_t now)
+{
+	const PawsFlowMilestone *last = &level->milestone[level->count - 1];
+	int64_t apart =
+		level->count == 0 ? 0 : larger(PAWS_FLOW_MILESTONE_US, (now - level->milestone[0].since) / 4);
+
+	if (level->count > 0 && (last->end >= level->end || now - last->since < apart))
+		return;
+	if (level->count == PAWS_FLOW_MILESTONES)
+		thin_out(level);
+	level->milestone[level->count++] = (PawsFlowMilestone){.since = now, .end = level->end};
+}
+
 int64_t
 paws_flow_rule_seen(PawsFlowLevel *level, int64_t head, int64_t now)
 {
-	if (head == PAWS_FLOW_NONE || head >= level->round_end)
-	{
-		level->round_end = level->end;
-		level->round_since = now;
-	}
-	if (head != PAWS_FLOW_NONE)
-		level->served = larger(level->served, head);
-	return now - level->round_since;
+	drop_passed(level, head);
+	if (head == PAWS_FLOW_NONE)
+		return 0;
+	set_milestone(level, now);
+	level->served = larger(level->served, head);
+	return now - level->milestone[0].since;
+}
+
+void
+paws_flow_rule_trim(PawsFlowLevel *level, int64_t last, int64_t when)
+{
+	for (int i = 0; i < level->count; i++)
+		if (level->milestone[i].since <= when && level->milestone[i].end > last + 1)
+			level->milestone[i].end = last + 1;
 }

@@ -13,9 +13,9 @@
  * A turn (one value of the floor) takes PAWS_FLOW_TURN newcomers, then the floor rises by itself: else an
  * endless stream of newcomers would hold up for ever those that have had their turn.
  *
- * A *round* is what was given a rank before one moment: whatever is ranked before it later on, it is over
- * when the head's rank is above all of these. So the age of the round tells of old rows behind a head that is
- * new.
+ * A *milestone* remembers a moment and the end of the ranks that were put until then: while the head is below
+ * that end, something that was put before the moment may wait. So the oldest milestone tells the age of old
+ * rows behind a head that is new. There are few of them, the further apart the older they are.
  *
  * Pure C, never calls the server, is linked into the unit tests. The caller holds the lock of all that it
  * hands over.
@@ -32,18 +32,29 @@
 /* Entries of a set, the places in which one flow may stand. */
 #define PAWS_FLOW_WAYS 16
 
+/* Milestones of a level, and how far apart they are: this, or a quarter of the age of the oldest. */
+#define PAWS_FLOW_MILESTONES   8
+#define PAWS_FLOW_MILESTONE_US 250000
+
 /* No row waits at the level. */
 #define PAWS_FLOW_NONE INT64_MAX
+
+/* What was put (committed) before `since` has a rank below `end`. */
+typedef struct PawsFlowMilestone
+{
+	int64_t since;
+	int64_t end;
+} PawsFlowMilestone;
 
 /* Zeroes are a level at which nothing ever waited. */
 typedef struct PawsFlowLevel
 {
 	int64_t served;    /* virtual time: the largest rank that was served, or seen at the head */
 	int64_t floor;     /* the rank of newcomers, if above that */
-	int64_t end;       /* above all ranks that were given */
-	int64_t round_end; /* above those of the round */
-	int64_t round_since;
+	int64_t end;       /* above all ranks that were put */
 	int32_t newcomers; /* that were given the floor */
+	int32_t count;     /* of milestones, the oldest first */
+	PawsFlowMilestone milestone[PAWS_FLOW_MILESTONES];
 } PawsFlowLevel;
 
 /* A flow at a level. As good as none once the level's virtual time is at its finish. */
@@ -66,6 +77,9 @@ extern void paws_flow_rule_start(PawsFlowLevel *level, int64_t head, int64_t las
 extern int64_t paws_flow_rule_rank(PawsFlowLevel *levels, PawsFlowEntry set[PAWS_FLOW_WAYS], uint32_t place,
 								   uint64_t flow, int count, bool *displaced);
 
+/* Rows with ranks below `end` are put: what was given is committed. */
+extern void paws_flow_rule_put(PawsFlowLevel *level, int64_t end);
+
 /* `count` rows of the flow are not put after all. */
 extern void
 paws_flow_rule_return(PawsFlowEntry set[PAWS_FLOW_WAYS], uint32_t place, uint64_t flow, int count);
@@ -73,8 +87,15 @@ paws_flow_rule_return(PawsFlowEntry set[PAWS_FLOW_WAYS], uint32_t place, uint64_
 /* A row with this rank is served. */
 extern void paws_flow_rule_served(PawsFlowLevel *level, int64_t rank);
 
-/* A search found the first row that may be served now, PAWS_FLOW_NONE: none. Returns how long the round
- * lasts. */
+/*
+ * A search found the first row that may be served now, PAWS_FLOW_NONE: none. Returns the age of the oldest
+ * milestone that the head is still below: from the first search on that is PAWS_FLOW_MILESTONE_US, or a
+ * quarter of the age, after a row was put, and until it is served, the age is no less than the time since
+ * that search.
+ */
 extern int64_t paws_flow_rule_seen(PawsFlowLevel *level, int64_t head, int64_t now);
+
+/* A search that began at `when` found `last` to be the largest rank that waits: what was above it is gone. */
+extern void paws_flow_rule_trim(PawsFlowLevel *level, int64_t last, int64_t when);
 
 #endif

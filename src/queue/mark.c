@@ -21,12 +21,20 @@ typedef struct Marks
 {
 	slock_t mutex; /* all below */
 	uint64 tick;
-	int64 mark[PAWS_MARKS];
-	int64 noted[TICKS][PAWS_MARKS]; /* lowest id put in the tick */
+	PawsPlace mark[PAWS_MARKS];
+	PawsPlace noted[TICKS][PAWS_MARKS]; /* first place put at in the tick */
 	TimestampTz whole_at;
 } Marks;
 
 static Marks *marks = NULL; /* [max_databases] */
+
+static const PawsPlace the_beginning = {PG_INT64_MIN, PG_INT64_MIN};
+
+static PawsPlace
+first_of(PawsPlace a, PawsPlace b)
+{
+	return paws_place_before(a, b) ? a : b;
+}
 
 static Size
 size(void)
@@ -41,9 +49,9 @@ clear(Marks *m)
 	m->whole_at = 0;
 	for (int level = 0; level < PAWS_MARKS; level++)
 	{
-		m->mark[level] = 0;
+		m->mark[level] = the_beginning;
 		for (int i = 0; i < TICKS; i++)
-			m->noted[i][level] = PAWS_MARK_NONE;
+			m->noted[i][level] = PAWS_PLACE_NONE;
 	}
 }
 
@@ -88,14 +96,14 @@ paws_mark_begin(int slot, PawsSearch *search)
 		m->whole_at = now;
 	for (int level = 0; level < PAWS_MARKS; level++)
 	{
-		m->noted[search->tick % TICKS][level] = PAWS_MARK_NONE;
-		search->from[level] = whole ? 0 : m->mark[level];
+		m->noted[search->tick % TICKS][level] = PAWS_PLACE_NONE;
+		search->from[level] = whole ? the_beginning : m->mark[level];
 	}
 	SpinLockRelease(&m->mutex);
 }
 
 void
-paws_mark_read(int slot, int64 from[PAWS_MARKS])
+paws_mark_read(int slot, PawsPlace from[PAWS_MARKS])
 {
 	Marks *m = &marks[slot];
 
@@ -110,7 +118,7 @@ typedef struct Raise
 	int slot;
 	Oid identity;
 	PawsSearch search;
-	int64 seen[PAWS_MARKS];
+	PawsPlace seen[PAWS_MARKS];
 } Raise;
 
 /* Of two searches at once the later raise wins: if it saw less, its mark is lower than it might be, which is
@@ -127,20 +135,21 @@ raise_marks(void *arg)
 	if (m->tick - raise->search.tick < TICKS)
 		for (int level = 0; level < PAWS_MARKS; level++)
 		{
-			int64 mark = raise->seen[level];
+			PawsPlace mark = raise->seen[level];
+			PawsPlace *noted = &m->noted[m->tick % TICKS][level];
 
 			for (uint64 tick = raise->search.tick; tick <= m->tick; tick++)
-				mark = Min(mark, m->noted[tick % TICKS][level]);
+				mark = first_of(mark, m->noted[tick % TICKS][level]);
 			/* lower than it was: found by a whole search, and told to those that began before this */
-			if (mark < m->mark[level])
-				m->noted[m->tick % TICKS][level] = Min(m->noted[m->tick % TICKS][level], mark);
+			if (paws_place_before(mark, m->mark[level]))
+				*noted = first_of(*noted, mark);
 			m->mark[level] = mark;
 		}
 	SpinLockRelease(&m->mutex);
 }
 
 void
-paws_mark_raise_at_commit(int slot, const PawsSearch *search, const int64 seen[PAWS_MARKS])
+paws_mark_raise_at_commit(int slot, const PawsSearch *search, const PawsPlace seen[PAWS_MARKS])
 {
 	Raise *raise = paws_at_commit(raise_marks, sizeof(Raise));
 
@@ -154,7 +163,7 @@ typedef struct Lower
 {
 	int slot;
 	Oid identity;
-	int64 id[PAWS_MARKS]; /* PAWS_MARK_NONE where nothing was put */
+	PawsPlace place[PAWS_MARKS]; /* PAWS_PLACE_NONE where nothing was put */
 } Lower;
 
 static void
@@ -168,16 +177,16 @@ lower_marks(void *arg)
 	SpinLockAcquire(&m->mutex);
 	for (int level = 0; level < PAWS_MARKS; level++)
 	{
-		int64 *noted = &m->noted[m->tick % TICKS][level];
+		PawsPlace *noted = &m->noted[m->tick % TICKS][level];
 
-		m->mark[level] = Min(m->mark[level], lower->id[level]);
-		*noted = Min(*noted, lower->id[level]);
+		m->mark[level] = first_of(m->mark[level], lower->place[level]);
+		*noted = first_of(*noted, lower->place[level]);
 	}
 	SpinLockRelease(&m->mutex);
 }
 
 void
-paws_mark_lower_at_commit(int slot, int level, int64 id)
+paws_mark_lower_at_commit(int slot, int level, PawsPlace place)
 {
 	Lower *lower = paws_at_commit_find(lower_marks);
 
@@ -187,7 +196,7 @@ paws_mark_lower_at_commit(int slot, int level, int64 id)
 		lower->slot = slot;
 		lower->identity = paws_database_identity(slot);
 		for (int i = 0; i < PAWS_MARKS; i++)
-			lower->id[i] = PAWS_MARK_NONE;
+			lower->place[i] = PAWS_PLACE_NONE;
 	}
-	lower->id[level] = Min(lower->id[level], id);
+	lower->place[level] = first_of(lower->place[level], place);
 }

@@ -7,34 +7,36 @@
 #include "base/wake.h"
 #include "catalog/pg_type.h"
 #include "queue/depth.h"
+#include "queue/flow.h"
 #include "queue/mark.h"
 #include "queue/queue.h"
 #include "utils/timestamp.h"
 
 #define COLUMNS                                                                                              \
-	"level, class, tier, subject_no, device_no, collection, op_id, doc_id, base_revision, deleted, "         \
+	"level, rank, class, tier, subject_no, device_no, collection, op_id, doc_id, base_revision, deleted, "   \
 	"enqueued_at, due_at, envelope"
-#define NCOLUMNS 13
+#define NCOLUMNS 14
 
-static const Oid types[NCOLUMNS] = {INT2OID,        INT2OID,        INT2OID, INT8OID, INT8OID,
-									INT2OID,        UUIDOID,        UUIDOID, INT8OID, BOOLOID,
-									TIMESTAMPTZOID, TIMESTAMPTZOID, BYTEAOID};
+static const Oid types[NCOLUMNS] = {INT2OID, INT8OID,        INT2OID,        INT2OID, INT8OID,
+									INT8OID, INT2OID,        UUIDOID,        UUIDOID, INT8OID,
+									BOOLOID, TIMESTAMPTZOID, TIMESTAMPTZOID, BYTEAOID};
 
 static PawsStatement put_one = {
-	.sql = "INSERT INTO paws_queue.operation (" COLUMNS ") "
-		   "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) "
+	.sql = "INSERT INTO paws_queue.operation (" COLUMNS ", base_level) "
+		   "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $1) "
 		   "ON CONFLICT (subject_no, doc_id, device_no, op_id) DO NOTHING RETURNING id, op_id",
 	.nargs = NCOLUMNS,
-	.types = {INT2OID, INT2OID, INT2OID, INT8OID, INT8OID, INT2OID, UUIDOID, UUIDOID, INT8OID, BOOLOID,
-			  TIMESTAMPTZOID, TIMESTAMPTZOID, BYTEAOID},
+	.types = {INT2OID, INT8OID, INT2OID, INT2OID, INT8OID, INT8OID, INT2OID, UUIDOID, UUIDOID, INT8OID,
+			  BOOLOID, TIMESTAMPTZOID, TIMESTAMPTZOID, BYTEAOID},
 };
 
 static PawsStatement put_many = {
-	.sql = "INSERT INTO paws_queue.operation (" COLUMNS ") SELECT * FROM ROWS FROM (" PAWS_SETS_13 ") AS c "
+	.sql = "INSERT INTO paws_queue.operation (" COLUMNS ", base_level) "
+		   "SELECT c.*, c.level FROM ROWS FROM (" PAWS_SETS_14 ") AS c (" COLUMNS ") "
 		   "ON CONFLICT (subject_no, doc_id, device_no, op_id) DO NOTHING RETURNING id, op_id",
 	.nargs = NCOLUMNS,
-	.types = {INT2ARRAYOID, INT2ARRAYOID, INT2ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT2ARRAYOID,
-			  UUIDARRAYOID, UUIDARRAYOID, INT8ARRAYOID, BOOLARRAYOID, TIMESTAMPTZARRAYOID,
+	.types = {INT2ARRAYOID, INT8ARRAYOID, INT2ARRAYOID, INT2ARRAYOID, INT8ARRAYOID, INT8ARRAYOID,
+			  INT2ARRAYOID, UUIDARRAYOID, UUIDARRAYOID, INT8ARRAYOID, BOOLARRAYOID, TIMESTAMPTZARRAYOID,
 			  TIMESTAMPTZARRAYOID, BYTEAARRAYOID},
 };
 
@@ -51,18 +53,19 @@ static void
 to_datums(PawsOperation *o, Datum *values)
 {
 	values[0] = Int16GetDatum(o->level);
-	values[1] = Int16GetDatum(o->klass);
-	values[2] = Int16GetDatum(o->tier);
-	values[3] = Int64GetDatum(o->subject_no);
-	values[4] = Int64GetDatum(o->device_no);
-	values[5] = Int16GetDatum(o->collection);
-	values[6] = UUIDPGetDatum(&o->op_id);
-	values[7] = UUIDPGetDatum(&o->doc_id);
-	values[8] = Int64GetDatum(o->base_revision);
-	values[9] = BoolGetDatum(o->deleted);
-	values[10] = TimestampTzGetDatum(o->enqueued_at);
-	values[11] = TimestampTzGetDatum(o->enqueued_at + (int64) o->target_ms * 1000);
-	values[12] = PointerGetDatum(o->envelope);
+	values[1] = Int64GetDatum(o->rank);
+	values[2] = Int16GetDatum(o->klass);
+	values[3] = Int16GetDatum(o->tier);
+	values[4] = Int64GetDatum(o->subject_no);
+	values[5] = Int64GetDatum(o->device_no);
+	values[6] = Int16GetDatum(o->collection);
+	values[7] = UUIDPGetDatum(&o->op_id);
+	values[8] = UUIDPGetDatum(&o->doc_id);
+	values[9] = Int64GetDatum(o->base_revision);
+	values[10] = BoolGetDatum(o->deleted);
+	values[11] = TimestampTzGetDatum(o->enqueued_at);
+	values[12] = TimestampTzGetDatum(o->enqueued_at + (int64) o->target_ms * 1000);
+	values[13] = PointerGetDatum(o->envelope);
 }
 
 static uint64
@@ -101,6 +104,47 @@ insert_one(PawsOperation *operation)
 	return paws_spi_run(&put_one, values, nulls, 0);
 }
 
+/* Those of one subject at each level take turns with those of others there. */
+static void
+give_ranks(int slot, PawsOperation *operations, int count)
+{
+	int counts[PAWS_LEVEL_ORDINARY_MAX + 1] = {0};
+	int64 next[PAWS_LEVEL_ORDINARY_MAX + 1];
+
+	for (int i = 0; i < count; i++)
+		counts[operations[i].level]++;
+	for (int level = 1; level <= PAWS_LEVEL_ORDINARY_MAX; level++)
+		if (counts[level] > 0)
+			next[level] =
+				paws_flow_rank(slot, PAWS_FLOW_OPERATIONS, level, operations[0].subject_no, counts[level]);
+	for (int i = 0; i < count; i++)
+		operations[i].rank = next[operations[i].level]++;
+}
+
+/* What waited already takes no turn. */
+static void
+return_ranks(int slot, const PawsOperation *operations, int count)
+{
+	int counts[PAWS_LEVEL_ORDINARY_MAX + 1] = {0};
+
+	for (int i = 0; i < count; i++)
+		counts[operations[i].level] += operations[i].id == 0;
+	for (int level = 1; level <= PAWS_LEVEL_ORDINARY_MAX; level++)
+		if (counts[level] > 0)
+			paws_flow_unused(slot, PAWS_FLOW_OPERATIONS, level, operations[0].subject_no, counts[level]);
+}
+
+/* How many of the first operations are of one subject. */
+static int
+run_length(const PawsOperation *operations, int count)
+{
+	int n = 1;
+
+	while (n < count && operations[n].subject_no == operations[0].subject_no)
+		n++;
+	return n;
+}
+
 /* Rows come back in the order of the operations, those that waited already left out. */
 void
 paws_queue_put(int slot, PawsOperation *operations, int count)
@@ -110,6 +154,8 @@ paws_queue_put(int slot, PawsOperation *operations, int count)
 
 	if (count == 0)
 		return;
+	for (int i = 0; i < count; i += run_length(operations + i, count - i))
+		give_ranks(slot, operations + i, run_length(operations + i, count - i));
 	rows = count == 1 ? insert_one(&operations[0]) : insert_many(operations, count);
 	for (int i = 0; i < count && row < rows; i++)
 	{
@@ -120,8 +166,11 @@ paws_queue_put(int slot, PawsOperation *operations, int count)
 		operations[i].id = paws_spi_int64(row++, 1);
 		paws_depth_note_id(slot, operations[i].id);
 		paws_depth_at_commit(slot, operations[i].level, 1);
-		paws_mark_lower_at_commit(slot, operations[i].level, operations[i].id);
+		paws_mark_lower_at_commit(slot, operations[i].level,
+								  (PawsPlace){operations[i].rank, operations[i].id});
 	}
+	for (int i = 0; row < (uint64) count && i < count; i += run_length(operations + i, count - i))
+		return_ranks(slot, operations + i, run_length(operations + i, count - i));
 	if (row > 0)
 		paws_wake_at_commit(slot, PAWS_WAKE_POOL);
 }

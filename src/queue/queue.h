@@ -20,9 +20,13 @@
 /* The largest paws_sync.batch_size. */
 #define PAWS_BATCH_MAX 1000
 
+/* The longest that an operation is put off. */
+#define PAWS_BACKOFF_MAX_MS 51200
+
 typedef struct PawsOperation
 {
-	int64 id; /* given by put */
+	int64 id;   /* given by put */
+	int64 rank; /* the same; queue/flow.h */
 	int16 level;
 	PawsClass klass;
 	PawsTier tier;
@@ -57,15 +61,16 @@ typedef struct PawsClaim
 	int count;
 	bool full; /* there may be more than these */
 	int64 ids[PAWS_BATCH_MAX];
+	int64 ranks[PAWS_BATCH_MAX];
 	int16 levels[PAWS_BATCH_MAX];
 } PawsClaim;
 
 /*
- * Chooses up to `limit` operations for a worker (its index), records them and returns them; overdue: from the
- * level whose head is most overdue instead of the most urgent. A repeated operation (attempts > 0) comes
- * alone, and so does one whose payload fills a batch by its size.
+ * Chooses up to `limit` operations for a worker (its index), records them and returns them; guaranteed: first
+ * from the level that is late by most, then from the most urgent ones (queue/rule.h). A repeated operation
+ * (attempts > 0) comes alone, and so does one whose payload fills a batch by its size.
  */
-extern void paws_queue_choose(int slot, int worker, int limit, bool overdue, PawsClaim *claim);
+extern void paws_queue_choose(int slot, int worker, int limit, bool guaranteed, PawsClaim *claim);
 
 /* After the commit that finished the batch before the one chosen last: lets that go. Without SPI. */
 extern void paws_queue_settle(int worker);
@@ -73,8 +78,8 @@ extern void paws_queue_settle(int worker);
 /* Gives back what the worker holds in memory. Without SPI; also runs when the worker exits. */
 extern void paws_queue_release(int worker);
 
-/* Locks and reads what was chosen, in order of level and arrival; palloc'd. Rows that are gone or locked are
- * left out. */
+/* Locks and reads what was chosen, in the order of levels and, in each, of arrival; palloc'd. Rows that are
+ * gone or locked are left out. */
 extern int paws_queue_fetch(const PawsClaim *claim, PawsOperation **operations);
 
 /* Removes finished operations. */
@@ -101,8 +106,8 @@ extern bool paws_queue_uses_key(int64 subject_no, const pg_uuid_t *key);
  * when none is left. Those that are locked are left for another call. */
 extern bool paws_queue_drop_subject(int slot, int64 subject_no, int limit, int64 *removed);
 
-/* The last id that was given to an operation; and whether one with this id or a lower one waits. Looks at
- * each level from its beginning, so not to be called often. */
+/* The last id that was given to an operation; and whether one with this id or a lower one waits. Mostly looks
+ * at one that it found before; else walks over what waits, so not to be called often. */
 extern int64 paws_queue_last_id(void);
 extern bool paws_queue_waits_since(int64 id);
 

@@ -101,12 +101,14 @@ CREATE TABLE paws_queue.operation (
 	subject_no bigint NOT NULL,
 	device_no bigint NOT NULL,
 	base_revision bigint NOT NULL,
+	rank bigint NOT NULL,
 	enqueued_at timestamptz NOT NULL,
 	due_at timestamptz NOT NULL,
 	not_before timestamptz,
 	op_id uuid NOT NULL,
 	doc_id uuid NOT NULL,
 	level smallint NOT NULL CHECK (level OPERATOR(pg_catalog.>=) 1 AND level OPERATOR(pg_catalog.<=) 8),
+	base_level smallint NOT NULL CHECK (base_level OPERATOR(pg_catalog.>=) 1 AND base_level OPERATOR(pg_catalog.<=) level),
 	class smallint NOT NULL,
 	tier smallint NOT NULL,
 	collection smallint NOT NULL,
@@ -116,10 +118,13 @@ CREATE TABLE paws_queue.operation (
 ) WITH (vacuum_truncate = off, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000,
 	autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 100000, autovacuum_vacuum_cost_delay = 0);
 ALTER TABLE paws_queue.operation ALTER COLUMN envelope SET STORAGE EXTERNAL;
-CREATE UNIQUE INDEX operation_order_idx ON paws_queue.operation (level DESC, id);
+CREATE UNIQUE INDEX operation_order_idx ON paws_queue.operation (level DESC, rank, id);
 CREATE UNIQUE INDEX operation_once_idx ON paws_queue.operation (subject_no, doc_id, device_no, op_id);
 REVOKE ALL ON TABLE paws_queue.operation FROM PUBLIC;
 COMMENT ON TABLE paws_queue.operation IS 'Operations waiting to be applied; a finished one leaves the table in the transaction that applied it.';
+COMMENT ON COLUMN paws_queue.operation.rank IS 'Its place in the order of its level: a virtual time, in which each subject has one unit for each operation.';
+COMMENT ON COLUMN paws_queue.operation.level IS 'The level that it is served at: the base level, or one that it was raised to.';
+COMMENT ON COLUMN paws_queue.operation.base_level IS 'The level that the policy gave it.';
 COMMENT ON COLUMN paws_queue.operation.due_at IS 'When its target is missed.';
 COMMENT ON COLUMN paws_queue.operation.attempts IS 'Attempts that failed or crashed; counted before an attempt is repeated.';
 COMMENT ON COLUMN paws_queue.operation.envelope IS 'The sealed payload; NULL for a deletion.';
@@ -134,8 +139,26 @@ CREATE TABLE paws_queue.inflight (
 REVOKE ALL ON TABLE paws_queue.inflight FROM PUBLIC;
 COMMENT ON TABLE paws_queue.inflight IS 'What each worker is about to apply, committed before it starts: after a crash only these count an attempt.';
 
+CREATE TABLE paws_queue.paused_level (
+	level smallint PRIMARY KEY CHECK (level OPERATOR(pg_catalog.>=) 1 AND level OPERATOR(pg_catalog.<=) 8)
+);
+REVOKE ALL ON TABLE paws_queue.paused_level FROM PUBLIC;
+COMMENT ON TABLE paws_queue.paused_level IS 'Levels that nobody serves until they are resumed.';
+
+CREATE FUNCTION paws_queue.paused_level_changed() RETURNS trigger
+	LANGUAGE c VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'paws_paused_level_changed';
+REVOKE ALL ON FUNCTION paws_queue.paused_level_changed() FROM PUBLIC;
+COMMENT ON FUNCTION paws_queue.paused_level_changed() IS 'Tells the workers which levels are paused.';
+
+CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON paws_queue.paused_level
+	FOR EACH STATEMENT EXECUTE FUNCTION paws_queue.paused_level_changed();
+ALTER TABLE paws_queue.paused_level ENABLE ALWAYS TRIGGER changed;
+
 SELECT pg_catalog.pg_extension_config_dump('paws_queue.policy', 'WHERE NOT shipped');
 SELECT pg_catalog.pg_extension_config_dump('paws_queue.tier_policy', 'WHERE NOT shipped');
 SELECT pg_catalog.pg_extension_config_dump('paws_queue.operation', '');
 SELECT pg_catalog.pg_extension_config_dump('paws_queue.operation_id', '');
 SELECT pg_catalog.pg_extension_config_dump('paws_queue.inflight', '');
+SELECT pg_catalog.pg_extension_config_dump('paws_queue.paused_level', '');

@@ -15,9 +15,9 @@ int64_t
 paws_rule_lateness(const PawsRuleLevel *level, int64_t now)
 {
 	int64_t by_head = now - level->due_at;
-	int64_t by_round = level->round_age - level->target;
+	int64_t by_age = level->age - level->target;
 
-	return by_head > by_round ? by_head : by_round;
+	return by_head > by_age ? by_head : by_age;
 }
 
 static int

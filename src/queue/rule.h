@@ -19,11 +19,11 @@
 /* What is known of a level when a claim begins. */
 typedef struct PawsRuleLevel
 {
-	bool waiting;      /* something waits that may be served now */
-	bool paused;       /* served by nobody */
-	int64_t due_at;    /* when the first in line misses its target */
-	int64_t target;    /* the target of the first in line */
-	int64_t round_age; /* since when the level's round lasts (queue/flow.h); 0 where no rounds are kept */
+	bool waiting;   /* something waits that may be served now */
+	bool paused;    /* served by nobody */
+	int64_t due_at; /* when the first in line misses its target */
+	int64_t target; /* the target of the first in line */
+	int64_t age;    /* of what waits behind it (paws_flow_seen); 0 where that is not known */
 } PawsRuleLevel;
 
 /*
@@ -33,8 +33,8 @@ typedef struct PawsRuleLevel
 extern bool paws_rule_guaranteed(uint64_t nth, int share);
 
 /*
- * By how much a level has missed its target: that of the first in line, or that of the round, which tells of
- * those further back that newcomers are ranked before. Not above 0 if it has not.
+ * By how much a level has missed its target: the first in line, or older ones behind it, before which
+ * newcomers are ranked. Not above 0 if it has not.
  */
 extern int64_t paws_rule_lateness(const PawsRuleLevel *level, int64_t now);
 

@@ -33,12 +33,19 @@ static PawsStatement find_last_id = {
 	.sql = "SELECT last_value FROM paws_queue.operation_id",
 };
 
+/* The one that is served last of those, so that it is a witness for long. */
 static PawsStatement find_before = {
-	.sql = "SELECT 1 FROM ROWS FROM (pg_catalog.generate_series(1, $2)) AS l (level) CROSS JOIN LATERAL "
-		   "(SELECT id FROM paws_queue.operation WHERE level OPERATOR(pg_catalog.=) "
-		   "l.level::pg_catalog.int2 ORDER BY id LIMIT 1) o WHERE o.id OPERATOR(pg_catalog.<=) $1 LIMIT 1",
-	.nargs = 2,
-	.types = {INT8OID, INT4OID},
+	.sql = "SELECT level, rank, id FROM paws_queue.operation WHERE id OPERATOR(pg_catalog.<=) $1 "
+		   "ORDER BY level, rank DESC, id DESC LIMIT 1",
+	.nargs = 1,
+	.types = {INT8OID},
+};
+
+static PawsStatement find_witness = {
+	.sql = "SELECT 1 FROM paws_queue.operation WHERE level OPERATOR(pg_catalog.=) $1 "
+		   "AND rank OPERATOR(pg_catalog.=) $2 AND id OPERATOR(pg_catalog.=) $3 LIMIT 1",
+	.nargs = 3,
+	.types = {INT2OID, INT8OID, INT8OID},
 };
 
 bool
@@ -74,7 +81,18 @@ paws_queue_last_id(void)
 bool
 paws_queue_waits_since(int64 id)
 {
-	Datum args[2] = {Int64GetDatum(id), Int32GetDatum(PAWS_LEVEL_ORDINARY_MAX)};
+	static int64 rank, witness = 0;
+	static int16 level;
+	Datum place[3] = {Int16GetDatum(level), Int64GetDatum(rank), Int64GetDatum(witness)};
+	Datum args[1] = {Int64GetDatum(id)};
 
-	return paws_spi_run(&find_before, args, NULL, 1) > 0;
+	if (witness > 0 && witness <= id && paws_spi_run(&find_witness, place, NULL, 1) > 0)
+		return true;
+	witness = 0;
+	if (paws_spi_run(&find_before, args, NULL, 1) == 0)
+		return false;
+	level = paws_spi_int16(0, 1);
+	rank = paws_spi_int64(0, 2);
+	witness = paws_spi_int64(0, 3);
+	return true;
 }

@@ -16,6 +16,7 @@
 #include "miscadmin.h"
 #include "queue/depth.h"
 #include "queue/queue.h"
+#include "queue/rule.h"
 #include "storage/latch.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -31,6 +32,9 @@
 #define CONTENDED_SHIFT_MAX 6
 #define BACKOFF_MS          100
 #define BACKOFF_SHIFT_MAX   9
+
+StaticAssertDecl(BACKOFF_MS << BACKOFF_SHIFT_MAX == PAWS_BACKOFF_MAX_MS,
+				 "the longest that an operation is put off");
 
 /* What this worker holds: recorded in its inflight row and in shared memory. */
 static PawsClaim *claim = NULL;
@@ -53,10 +57,10 @@ batch_limit(void)
 static void
 choose(int slot)
 {
-	bool overdue = ++choices % Max(100 / paws_guaranteed_share, 1) == 0;
+	bool guaranteed = paws_rule_guaranteed(++choices, paws_guaranteed_share);
 
 	(void) paws_wake_take(slot, PAWS_WAKE_POOL);
-	paws_queue_choose(slot, paws_worker_index(), batch_limit(), overdue, claim);
+	paws_queue_choose(slot, paws_worker_index(), batch_limit(), guaranteed, claim);
 	/* there may be more than one worker's share */
 	if (claim->full)
 		paws_wake_now(slot, PAWS_WAKE_POOL);

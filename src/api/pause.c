@@ -1,5 +1,5 @@
 /*
- * api/levels.c - pausing and resuming a level of the ordinary lane, for operations of devices and jobs alike.
+ * api/pause.c - pause_level and resume_level.
  */
 #include "postgres.h"
 
@@ -9,8 +9,8 @@
 #include "guard/codes.h"
 #include "queue/pause.h"
 
-PG_FUNCTION_INFO_V1(paws_level_pause);
-PG_FUNCTION_INFO_V1(paws_level_resume);
+PG_FUNCTION_INFO_V1(paws_sync_pause_level);
+PG_FUNCTION_INFO_V1(paws_sync_resume_level);
 
 static int
 level_argument(FunctionCallInfo fcinfo)
@@ -21,33 +21,34 @@ level_argument(FunctionCallInfo fcinfo)
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("level must not be null")));
 	level = PG_GETARG_INT16(0);
 	if (level > PAWS_LEVEL_ORDINARY_MAX)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("levels of the crisis lane are never paused"),
-						errhint("Levels 1 to %d can be paused.", PAWS_LEVEL_ORDINARY_MAX)));
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("crisis levels cannot be paused"),
+				 errdetail("Crisis is applied in the transaction that brings it, and is never paused."),
+				 errhint("Pause one of the levels 1 to %d.", PAWS_LEVEL_ORDINARY_MAX)));
 	return level;
 }
 
 static Datum
-change(FunctionCallInfo fcinfo, bool (*run)(int level))
+change(FunctionCallInfo fcinfo, bool (*what)(int level))
 {
 	int level = level_argument(fcinfo);
 	bool changed;
 
 	(void) paws_database_slot();
 	paws_spi_begin();
-	changed = run(level);
+	changed = what(level);
 	paws_spi_end();
-	PG_RETURN_BOOL(changed);
+	return BoolGetDatum(changed);
 }
 
 Datum
-paws_level_pause(PG_FUNCTION_ARGS)
+paws_sync_pause_level(PG_FUNCTION_ARGS)
 {
 	return change(fcinfo, paws_pause_level);
 }
 
 Datum
-paws_level_resume(PG_FUNCTION_ARGS)
+paws_sync_resume_level(PG_FUNCTION_ARGS)
 {
 	return change(fcinfo, paws_resume_level);
 }
