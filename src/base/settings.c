@@ -106,7 +106,7 @@ define_start_settings(void)
 			   &paws_max_subjects_limited, 100, 10000000, PGC_POSTMASTER, 0);
 	define_int("paws_sync.max_leases", "Jobs of each database that can be claimed at once.", &paws_max_leases,
 			   16, 1000000, PGC_POSTMASTER, 0);
-	define_int("paws_sync.max_topics", "Topics that each database can have.", &paws_max_topics, 1, 4096,
+	define_int("paws_sync.max_topics", "Topics that each database can have.", &paws_max_topics, 1, 256,
 			   PGC_POSTMASTER, 0);
 	define_int("paws_sync.max_flows", "Flows of each database whose turns are kept in shared memory at once.",
 			   &paws_max_flows, 256, 10000000, PGC_POSTMASTER, 0);

@@ -184,9 +184,11 @@ typedef struct PawsTopicStats
 	int64 running;                                 /* leases */
 	int64 dead;                                    /* dead letters */
 	int64 submitted, completed, failed, dead_ever; /* since the start */
+	int64 ended;                                   /* left the table since the start, in whatever way */
 	int64 expired_leases, unreadable, refused_by_full_table;
 } PawsTopicStats;
 
+/* With number 0: of whatever topic has the place. */
 extern void paws_job_stats(int slot, const PawsTopic *topic, PawsTopicStats *stats);
 
 /* ---- the timer's verbs: each does a slice, in the caller's transaction, and returns how many rows it

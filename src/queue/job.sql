@@ -2,7 +2,7 @@
 
 CREATE TABLE paws_queue.topic (
 	topic_no smallint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-	place smallint NOT NULL UNIQUE CHECK (place OPERATOR(pg_catalog.>=) 1 AND place OPERATOR(pg_catalog.<=) 4096),
+	place smallint NOT NULL UNIQUE CHECK (place OPERATOR(pg_catalog.>=) 1 AND place OPERATOR(pg_catalog.<=) 256),
 	max_attempts smallint NOT NULL CHECK (max_attempts OPERATOR(pg_catalog.>=) 1),
 	in_flight_per_flow integer NOT NULL CHECK (in_flight_per_flow OPERATOR(pg_catalog.>=) 0),
 	backoff_us bigint NOT NULL CHECK (backoff_us OPERATOR(pg_catalog.>=) 0),

@@ -69,6 +69,7 @@ clear_counts(PawsJobCounts *counts)
 	pg_atomic_write_u64(&counts->dead, 0);
 	pg_atomic_write_u64(&counts->submitted, 0);
 	pg_atomic_write_u64(&counts->completed, 0);
+	pg_atomic_write_u64(&counts->ended, 0);
 	pg_atomic_write_u64(&counts->failed, 0);
 	pg_atomic_write_u64(&counts->dead_ever, 0);
 	pg_atomic_write_u64(&counts->expired_leases, 0);

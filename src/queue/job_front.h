@@ -44,6 +44,7 @@ typedef struct PawsJobCounts
 	pg_atomic_uint64 dead;
 	pg_atomic_uint64 submitted;
 	pg_atomic_uint64 completed;
+	pg_atomic_uint64 ended;
 	pg_atomic_uint64 failed;
 	pg_atomic_uint64 dead_ever;
 	pg_atomic_uint64 expired_leases;

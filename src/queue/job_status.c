@@ -3,6 +3,7 @@
  */
 #include "postgres.h"
 
+#include "base/settings.h"
 #include "base/spi.h"
 #include "catalog/pg_type.h"
 #include "queue/job_private.h"
@@ -104,11 +105,12 @@ count_of(pg_atomic_uint64 *count)
 void
 paws_job_stats(int slot, const PawsTopic *topic, PawsTopicStats *stats)
 {
-	PawsJobCounts *counts = paws_front_counts(slot, topic->place);
+	PawsJobCounts *counts;
 
 	memset(stats, 0, sizeof(*stats));
-	if (!paws_front_owned(slot, topic))
+	if (topic->place > paws_max_topics || (topic->no != 0 && !paws_front_owned(slot, topic)))
 		return;
+	counts = paws_front_counts(slot, topic->place);
 	stats->counted = paws_job_counted(slot);
 	for (int level = 1; level < PAWS_JOB_LEVELS; level++)
 		stats->waiting[level] = count_of(&counts->waiting[level]);
@@ -117,6 +119,7 @@ paws_job_stats(int slot, const PawsTopic *topic, PawsTopicStats *stats)
 	stats->dead = count_of(&counts->dead);
 	stats->submitted = count_of(&counts->submitted);
 	stats->completed = count_of(&counts->completed);
+	stats->ended = count_of(&counts->ended);
 	stats->failed = count_of(&counts->failed);
 	stats->dead_ever = count_of(&counts->dead_ever);
 	stats->expired_leases = count_of(&counts->expired_leases);

@@ -125,6 +125,8 @@ count_end(const Touch *touch)
 	bool available = end->state == PAWS_JOB_AVAILABLE;
 
 	pg_atomic_fetch_add_u64(end->was_delayed ? &counts->delayed : &counts->waiting[touch->lease.level], -1);
+	if (!delayed && !available)
+		pg_atomic_fetch_add_u64(&counts->ended, 1);
 	if (delayed)
 		pg_atomic_fetch_add_u64(&counts->delayed, 1);
 	else if (available)

@@ -12,6 +12,9 @@
 
 #define PAWS_TOPIC_NAME_MAX 31
 
+/* The most that paws_sync.max_topics may be. */
+#define PAWS_TOPICS_MAX 256
+
 typedef struct PawsTopic
 {
 	int16 no;    /* never given anew */
