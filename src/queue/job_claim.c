@@ -15,17 +15,7 @@
 #include "miscadmin.h"
 #include "queue/flow.h"
 #include "queue/job_claim.h"
-#if __has_include("queue/pause.h")
 #include "queue/pause.h"
-#else
-static const bool *
-paws_paused_levels(void)
-{
-	static const bool none[PAWS_JOB_LEVELS];
-
-	return none;
-}
-#endif
 #include "queue/policy.h"
 #include "queue/rule.h"
 #include "registry/registry.h"
@@ -156,7 +146,7 @@ static void
 look_at_head(PawsJobClaim *claim, int level, PawsRuleLevel *head)
 {
 	head->due_at = PG_INT64_MAX;
-	head->round_age = 0;
+	head->age = 0;
 	for (int i = 0; i < claim->ntopics; i++)
 	{
 		PawsJobRow row;
@@ -169,7 +159,7 @@ look_at_head(PawsJobClaim *claim, int level, PawsRuleLevel *head)
 		target = (int64) paws_policy((PawsClass) row.klass, (PawsTier) row.tier)->target_ms * 1000;
 		due = Max(row.submitted_at, row.run_at) + target;
 		if (due < head->due_at)
-			*head = (PawsRuleLevel){.due_at = due, .target = target, .round_age = age};
+			*head = (PawsRuleLevel){.due_at = due, .target = target, .age = age};
 	}
 	head->waiting = head->due_at != PG_INT64_MAX;
 }
