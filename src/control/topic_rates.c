@@ -22,7 +22,7 @@ typedef struct Totals
 typedef struct Ring
 {
 	int next;
-	int64 taken_at[SAMPLES]; /* by the monotonic clock, in microseconds; 0: not taken */
+	int64 taken_at[SAMPLES];               /* by the monotonic clock, in microseconds; 0: not taken */
 	Totals samples[FLEXIBLE_ARRAY_MEMBER]; /* [SAMPLES * paws_max_topics] */
 } Ring;
 
@@ -83,8 +83,8 @@ now(void)
 	return (int64) INSTR_TIME_GET_MICROSEC(clock);
 }
 
-/* What was submitted and is neither waiting nor running has ended. Of a place alone: that is all the counters go
- * by. */
+/* What was submitted and is neither waiting nor running has ended. Of a place alone: that is all the counters
+ * go by. */
 static Totals
 totals_of(int slot, int place)
 {
