@@ -88,6 +88,7 @@ OBJS = \
 	src/vault/supersede.o \
 	src/vault/vault.o \
 	src/guard/codes.o \
+	src/guard/connection_reserve.o \
 	src/guard/enum_map.o \
 	src/guard/level_type.o \
 	src/guard/log_constant.o \
@@ -147,6 +148,8 @@ OBJS = \
 	src/queue/topic.o \
 	src/care/care.o \
 	src/crisis/crisis.o \
+	src/crisis/pending.o \
+	src/crisis/queue.o \
 	src/crisis/documents.o \
 	src/crisis/resources.o \
 	src/control/doctor.o \
@@ -158,6 +161,7 @@ OBJS = \
 	src/control/stats.o \
 	src/control/status.o \
 	src/control/topic_rates.o \
+	src/workers/crisis.o \
 	src/workers/eraser.o \
 	src/workers/job_house.o \
 	src/workers/keeper.o \

@@ -13,7 +13,9 @@
 #include "base/withdraw.h"
 #include "base/worker.h"
 #include "control/latency.h"
+#include "control/topic_rates.h"
 #include "fmgr.h"
+#include "guard/connection_reserve.h"
 #include "guard/log_scrub.h"
 #include "miscadmin.h"
 #include "queue/admission.h"
@@ -50,6 +52,7 @@ _PG_init(void)
 	paws_depth_init();
 	paws_admission_init();
 	paws_latency_init();
+	paws_topic_rates_init();
 	paws_memory_state_init();
 	paws_keyring_init();
 	paws_vault_seals_init();
@@ -58,6 +61,7 @@ _PG_init(void)
 	if (IsBinaryUpgrade)
 		return;
 
+	paws_connection_reserve_init();
 	paws_log_scrub_init();
 	paws_vault_init();
 	paws_worker_register_launcher(PAWS_LAUNCHER_ENTRY);

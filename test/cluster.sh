@@ -80,6 +80,7 @@ paws_sync.care_root = 'file:$dir/keys/care.root'
 paws_sync.crisis_root = 'file:$dir/keys/crisis.root'
 paws_sync.billing_root = 'file:$dir/keys/billing.root'
 paws_sync.keyring_file = '$dir/keys/keyring'
+paws_sync.crisis_role = 'crisis_service'
 fsync = $fsync
 log_line_prefix = '%m [%p] %b %d '
 cluster_name = 'paws_sync throw-away'
@@ -119,7 +120,7 @@ sql() {
 }
 
 create_extension() {
-    sql postgres 'CREATE DATABASE paws' &&
+    sql postgres 'CREATE ROLE crisis_service' && sql postgres 'CREATE DATABASE paws' &&
         sql paws 'CREATE EXTENSION paws_sync CASCADE' || {
         say "the extension was not created; the end of the server's log:"
         as_server tail -n 20 "$log" >&2

@@ -21,6 +21,17 @@ REVOKE ALL ON FUNCTION paws_sync.pull_crisis(paws_sync.device, paws_sync.cursor,
 COMMENT ON FUNCTION paws_sync.pull_crisis(paws_sync.device, paws_sync.cursor, integer, integer) IS
 	'pull of the crisis lane alone; a cursor of pull does as well, and keeps its place in the ordinary lane. Without keys payloads come sealed. Writes nothing.';
 
+CREATE FUNCTION paws_sync.pull_crisis_wait(device paws_sync.device, "cursor" paws_sync.cursor DEFAULT NULL,
+	timeout interval DEFAULT '1 second', max_changes integer DEFAULT 500, max_bytes integer DEFAULT 1048576)
+	RETURNS TABLE ("cursor" paws_sync.cursor, lane text, kind text, collection text, doc_id uuid, revision bigint, deleted boolean,
+		payload bytea, op_id uuid, outcome paws_sync.outcome, code text, changed_at timestamptz)
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 100
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'paws_pull_crisis_wait';
+REVOKE ALL ON FUNCTION paws_sync.pull_crisis_wait(paws_sync.device, paws_sync.cursor, interval, integer, integer) FROM PUBLIC;
+COMMENT ON FUNCTION paws_sync.pull_crisis_wait(paws_sync.device, paws_sync.cursor, interval, integer, integer) IS
+	'pull_crisis that waits until there is something, at most the timeout and paws_sync.max_wait_with_snapshot.';
+
 CREATE FUNCTION paws_sync.crisis_bundle(device paws_sync.device, region text DEFAULT NULL)
 	RETURNS TABLE (kind text, region text, name text, channel text, contact text, priority integer, collection text, doc_id uuid,
 		revision bigint, payload bytea, code text, changed_at timestamptz)

@@ -11,12 +11,13 @@
 #include "libpq/pqformat.h"
 #include "port/pg_bswap.h"
 
-#define FORMAT      1
-#define PREFIX      "cur_"
-#define CHECK_BYTES 5
-#define LANE_MAX    (1 + 3 * 8 + UUID_LEN)
-#define CURSOR_MAX  (1 + 2 * LANE_MAX + CHECK_BYTES)
-#define VARIANT     sodium_base64_VARIANT_URLSAFE_NO_PADDING
+#define FORMAT         1
+#define FORMAT_PENDING 2
+#define PREFIX         "cur_"
+#define CHECK_BYTES    5
+#define LANE_MAX       (1 + 3 * 8 + UUID_LEN)
+#define CURSOR_MAX     (1 + 2 * LANE_MAX + 8 + CHECK_BYTES)
+#define VARIANT        sodium_base64_VARIANT_URLSAFE_NO_PADDING
 
 PG_FUNCTION_INFO_V1(paws_cursor_in);
 PG_FUNCTION_INFO_V1(paws_cursor_out);
@@ -109,7 +110,9 @@ unpack(const uint8 *bytes, Size length, PawsCursor *cursor)
 	const uint8 *at;
 	uint8 check[CHECK_BYTES];
 
-	if (length < 1 + 2 + CHECK_BYTES || length > CURSOR_MAX || bytes[0] != FORMAT)
+	cursor->pending = 0;
+	if (length < 1 + 2 + CHECK_BYTES || length > CURSOR_MAX ||
+		(bytes[0] != FORMAT && bytes[0] != FORMAT_PENDING))
 		return false;
 	end = bytes + length - CHECK_BYTES;
 	checksum(bytes, length - CHECK_BYTES, check);
@@ -117,6 +120,15 @@ unpack(const uint8 *bytes, Size length, PawsCursor *cursor)
 		return false;
 	at = get_lane(bytes + 1, end, &cursor->crisis);
 	at = at ? get_lane(at, end, &cursor->ordinary) : NULL;
+	if (at && bytes[0] == FORMAT_PENDING)
+	{
+		if (end - at != sizeof(uint64))
+			return false;
+		at = get_number(at, &cursor->pending);
+		/* nothing pending has one form */
+		if (cursor->pending == 0)
+			return false;
+	}
 	return at == end;
 }
 
@@ -136,9 +148,11 @@ paws_cursor_datum(const PawsCursor *cursor)
 	uint8 bytes[CURSOR_MAX];
 	uint8 *at = bytes;
 
-	*at++ = FORMAT;
+	*at++ = cursor->pending ? FORMAT_PENDING : FORMAT;
 	at = put_lane(at, &cursor->crisis);
 	at = put_lane(at, &cursor->ordinary);
+	if (cursor->pending)
+		at = put_number(at, cursor->pending);
 	checksum(bytes, at - bytes, at);
 	return make_datum(bytes, at - bytes + CHECK_BYTES);
 }

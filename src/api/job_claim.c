@@ -27,7 +27,7 @@ typedef struct Claim
 	int max;
 	int64 lease; /* 0: each topic's */
 	int ntopics;
-	int16 topics[PAWS_TOPICS_MAX];
+	int16 *topics;
 	PawsJobColumn names;
 	MemoryContext caller;
 	PawsRows rows;
@@ -60,13 +60,13 @@ add_topic(Claim *claim, int16 no)
 	for (int i = 0; i < claim->ntopics; i++)
 		if (claim->topics[i] == no)
 			return;
-	/* there are no more of them, so there is room */
 	claim->topics[claim->ntopics++] = no;
 }
 
 static void
 find_topics(Claim *claim)
 {
+	claim->topics = MemoryContextAlloc(claim->caller, claim->names.count * sizeof(int16));
 	for (int i = 0; i < claim->names.count; i++)
 	{
 		PawsBytes name = paws_job_bytes(claim->names.values[i]);

@@ -38,6 +38,7 @@ UNION ALL
 		('paws_sync.pull_wait(paws_sync.device, paws_sync.cursor, interval, integer, integer)', '{app,device_gateway,crisis}'),
 		('paws_sync.push_crisis(paws_sync.device, jsonb)', '{app,device_gateway,crisis}'),
 		('paws_sync.pull_crisis(paws_sync.device, paws_sync.cursor, integer, integer)', '{app,device_gateway,crisis}'),
+		('paws_sync.pull_crisis_wait(paws_sync.device, paws_sync.cursor, interval, integer, integer)', '{app,device_gateway,crisis}'),
 		('paws_sync.crisis_bundle(paws_sync.device, text)', '{app,device_gateway,crisis}'),
 		('paws_sync.receipts(paws_sync.device, uuid[])', '{app,device_gateway,crisis}'),
 		('paws_sync.ack(paws_sync.device, paws_sync.cursor)', '{app,device_gateway,crisis}'),

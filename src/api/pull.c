@@ -1,5 +1,6 @@
 /*
- * api/pull.c - pull, pull_wait, pull_crisis and ack: the crisis lane first, then the ordinary one.
+ * api/pull.c - pull, pull_wait, pull_crisis, pull_crisis_wait and ack: the crisis lane first, then the
+ * ordinary one.
  */
 #include "postgres.h"
 
@@ -15,6 +16,7 @@
 #include "care/care.h"
 #include "control/rows.h"
 #include "crisis/crisis.h"
+#include "crisis/queue.h"
 #include "guard/mint.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -32,6 +34,7 @@
 PG_FUNCTION_INFO_V1(paws_pull);
 PG_FUNCTION_INFO_V1(paws_pull_wait);
 PG_FUNCTION_INFO_V1(paws_pull_crisis);
+PG_FUNCTION_INFO_V1(paws_pull_crisis_wait);
 PG_FUNCTION_INFO_V1(paws_ack);
 
 typedef struct Pull
@@ -72,7 +75,10 @@ put_document(PawsRows *rows, const PawsPageRow *row)
 
 	paws_row_text(rows, collection ? collection->name : NULL);
 	paws_row_datum(rows, UUIDPGetDatum(&row->entry.doc_id));
-	paws_row_datum(rows, Int64GetDatum(row->entry.revision));
+	if (row->entry.outcome != PAWS_OUTCOME_ACCEPTED) /* what is pending has none yet */
+		paws_row_datum(rows, Int64GetDatum(row->entry.revision));
+	else
+		paws_row_null(rows);
 	paws_row_datum(rows, BoolGetDatum(row->entry.deleted));
 	if (row->payload)
 		paws_row_datum(rows, PointerGetDatum(row->payload));
@@ -133,6 +139,45 @@ read_crisis(PageRead *read)
 				   put_row, read->pull);
 }
 
+/* What waits in the crisis queue. The last one's cursor says that all of them were told. */
+static void
+put_pending(void *context, const PawsFeedEntry *entry, bytea *payload, const char *code, bool last,
+			uint64 digest)
+{
+	PageRead *read = context;
+	Pull *pull = read->pull;
+	PawsPageRow row = {.entry = *entry, .payload = payload, .code = code};
+	MemoryContext old = MemoryContextSwitchTo(pull->row_context);
+
+	if (last)
+		pull->cursor.pending = digest;
+	paws_row_datum(&pull->rows, paws_cursor_datum(&pull->cursor));
+	paws_row_text(&pull->rows, paws_lane_name(PAWS_LANE_CRISIS));
+	paws_row_text(&pull->rows, "pending");
+	put_document(&pull->rows, &row);
+	paws_row_end(&pull->rows);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(pull->row_context);
+	read->budget.any = true;
+	read->budget.changes--;
+	read->budget.bytes -= payload ? VARSIZE_ANY_EXHDR(payload) : 0;
+}
+
+/* After the documents as they are: what is accepted but not in them yet. */
+static void
+read_pending(PageRead *read)
+{
+	Pull *pull = read->pull;
+	uint64 now;
+
+	if (read->budget.any && (read->budget.changes <= 0 || read->budget.bytes <= 0))
+		return;
+	now = paws_crisis_pending(&pull->device, pull->cursor.pending, put_pending, read);
+	/* nothing waits any more: the next row that is told anyway carries it */
+	if (now == 0)
+		pull->cursor.pending = 0;
+}
+
 static void
 read_ordinary(void *arg)
 {
@@ -169,10 +214,24 @@ read_page(Pull *pull)
 
 	paws_spi_begin();
 	read_crisis(&read);
+	read_pending(&read);
 	if (!pull->device.crisis_only &&
 		(!read.budget.any || (read.budget.changes > 0 && read.budget.bytes > 0)) &&
 		!paws_run_guarded(read_ordinary, &read, read.budget.any ? forgive_all : is_lock_timeout))
 		pull->cursor.ordinary = before; /* rows that are out carry cursors of their own */
+	paws_spi_end();
+	return read.budget.any;
+}
+
+/* True if there was anything. Nothing ordinary is looked at. */
+static bool
+read_crisis_page(Pull *pull)
+{
+	PageRead read = {.pull = pull, .budget = {.changes = pull->changes, .bytes = pull->bytes}};
+
+	paws_spi_begin();
+	read_crisis(&read);
+	read_pending(&read);
 	paws_spi_end();
 	return read.budget.any;
 }
@@ -234,13 +293,9 @@ paws_pull_crisis(PG_FUNCTION_ARGS)
 {
 	const PawsToken *token = paws_token_argument_crisis(fcinfo, 0, PAWS_TOKEN_DEVICE);
 	Pull pull;
-	PageRead read = {.pull = &pull};
 
 	begin_pull(&pull, fcinfo, token, 2);
-	read.budget = (PawsPageBudget){.changes = pull.changes, .bytes = pull.bytes};
-	paws_spi_begin();
-	read_crisis(&read);
-	paws_spi_end();
+	(void) read_crisis_page(&pull);
 	return (Datum) 0;
 }
 
@@ -275,7 +330,7 @@ notice_forgotten(Pull *pull, const PawsToken *token, uint64 *keys)
 
 /* The latch is reset before each look, so what is committed after the look sets it again. */
 static void
-wait_for_page(Pull *pull, long timeout, const PawsToken *token, uint64 keys)
+wait_for_page(Pull *pull, bool (*read)(Pull *pull), long timeout, const PawsToken *token, uint64 keys)
 {
 	TimestampTz deadline = GetCurrentTimestamp() + timeout * 1000;
 
@@ -286,7 +341,7 @@ wait_for_page(Pull *pull, long timeout, const PawsToken *token, uint64 keys)
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
 		notice_forgotten(pull, token, &keys);
-		if (read_page(pull))
+		if (read(pull))
 			return;
 		left = (long) ((deadline - GetCurrentTimestamp() + 999) / 1000);
 		if (left <= 0)
@@ -297,14 +352,9 @@ wait_for_page(Pull *pull, long timeout, const PawsToken *token, uint64 keys)
 	}
 }
 
-Datum
-paws_pull_wait(PG_FUNCTION_ARGS)
+static void
+require_fresh_snapshots(void)
 {
-	const PawsToken *token = paws_token_argument(fcinfo, 0, PAWS_TOKEN_DEVICE);
-	long timeout = wait_argument(fcinfo, 2);
-	uint64 keys;
-	Pull pull;
-
 	if (IsolationUsesXactSnapshot())
 		ereport(
 			ERROR,
@@ -312,19 +362,47 @@ paws_pull_wait(PG_FUNCTION_ARGS)
 			 errmsg("pull_wait needs transaction isolation level read committed"),
 			 errhint(
 				 "In a transaction with one snapshot nothing new can appear; use READ COMMITTED, or pull.")));
-	paws_vault_require(PAWS_ROOT_CARE);
-	keys = paws_database_version_latest(paws_database_slot(), PAWS_CACHED_KEYS);
+}
+
+/* Looks at once, and then whenever something of the subject commits. */
+static void
+wait_and_read(FunctionCallInfo fcinfo, const PawsToken *token, bool (*read)(Pull *pull))
+{
+	long timeout = wait_argument(fcinfo, 2);
+	uint64 keys = paws_database_version_latest(paws_database_slot(), PAWS_CACHED_KEYS);
+	Pull pull;
+
 	begin_pull(&pull, fcinfo, token, 3);
 	paws_wake_key_watch(paws_database_slot(), pull.device.subject_no);
 	PG_TRY();
 	{
-		wait_for_page(&pull, timeout, token, keys);
+		wait_for_page(&pull, read, timeout, token, keys);
 	}
 	PG_FINALLY();
 	{
 		paws_wake_key_unwatch();
 	}
 	PG_END_TRY();
+}
+
+Datum
+paws_pull_wait(PG_FUNCTION_ARGS)
+{
+	const PawsToken *token = paws_token_argument(fcinfo, 0, PAWS_TOKEN_DEVICE);
+
+	require_fresh_snapshots();
+	paws_vault_require(PAWS_ROOT_CARE);
+	wait_and_read(fcinfo, token, read_page);
+	return (Datum) 0;
+}
+
+Datum
+paws_pull_crisis_wait(PG_FUNCTION_ARGS)
+{
+	const PawsToken *token = paws_token_argument_crisis(fcinfo, 0, PAWS_TOKEN_DEVICE);
+
+	require_fresh_snapshots();
+	wait_and_read(fcinfo, token, read_crisis_page);
 	return (Datum) 0;
 }
 

@@ -97,6 +97,7 @@ to_change(const PawsPush *push, const PawsItem *item, PawsChange *change)
 static void
 answer_crisis(PawsPush *push, PawsItem *item, const PawsChange *change)
 {
+	/* one that is queued has no receipt yet: outcome 0 */
 	item->outcome = change->repeated ? PAWS_OUTCOME_DUPLICATE : PAWS_OUTCOME_ACCEPTED;
 	item->receipt = change->outcome;
 	item->reason = change->reason;

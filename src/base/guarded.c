@@ -14,8 +14,8 @@ run_with_lock_timeout(void (*run)(void *arg), void *arg)
 {
 	int nest = NewGUCNestLevel();
 
-	(void) set_config_option("lock_timeout", PAWS_GUARDED_LOCK_TIMEOUT, PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+	(void) set_config_option("lock_timeout", CppAsString2(PAWS_GUARDED_LOCK_TIMEOUT_MS), PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	run(arg);
 	AtEOXact_GUC(true, nest);
 }

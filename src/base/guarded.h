@@ -7,7 +7,7 @@
 #include "postgres.h"
 
 /* How long guarded work waits for a lock. */
-#define PAWS_GUARDED_LOCK_TIMEOUT "50ms"
+#define PAWS_GUARDED_LOCK_TIMEOUT_MS 50
 
 /*
  * Runs `run` in a subtransaction with a bound on waiting for locks. True if it succeeded; false if it failed

@@ -29,6 +29,8 @@ int paws_max_wait_with_snapshot = 1000;
 int paws_device_expiry = 30 * 24 * 60;
 int paws_housekeeping_interval = 300;
 int paws_crisis_max_payload = 1024;
+char *paws_crisis_role = NULL;
+int paws_crisis_reserved_connections = 3;
 int paws_max_subjects_limited = 20000;
 int paws_max_topics = 64;
 int paws_max_leases = 10000;
@@ -129,6 +131,18 @@ define_rotation_settings(void)
 			   &paws_keyring_backup_retention, 0, 10 * 366 * 86400, PGC_SIGHUP, GUC_UNIT_S);
 }
 
+/* Who gets in when nearly all connections are taken. */
+static void
+define_connection_settings(void)
+{
+	DefineCustomStringVariable("paws_sync.crisis_role",
+							   "Role whose members may use the reserved connections.", NULL,
+							   &paws_crisis_role, "", PGC_SIGHUP, 0, NULL, NULL, NULL);
+	define_int("paws_sync.crisis_reserved_connections",
+			   "Connections that are kept free for members of paws_sync.crisis_role.",
+			   &paws_crisis_reserved_connections, 0, 1000, PGC_SIGHUP, 0);
+}
+
 static void
 define_reloadable_settings(void)
 {
@@ -140,7 +154,7 @@ define_reloadable_settings(void)
 	define_int("paws_sync.batch_size", "Most operations that a pool worker applies in one transaction.",
 			   &paws_batch_size, 1, 1000, PGC_SIGHUP, 0);
 	define_int("paws_sync.batch_time", "Time that one transaction of a pool worker aims to stay below.",
-			   &paws_batch_time, 1, 20, PGC_SIGHUP, GUC_UNIT_MS);
+			   &paws_batch_time, 1, PAWS_BATCH_TIME_MAX, PGC_SIGHUP, GUC_UNIT_MS);
 	define_int("paws_sync.poll_interval",
 			   "Time after which an idle worker looks for work that nothing announced.", &paws_poll_interval,
 			   10, 60000, PGC_SIGHUP, GUC_UNIT_MS);
@@ -177,6 +191,7 @@ paws_settings_init(bool preloading)
 		define_start_settings();
 	define_reloadable_settings();
 	define_rotation_settings();
+	define_connection_settings();
 	/* without a preload the settings above are unknown here, and reserving would complain of them */
 	if (preloading)
 		MarkGUCPrefixReserved("paws_sync");

@@ -11,20 +11,22 @@ extern int paws_max_databases; /* slots in shared memory */
 extern char *paws_care_root;   /* "provider:argument" of a root; empty: none */
 extern char *paws_crisis_root;
 extern char *paws_billing_root;
-extern int paws_root_command_timeout;     /* ms that the command of a root may take */
-extern char *paws_keyring_file;           /* path; empty: none */
-extern bool paws_require_locked_memory;   /* a process without locked memory uses no secret */
-extern int paws_pool_size;                /* pool workers for each database */
-extern int paws_batch_size;               /* operations */
-extern int paws_batch_time;               /* ms that one batch of a pool worker aims to stay below */
-extern int paws_poll_interval;            /* ms; backstop for a lost wake */
-extern int paws_max_attempts;             /* crashes or failures before an operation is rejected */
-extern int paws_guaranteed_share;         /* percent of claims for the most overdue work */
-extern int paws_max_operations;           /* operations in one push */
-extern int paws_max_wait_with_snapshot;   /* ms */
-extern int paws_device_expiry;            /* minutes */
-extern int paws_housekeeping_interval;    /* seconds between two walks over all subjects */
-extern int paws_crisis_max_payload;       /* kB */
+extern int paws_root_command_timeout;   /* ms that the command of a root may take */
+extern char *paws_keyring_file;         /* path; empty: none */
+extern bool paws_require_locked_memory; /* a process without locked memory uses no secret */
+extern int paws_pool_size;              /* pool workers for each database */
+extern int paws_batch_size;             /* operations */
+extern int paws_batch_time;             /* ms that one batch of a pool worker aims to stay below */
+extern int paws_poll_interval;          /* ms; backstop for a lost wake */
+extern int paws_max_attempts;           /* crashes or failures before an operation is rejected */
+extern int paws_guaranteed_share;       /* percent of claims for the most overdue work */
+extern int paws_max_operations;         /* operations in one push */
+extern int paws_max_wait_with_snapshot; /* ms */
+extern int paws_device_expiry;          /* minutes */
+extern int paws_housekeeping_interval;  /* seconds between two walks over all subjects */
+extern int paws_crisis_max_payload;     /* kB */
+extern char *paws_crisis_role;          /* whose members may use reserved connections; empty: none */
+extern int paws_crisis_reserved_connections;
 extern int paws_max_subjects_limited;     /* subjects with a rate that shared memory holds at once */
 extern int paws_max_leases;               /* jobs of each database that can run at once */
 extern int paws_max_topics;               /* topics of each database */
@@ -43,6 +45,9 @@ typedef enum PawsLogScrub
 	PAWS_LOG_SCRUB_EXTENSION,
 	PAWS_LOG_SCRUB_OFF
 } PawsLogScrub;
+
+/* The largest paws_sync.batch_time, ms: crisis/budget.h counts on it. */
+#define PAWS_BATCH_TIME_MAX 20
 
 /* The largest paws_sync.pool_size. */
 #define PAWS_POOL_SIZE_MAX 32

@@ -9,9 +9,11 @@
 #include "base/worker.h"
 #include "commands/dbcommands.h"
 #include "control/rows.h"
+#include "guard/connection_reserve.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "nodes/pg_list.h"
+#include "postmaster/postmaster.h"
 #include "replication/logicallauncher.h"
 #include "vault/vault.h"
 
@@ -32,13 +34,13 @@ put(PawsRows *rows, const char *area, const char *name, bool good, const char *v
 }
 
 /*
- * The launcher, and for each database a scheduler, a timer and the pool; beside them what the server itself
- * starts from the same number, which would else leave us without when it is busy.
+ * The launcher, and for each database a scheduler, a timer, two crisis workers and the pool; beside them what
+ * the server itself starts from the same number, which would else leave us without when it is busy.
  */
 static void
 put_processes(PawsRows *rows, int databases)
 {
-	int ours = 1 + databases * (2 + paws_pool_size);
+	int ours = 1 + databases * (2 + PAWS_CRISIS_WORKERS + paws_pool_size);
 	int needed = ours + max_parallel_workers + (max_logical_replication_workers > 0 ? 1 : 0);
 
 	put(rows, "workers", "max_worker_processes", max_worker_processes >= needed,
@@ -66,6 +68,26 @@ put_databases(PawsRows *rows, List *names)
 		"Raise \"paws_sync.max_databases\" and restart the server.");
 }
 
+/* What of max_connections is kept for whom. */
+static void
+put_connections(PawsRows *rows)
+{
+	bool exists = paws_connection_reserve_role_exists();
+	int reserved = paws_crisis_reserved_connections;
+	int ordinary = MaxConnections - ReservedBackends - reserved;
+
+	put(rows, "crisis", "paws_sync.crisis_role", exists,
+		exists                        ? paws_crisis_role
+		: paws_crisis_role[0] != '\0' ? "a role that does not exist"
+									  : "none",
+		"a role that exists",
+		"No connection is kept free, so crisis clients find none when all are taken: name the role of what serves the "
+		"crisis lane.");
+	put(rows, "crisis", "paws_sync.crisis_reserved_connections", reserved > 0 && ordinary >= reserved,
+		psprintf("%d of %d", reserved, MaxConnections), "1 or more, and at most what is left to others",
+		"Set it to what the crisis service opens at most, and \"max_connections\" well above it.");
+}
+
 Datum
 paws_doctor_probe(PG_FUNCTION_ARGS)
 {
@@ -89,5 +111,6 @@ paws_doctor_probe(PG_FUNCTION_ARGS)
 		"there", "It comes back by itself within seconds; if not, look into the server's log.");
 	put_processes(&rows, list_length(names));
 	put_databases(&rows, names);
+	put_connections(&rows);
 	return (Datum) 0;
 }

@@ -23,9 +23,9 @@ row_of(FunctionCallInfo fcinfo, const ReturnSetInfo *result)
 }
 
 /*
- * Rows may hold payloads in the clear. The tuplestore that the server would make goes to a temporary file above
- * work_mem; ours does not, and it is the caller's limits that bound it. Nor does it look the function up in the
- * catalogs for each call.
+ * Rows may hold payloads in the clear. The tuplestore that the server would make goes to a temporary file
+ * above work_mem; ours does not, and it is the caller's limits that bound it. Nor does it look the function
+ * up in the catalogs for each call.
  */
 void
 paws_rows_begin(PawsRows *rows, FunctionCallInfo fcinfo)

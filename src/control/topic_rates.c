@@ -19,26 +19,43 @@ typedef struct Totals
 	int64 out;
 } Totals;
 
-/* By the monotonic clock, in microseconds; 0: not taken. */
 typedef struct Ring
 {
 	int next;
-	int64 taken_at[SAMPLES];
-	Totals sample[SAMPLES][PAWS_TOPICS_MAX + 1]; /* by place, from 1 */
+	int64 taken_at[SAMPLES];               /* by the monotonic clock, in microseconds; 0: not taken */
+	Totals samples[FLEXIBLE_ARRAY_MEMBER]; /* [SAMPLES * paws_max_topics] */
 } Ring;
 
-static Ring *rings = NULL;
+static char *rings = NULL;
+
+static Size
+ring_size(void)
+{
+	return MAXALIGN(add_size(offsetof(Ring, samples), mul_size(SAMPLES * paws_max_topics, sizeof(Totals))));
+}
+
+static Ring *
+ring_of(int slot)
+{
+	return (Ring *) (rings + slot * ring_size());
+}
+
+static Totals *
+sample_of(Ring *ring, int number, int place)
+{
+	return &ring->samples[number * paws_max_topics + place - 1];
+}
 
 static Size
 size(void)
 {
-	return mul_size(paws_max_databases, sizeof(Ring));
+	return mul_size(paws_max_databases, ring_size());
 }
 
 static void
 reset(int slot)
 {
-	memset(&rings[slot], 0, sizeof(Ring));
+	memset(ring_of(slot), 0, ring_size());
 }
 
 static void
@@ -66,47 +83,50 @@ now(void)
 	return (int64) INSTR_TIME_GET_MICROSEC(clock);
 }
 
-/* Of a place alone: that is all the counters go by. */
+/* What was submitted and is neither waiting nor running has ended. Of a place alone: that is all the counters
+ * go by. */
 static Totals
 totals_of(int slot, int place)
 {
 	PawsTopic topic = {.place = (int16) place};
 	PawsTopicStats stats;
+	int64 open;
 
 	paws_job_stats(slot, &topic, &stats);
-	return (Totals){.in = stats.submitted, .out = stats.ended};
+	open = stats.delayed;
+	for (int level = PAWS_LEVEL_MIN; level <= PAWS_LEVEL_ORDINARY_MAX; level++)
+		open += stats.waiting[level];
+	return (Totals){.in = stats.submitted, .out = stats.submitted - open};
 }
 
-static const Totals *
-newest(const Ring *ring, int place)
+static int
+newest(const Ring *ring)
 {
-	return &ring->sample[(ring->next + SAMPLES - 1) % SAMPLES][place];
+	return (ring->next + SAMPLES - 1) % SAMPLES;
 }
 
-static const Totals *
-oldest(const Ring *ring, int place)
+static int
+oldest(const Ring *ring)
 {
-	return &ring->sample[ring->taken_at[ring->next] ? ring->next : 0][place];
+	return ring->taken_at[ring->next] ? ring->next : 0;
 }
 
 bool
 paws_topic_rates_sample(int slot)
 {
-	Ring *ring = &rings[slot];
+	Ring *ring = ring_of(slot);
 	int64 at = now();
-	bool moving = false;
 	int next = ring->next;
 
-	if (at - ring->taken_at[(next + SAMPLES - 1) % SAMPLES] >= SAMPLE_US)
+	if (at - ring->taken_at[newest(ring)] >= SAMPLE_US)
 	{
-		for (int place = 1; place <= PAWS_TOPICS_MAX; place++)
-			ring->sample[next][place] = totals_of(slot, place);
+		for (int place = 1; place <= paws_max_topics; place++)
+			*sample_of(ring, next, place) = totals_of(slot, place);
 		ring->taken_at[next] = at;
 		ring->next = (next + 1) % SAMPLES;
 	}
-	for (int place = 1; place <= PAWS_TOPICS_MAX && !moving; place++)
-		moving = memcmp(newest(ring, place), oldest(ring, place), sizeof(Totals)) != 0;
-	return moving;
+	return memcmp(sample_of(ring, newest(ring), 1), sample_of(ring, oldest(ring), 1),
+				  paws_max_topics * sizeof(Totals)) != 0;
 }
 
 /* A place that was given to another topic counts from nothing. */
@@ -119,11 +139,10 @@ rate(int64 from, int64 to, int64 elapsed)
 void
 paws_topic_rates(int slot, const PawsTopic *topic, PawsTopicRates *rates)
 {
-	const Ring *ring = &rings[slot];
-	const Totals *from = oldest(ring, topic->place);
-	const Totals *to = newest(ring, topic->place);
-	int64 elapsed = ring->taken_at[(ring->next + SAMPLES - 1) % SAMPLES] -
-					ring->taken_at[ring->taken_at[ring->next] ? ring->next : 0];
+	Ring *ring = ring_of(slot);
+	const Totals *from = sample_of(ring, oldest(ring), topic->place);
+	const Totals *to = sample_of(ring, newest(ring), topic->place);
+	int64 elapsed = ring->taken_at[newest(ring)] - ring->taken_at[oldest(ring)];
 
 	rates->in = rate(from->in, to->in, elapsed);
 	rates->out = rate(from->out, to->out, elapsed);

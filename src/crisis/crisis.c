@@ -3,8 +3,13 @@
  */
 #include "postgres.h"
 
+#include "base/guarded.h"
+#include "base/spi.h"
 #include "base/wake.h"
+#include "catalog/pg_type.h"
+#include "crisis/budget.h"
 #include "crisis/crisis.h"
+#include "crisis/queue.h"
 #include "utils/timestamp.h"
 
 /* Few: a crisis push may have to wait for a lock of this. */
@@ -18,12 +23,90 @@ PawsStore paws_crisis_store = {.schema = "paws_crisis",
 							   .done = PAWS_CLOCK_CRISIS,
 							   .acknowledged = PAWS_CLOCK_SLOW};
 
+static PawsStatement await_counter = {
+	.sql = "SELECT 1 FROM paws_crisis.counter WHERE subject_no OPERATOR(pg_catalog.=) $1 FOR UPDATE",
+	.nargs = 1,
+	.types = {INT8OID},
+};
+
+StaticAssertDecl(PAWS_GUARDED_LOCK_TIMEOUT_MS <= PAWS_CRISIS_LOCK_WAIT_MS,
+				 "a crisis push waits too long for its lock");
+
+/* An answer that was given where it failed is none. */
+static void
+forget_answers(PawsChange *changes, int count)
+{
+	for (int i = 0; i < count; i++)
+	{
+		changes[i].skipped = changes[i].repeated = false;
+		changes[i].outcome = 0;
+		changes[i].reason = PAWS_REASON_NONE;
+		changes[i].revision = changes[i].position = 0;
+	}
+}
+
+/* For paws_run_guarded. */
+typedef struct Waiting
+{
+	int slot;
+	PawsChange *changes;
+	int count;
+} Waiting;
+
+/* What waits comes first, and then the changes. Whoever holds the counter is waited for here. */
+static void
+apply_waiting(void *arg)
+{
+	Waiting *waiting = arg;
+	int64 subject_no = waiting->changes[0].subject_no;
+	Datum args[1] = {Int64GetDatum(subject_no)};
+	bool more = paws_spi_run(&await_counter, args, NULL, 0) > 0;
+
+	/* the counter is ours, so what cannot be applied waits for keys, and all that follows waits with it */
+	while (more)
+		if (!paws_crisis_queue_drain(waiting->slot, subject_no, PAWS_CRISIS_DRAIN_MAX, &more))
+			ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+							errmsg("waiting crisis operations need keys"),
+							errhint("See status() for what is missing.")));
+	paws_store_apply(&paws_crisis_store, waiting->changes, waiting->count, true);
+}
+
+/* What waits and fails must not fail this push, and what is locked must not hold it up. */
+static bool
+forgive(int sqlstate)
+{
+	return sqlstate != ERRCODE_T_R_SERIALIZATION_FAILURE;
+}
+
+/* In steady flow nothing waits and nobody holds the counter: no savepoint, no lock waited for. */
+static bool
+apply_at_once(PawsChange *changes, int count)
+{
+	if (paws_crisis_queue_waits(changes[0].subject_no))
+		return false;
+	paws_store_apply(&paws_crisis_store, changes, count, false);
+	return !changes[0].skipped;
+}
+
 void
 paws_crisis_apply(int slot, PawsChange *changes, int count)
 {
+	Waiting waiting = {slot, changes, count};
+	bool applied;
+
 	if (count == 0)
 		return;
-	paws_store_apply(&paws_crisis_store, changes, count, true);
+	applied = apply_at_once(changes, count);
+	if (!applied)
+	{
+		forget_answers(changes, count);
+		applied = paws_run_guarded(apply_waiting, &waiting, forgive);
+	}
+	if (!applied)
+	{
+		forget_answers(changes, count);
+		paws_crisis_queue_put(slot, changes, count);
+	}
 	/* one push is of one subject */
 	paws_wake_key_at_commit(slot, changes[0].subject_no);
 }

@@ -15,8 +15,11 @@
 extern PawsStore paws_crisis_store;
 
 /*
- * Applies changes in the caller's own transaction: they are durable and visible when it commits, and waiters
- * wake then. Fills in the answers of each change; one with a receipt already is marked as repeated.
+ * Applies changes of one subject in the caller's own transaction: they are durable and visible when it
+ * commits, and waiters wake then. Fills in the answers of each change; one with a receipt already is marked
+ * as repeated. If somebody holds the subject's counter for longer than PAWS_CRISIS_LOCK_WAIT_MS they are put
+ * into the lane's queue instead, and marked as queued: durable and visible, as pending, when the caller
+ * commits.
  */
 extern void paws_crisis_apply(int slot, PawsChange *changes, int count);
 

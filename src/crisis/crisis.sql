@@ -36,6 +36,32 @@ COMMENT ON COLUMN paws_crisis.root_check.root IS 'Number of the root.';
 COMMENT ON COLUMN paws_crisis.root_check.value IS 'A keyed hash; tells nothing of the key.';
 COMMENT ON COLUMN paws_crisis.root_check.established_at IS 'When the first device was registered.';
 
+-- Operations whose caller could not wait for the subject's counter. An INSERT waits for nobody: so nothing here is unique
+-- but the id, and a repeat is told by the receipt when it is applied.
+CREATE TABLE paws_crisis.operation (
+	id bigint GENERATED ALWAYS AS IDENTITY,
+	subject_no bigint NOT NULL,
+	device_no bigint NOT NULL,
+	base_revision bigint NOT NULL,
+	received_at timestamptz NOT NULL,
+	op_id uuid NOT NULL,
+	doc_id uuid NOT NULL,
+	collection smallint NOT NULL,
+	mark smallint NOT NULL,
+	attempts smallint NOT NULL DEFAULT 0,
+	deleted boolean NOT NULL,
+	seal paws_registry.seal,
+	envelope paws_registry.envelope
+) WITH (vacuum_truncate = off, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
+ALTER TABLE paws_crisis.operation ALTER COLUMN envelope SET STORAGE EXTERNAL;
+CREATE UNIQUE INDEX operation_subject_no_idx ON paws_crisis.operation (subject_no, id);
+REVOKE ALL ON TABLE paws_crisis.operation FROM PUBLIC;
+COMMENT ON TABLE paws_crisis.operation IS 'Crisis operations that wait for their subject''s counter: accepted, durable, told to devices as pending; a crisis worker applies them.';
+COMMENT ON COLUMN paws_crisis.operation.mark IS 'Reason code that the receipt will tell if it is applied.';
+COMMENT ON COLUMN paws_crisis.operation.attempts IS 'Attempts that failed; after five it stays, is told as pending, and later ones go on.';
+COMMENT ON COLUMN paws_crisis.operation.seal IS 'MAC over the envelope''s commitment and revision 0, which no document has; NULL if it was written without keys.';
+COMMENT ON COLUMN paws_crisis.operation.envelope IS 'The sealed payload; NULL for a deletion.';
+
 CREATE DOMAIN paws_crisis.region AS text
 	CONSTRAINT region_form CHECK (VALUE OPERATOR(pg_catalog.~) '^[a-z]{2}(_[a-z0-9]{1,3})?$');
 COMMENT ON DOMAIN paws_crisis.region IS 'A country (ISO 3166, or eu), or a part of one: us, us_ny.';
@@ -67,3 +93,5 @@ COMMENT ON COLUMN paws_crisis.resource.contact IS 'NULL: a line that ships is no
 SELECT pg_catalog.pg_extension_config_dump('paws_crisis.subject_key', '');
 SELECT pg_catalog.pg_extension_config_dump('paws_crisis.root_check', '');
 SELECT pg_catalog.pg_extension_config_dump('paws_crisis.resource', '');
+SELECT pg_catalog.pg_extension_config_dump('paws_crisis.operation', '');
+SELECT pg_catalog.pg_extension_config_dump('paws_crisis.operation_id_seq', '');

@@ -13,19 +13,20 @@
 /* relation, column, kind, clock, kept, exported, crisis; the last two are mostly false */
 #define EXPORTED true
 
-#define SUBJECT    "paws_registry.subject"
-#define DEVICE     "paws_registry.device"
-#define COLLECTION "paws_registry.collection"
-#define POLICY     "paws_queue.policy"
-#define TIERS      "paws_queue.tier_policy"
-#define OPERATION  "paws_queue.operation"
-#define INFLIGHT   "paws_queue.inflight"
-#define PAUSED     "paws_queue.paused_level"
-#define ENTITLED   "paws_care.entitlement"
-#define KEY_JOB    "paws_vault.key_job"
-#define FOREIGN    "paws_vault.foreign_epoch"
-#define ERASURE    "paws_vault.erasure"
-#define RESOURCE   "paws_crisis.resource"
+#define SUBJECT          "paws_registry.subject"
+#define DEVICE           "paws_registry.device"
+#define COLLECTION       "paws_registry.collection"
+#define POLICY           "paws_queue.policy"
+#define TIERS            "paws_queue.tier_policy"
+#define OPERATION        "paws_queue.operation"
+#define INFLIGHT         "paws_queue.inflight"
+#define PAUSED           "paws_queue.paused_level"
+#define ENTITLED         "paws_care.entitlement"
+#define KEY_JOB          "paws_vault.key_job"
+#define FOREIGN          "paws_vault.foreign_epoch"
+#define ERASURE          "paws_vault.erasure"
+#define RESOURCE         "paws_crisis.resource"
+#define CRISIS_OPERATION "paws_crisis.operation"
 
 /* clang-format off */
 /* The tables of a store, which each lane has: schema, clock of what is done, how long its feed is kept. */
@@ -169,6 +170,19 @@ static const PawsManifestEntry entries[] = {
 	{"paws_crisis.subject_key", "public_key", PAWS_KIND_KEY, 0, PAWS_KEPT_FOR_GOOD, false, true},
 	ROOT_CHECK("paws_vault", false),
 	ROOT_CHECK("paws_crisis", true),
+	{CRISIS_OPERATION, "id", PAWS_KIND_POSITION, 0, PAWS_KEPT_UNTIL_FINISHED, false, true},
+	{CRISIS_OPERATION, "subject_no", PAWS_KIND_NUMBER, 0, PAWS_KEPT_UNTIL_FINISHED, false, true},
+	{CRISIS_OPERATION, "device_no", PAWS_KIND_NUMBER, 0, PAWS_KEPT_UNTIL_FINISHED, false, true},
+	{CRISIS_OPERATION, "base_revision", PAWS_KIND_POSITION, 0, PAWS_KEPT_UNTIL_FINISHED, false, true},
+	{CRISIS_OPERATION, "received_at", PAWS_KIND_TIME, PAWS_CLOCK_EXACT, PAWS_KEPT_UNTIL_FINISHED, false, true},
+	{CRISIS_OPERATION, "op_id", PAWS_KIND_ID, 0, PAWS_KEPT_UNTIL_FINISHED, false, true},
+	{CRISIS_OPERATION, "doc_id", PAWS_KIND_ID, 0, PAWS_KEPT_UNTIL_FINISHED, false, true},
+	{CRISIS_OPERATION, "collection", PAWS_KIND_NUMBER, 0, PAWS_KEPT_UNTIL_FINISHED, false, true},
+	{CRISIS_OPERATION, "mark", PAWS_KIND_CODE, 0, PAWS_KEPT_UNTIL_FINISHED, false, true},
+	{CRISIS_OPERATION, "attempts", PAWS_KIND_NUMBER, 0, PAWS_KEPT_UNTIL_FINISHED, false, true},
+	{CRISIS_OPERATION, "deleted", PAWS_KIND_FLAG, 0, PAWS_KEPT_UNTIL_FINISHED, false, true},
+	{CRISIS_OPERATION, "seal", PAWS_KIND_DIGEST, 0, PAWS_KEPT_UNTIL_FINISHED, false, true},
+	{CRISIS_OPERATION, "envelope", PAWS_KIND_ENVELOPE, 0, PAWS_KEPT_UNTIL_FINISHED, false, true},
 
 	{RESOURCE, "region", PAWS_KIND_NAME, 0, PAWS_KEPT_FOR_GOOD, false, true},
 	{RESOURCE, "name", PAWS_KIND_NAME, 0, PAWS_KEPT_FOR_GOOD, false, true},

@@ -49,6 +49,7 @@ typedef struct PawsChange
 
 	/* answers */
 	bool skipped;  /* not done: the subject is locked by someone else */
+	bool queued;   /* crisis lane: not done yet, but waits there; repeated if it did before */
 	bool repeated; /* had a receipt already, which is in the fields below */
 	PawsOutcome outcome;
 	PawsReason reason;
@@ -133,6 +134,10 @@ extern int paws_store_read_feed(PawsStore *store, int64 subject_no, int64 after,
 extern int paws_store_read_documents(PawsStore *store, int64 subject_no, const pg_uuid_t *after, int limit);
 extern void paws_store_feed_entry(int row, PawsFeedEntry *entry);
 extern void paws_store_document_entry(int row, PawsFeedEntry *entry);
+
+/* What the envelope of an entry's document is bound to; points into the entry. */
+extern PawsEnvelopeContext
+paws_store_context(const PawsStore *store, const uint8 *subject_id, const PawsFeedEntry *entry);
 
 /* Opens the payload of an entry for a subject (16 id bytes); NULL if envelope, context or revision seal do
  * not fit. */

@@ -77,10 +77,6 @@ typedef struct PawsBatch
 extern uint64
 paws_store_run(PawsStore *store, PawsStoreStatement which, const Datum *args, const char *nulls);
 
-/* What the envelope of an entry's document is bound to; points into the entry. */
-extern PawsEnvelopeContext
-paws_store_context(const PawsStore *store, const uint8 *subject_id, const PawsFeedEntry *entry);
-
 /* Writes what a batch decided. */
 extern void paws_store_write(PawsStore *store, PawsBatch *batch);
 

@@ -1,6 +1,6 @@
 /*
- * workers/launcher.c - one for the server: a scheduler and a timer for each listed database that exists, none
- * for any other.
+ * workers/launcher.c - one for the server: crisis workers, a scheduler and a timer for each listed database
+ * that exists, none for any other.
  */
 #include "postgres.h"
 
@@ -86,6 +86,7 @@ stop_unwanted(List *wanted)
 		paws_worker_stop(PAWS_WORKER_SCHEDULER, slot.database, 0);
 		paws_worker_stop(PAWS_WORKER_TIMER, slot.database, 0);
 		paws_worker_stop(PAWS_WORKER_POOL, slot.database, 0);
+		paws_worker_stop(PAWS_WORKER_CRISIS, slot.database, 0);
 	}
 }
 
@@ -106,41 +107,46 @@ claim_keyring(void)
 	complained = !claimed;
 }
 
-/* Returns false, and says so once, when the server has no process to spare. */
+/* Up to `wanted` workers of a kind; false if there was no room for one. This process hears at once of one
+ * that ends. */
 static bool
-keep(PawsWorkerKind kind, const char *entry, Oid database)
+keep(PawsWorkerKind kind, const char *entry, Oid database, int wanted)
 {
-	static bool complained[PAWS_WORKER_KINDS] = {false};
-
-	if (paws_worker_count(kind, database) > 0)
-		return true;
-	if (paws_worker_start(kind, entry, database))
-	{
-		complained[kind] = false;
-		return true;
-	}
-	if (!complained[kind])
-		ereport_domain(WARNING, PAWS_LOG_SAFE,
-					   (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-						errmsg("could not start a %s", paws_worker_kind_name(kind)),
-						errhint("Raise \"max_worker_processes\".")));
-	complained[kind] = true;
-	return false;
+	for (int running = paws_worker_count(kind, database); running < wanted; running++)
+		if (!paws_worker_start(kind, entry, database))
+			return false;
+	return true;
 }
 
+static void
+complain_of_room(bool short_of_room)
+{
+	static bool complained = false;
+
+	if (short_of_room && !complained)
+		ereport_domain(WARNING, PAWS_LOG_SAFE,
+					   (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED), errmsg("could not start all workers"),
+						errhint("Raise \"max_worker_processes\".")));
+	complained = short_of_room;
+}
+
+/* Crisis workers of all databases before anything else. */
 static long
 turn(void)
 {
 	List *wanted = wanted_databases();
 	ListCell *cell;
+	bool good = true;
 
 	paws_keyring_watch();
 	claim_keyring();
 	stop_unwanted(wanted);
 	foreach (cell, wanted)
-		if (!keep(PAWS_WORKER_SCHEDULER, PAWS_SCHEDULER_ENTRY, lfirst_oid(cell)) ||
-			!keep(PAWS_WORKER_TIMER, PAWS_TIMER_ENTRY, lfirst_oid(cell)))
-			break;
+		good = keep(PAWS_WORKER_CRISIS, PAWS_CRISIS_ENTRY, lfirst_oid(cell), PAWS_CRISIS_WORKERS) && good;
+	foreach (cell, wanted)
+		good = keep(PAWS_WORKER_SCHEDULER, PAWS_SCHEDULER_ENTRY, lfirst_oid(cell), 1) &&
+			   keep(PAWS_WORKER_TIMER, PAWS_TIMER_ENTRY, lfirst_oid(cell), 1) && good;
+	complain_of_room(!good);
 	return TURN_MS;
 }
 

@@ -11,6 +11,7 @@
 #include "care/care.h"
 #include "crisis/crisis.h"
 #include "portability/instr_time.h"
+#include "crisis/queue.h"
 #include "queue/job.h"
 #include "queue/queue.h"
 #include "registry/registry.h"
@@ -67,8 +68,8 @@ make_keys(PawsKeyJob *job)
 }
 
 /*
- * A slice of the jobs of a subject, or of none; true at the end. How far it is is not recorded: after a restart it
- * walks over what is sealed anew already, which costs no more than a look.
+ * A slice of the jobs of a subject, or of none; true at the end. How far it is is not recorded: after a
+ * restart it walks over what is sealed anew already, which costs no more than a look.
  */
 static bool
 reseal_jobs(PawsKeyJob *job, int64 subject_no, const uint8 *subject, int64 *bytes)
@@ -185,8 +186,9 @@ reseal(PawsKeyJob *job)
 static bool
 is_used(PawsKeyHome home, int64 subject_no, const pg_uuid_t *key)
 {
-	return (home == PAWS_KEYS_CARE &&
-			(paws_queue_uses_key(subject_no, key) || paws_job_uses_key(subject_no, key))) ||
+	return (home == PAWS_KEYS_CARE
+				? paws_queue_uses_key(subject_no, key) || paws_job_uses_key(subject_no, key)
+				: paws_crisis_queue_uses_key(subject_no, key)) ||
 		   paws_store_uses_key(store_of(home), subject_no, key);
 }
 

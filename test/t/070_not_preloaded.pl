@@ -68,6 +68,7 @@ my %call = (
 	pull_wait => "paws_sync.pull_wait('$device')",
 	push_crisis => "paws_sync.push_crisis('$device', '[]')",
 	pull_crisis => "paws_sync.pull_crisis('$device')",
+	pull_crisis_wait => "paws_sync.pull_crisis_wait('$device')",
 	crisis_bundle => "paws_sync.crisis_bundle('$device')",
 	set_resource => "paws_sync.set_resource('us', 'line', 'call', '123')",
 	drop_resource => "paws_sync.drop_resource('us', 'line', 'call')",

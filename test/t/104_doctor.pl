@@ -18,6 +18,7 @@ my $node = PawsNode->new_node(
 	'doctor',
 	'fsync' => 'on',
 	'authentication_timeout' => '5s',
+	'paws_sync.crisis_role' => 'postgres',
 	'idle_in_transaction_session_timeout' => '1min',
 	'track_activities' => 'off',
 	'wal_level' => 'replica',

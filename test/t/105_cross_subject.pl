@@ -152,6 +152,7 @@ INSERT INTO x.attack (function, blind, role, call) VALUES
 	('pull', false, 'gate', $$pull({a}, {cursor}, 1)$$),
 	('pull_wait', false, 'gate', $$pull_wait({a}, {cursor}, '1 ms')$$),
 	('pull_crisis', false, 'gate', $$pull_crisis({a}, {cursor})$$),
+	('pull_crisis_wait', false, 'gate', $$pull_crisis_wait({a}, {cursor}, '1 ms')$$),
 	('ack', false, 'gate', $$ack({a}, {cursor})$$),
 	('crisis_bundle', false, 'gate', $$crisis_bundle({a}, 'de')$$),
 	('devices', false, 'gate', $$devices({A})$$),

@@ -1,0 +1,196 @@
+/*
+ * workers/crisis.c - two for each database: they apply what waits in the crisis lane's queue.
+ *
+ * What waits is told to devices already, so nobody waits for these; they only bring it into the documents. A
+ * subject whose counter is held is left and looked at again soon. Each subject is a transaction of its own,
+ * so that one that fails costs itself alone. They read nothing of the ordinary lane.
+ */
+#include "postgres.h"
+
+#include "base/settings.h"
+#include "base/spi.h"
+#include "base/wake.h"
+#include "base/worker.h"
+#include "crisis/queue.h"
+#include "miscadmin.h"
+#include "storage/latch.h"
+#include "utils/timestamp.h"
+#include "workers/workers.h"
+
+#define WITHOUT_EXTENSION_MS 5000
+#define SUBJECTS_MAX         64
+#define HELD_MS              5 /* after a turn in which a counter was held; longer each time */
+#define HELD_SHIFT_MAX       5
+#define FAILED_MS            100
+
+static int asleep_slot = -1;
+static int held_turns = 0;
+
+/* What a look at the queue found. */
+typedef struct Waiting
+{
+	int count;
+	int64 subjects[SUBJECTS_MAX];
+} Waiting;
+
+/* The other worker gets its share: the death of one then costs nothing. */
+static bool
+look(Waiting *waiting)
+{
+	int slot;
+
+	if (!paws_worker_begin("paws_sync: look for crisis operations"))
+		return false;
+	slot = paws_worker_database_slot();
+	(void) paws_wake_take(slot, PAWS_WAKE_CRISIS);
+	paws_spi_begin();
+	waiting->count = paws_crisis_queue_subjects(0, waiting->subjects, SUBJECTS_MAX);
+	paws_spi_end();
+	paws_worker_commit();
+	if (waiting->count > 1)
+		paws_wake_now(slot, PAWS_WAKE_CRISIS);
+	return true;
+}
+
+typedef enum Drained
+{
+	DRAINED,
+	DRAINED_PART,
+	DRAINED_HELD,
+	DRAINED_FAILED
+} Drained;
+
+static Drained
+drain(int64 subject_no, int limit)
+{
+	volatile Drained result = DRAINED_FAILED;
+
+	if (!paws_worker_begin("paws_sync: apply crisis operations"))
+		return DRAINED_FAILED;
+	PG_TRY();
+	{
+		bool more;
+		bool mine;
+
+		paws_spi_begin();
+		mine = paws_crisis_queue_drain(paws_worker_database_slot(), subject_no, limit, &more);
+		paws_spi_end();
+		paws_worker_commit();
+		result = !mine ? DRAINED_HELD : more ? DRAINED_PART : DRAINED;
+	}
+	PG_CATCH();
+	{
+		paws_worker_abort();
+	}
+	PG_END_TRY();
+	return result;
+}
+
+static void
+count_attempt(int64 subject_no)
+{
+	if (!paws_worker_begin("paws_sync: count an attempt"))
+		return;
+	paws_spi_begin();
+	paws_crisis_queue_failed(subject_no);
+	paws_spi_end();
+	paws_worker_commit();
+}
+
+/* If all together fail, the first is tried alone, so that it is the one that fails which bears the attempt.
+ */
+static Drained
+drain_subject(int64 subject_no)
+{
+	Drained drained = drain(subject_no, PAWS_CRISIS_DRAIN_MAX);
+
+	if (drained != DRAINED_FAILED)
+		return drained;
+	drained = drain(subject_no, 1);
+	if (drained == DRAINED_FAILED)
+		count_attempt(subject_no);
+	return drained == DRAINED_HELD ? DRAINED_HELD : DRAINED_PART;
+}
+
+static long
+work(const Waiting *waiting)
+{
+	PawsWorkerSlot *self = paws_worker_self();
+	bool held = false;
+	bool again = waiting->count == SUBJECTS_MAX;
+
+	for (int i = 0; i < waiting->count; i++)
+	{
+		Drained drained = drain_subject(waiting->subjects[i]);
+
+		again = again || drained == DRAINED_PART;
+		held = held || drained == DRAINED_HELD;
+		pg_atomic_fetch_add_u64(&self->operations, drained != DRAINED_HELD);
+	}
+	pg_atomic_fetch_add_u64(&self->batches, 1);
+	pg_atomic_write_u64(&self->active_at, (uint64) GetCurrentTimestamp());
+	held_turns = held ? held_turns + 1 : 0;
+	if (again)
+		return 0;
+	return held ? HELD_MS << Min(held_turns, HELD_SHIFT_MAX) : paws_poll_interval;
+}
+
+static long
+try_turn(void)
+{
+	Waiting waiting;
+	long wait = paws_poll_interval;
+
+	if (asleep_slot >= 0)
+		paws_wake_awake(asleep_slot, PAWS_WAKE_CRISIS);
+	asleep_slot = -1;
+	if (!look(&waiting))
+		return WITHOUT_EXTENSION_MS;
+	if (waiting.count > 0)
+	{
+		pg_atomic_write_u32(&paws_worker_self()->busy, 1);
+		wait = work(&waiting);
+		pg_atomic_write_u32(&paws_worker_self()->busy, 0);
+	}
+	return wait;
+}
+
+/* A failure costs the turn, not the worker. */
+static long
+turn(void)
+{
+	volatile long wait = FAILED_MS;
+
+	PG_TRY();
+	{
+		wait = try_turn();
+	}
+	PG_CATCH();
+	{
+		paws_worker_abort();
+		pg_atomic_write_u32(&paws_worker_self()->busy, 0);
+	}
+	PG_END_TRY();
+	return wait;
+}
+
+static void
+before_sleep(void)
+{
+	int slot = paws_worker_database_slot();
+
+	if (slot < 0)
+		return;
+	if (paws_wake_sleep(slot, PAWS_WAKE_CRISIS))
+		asleep_slot = slot;
+	else
+		SetLatch(MyLatch);
+}
+
+void
+paws_crisis_main(Datum main_arg)
+{
+	static const PawsWorkerMain crisis = {PAWS_WORKER_CRISIS, PAWS_CRISIS_ENTRY, turn, before_sleep};
+
+	paws_worker_run(&crisis, main_arg);
+}
