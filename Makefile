@@ -142,6 +142,7 @@ OBJS = \
 	src/queue/job_take.o \
 	src/queue/job_timer.o \
 	src/queue/job_wake.o \
+	src/queue/job_write.o \
 	src/queue/lease.o \
 	src/queue/lease_end.o \
 	src/queue/lease_table.o \

@@ -209,6 +209,9 @@ extern PawsLeaseEnd *paws_job_end_any(int slot, const PawsTopic *topic, const Pa
  * since. */
 extern bool paws_job_remove(int slot, PawsJobCursor *cursor, PawsJobRow *row, PawsJobState state);
 
+/* Adds rows to the table, and no more. */
+extern void paws_job_add(PawsJobRow *rows, int count);
+
 /* Adds rows; at commit they are counted and told of. */
 extern void paws_job_insert(int slot, const PawsTopic *topic, PawsJobRow *rows, int count);
 

@@ -176,25 +176,10 @@ paws_job_count_dropped(int slot, const PawsTopic *topic, int count)
 void
 paws_job_insert(int slot, const PawsTopic *topic, PawsJobRow *rows, int count)
 {
-	Datum *values;
-	bool *nulls;
-	PawsWriter writer;
-
 	if (count == 0)
 		return;
-	values = palloc(count * PAWS_JOB_COLUMNS * sizeof(Datum));
-	nulls = palloc(count * PAWS_JOB_COLUMNS * sizeof(bool));
-	for (int i = 0; i < count; i++)
-		paws_job_form_row(&rows[i], values + i * PAWS_JOB_COLUMNS, nulls + i * PAWS_JOB_COLUMNS);
-	paws_writer_begin(&writer, &paws_job_table, false);
-	if (count == 1)
-		paws_writer_insert(&writer, values, nulls);
-	else
-		paws_writer_insert_many(&writer, values, nulls, PAWS_JOB_COLUMNS, count);
-	paws_writer_end(&writer);
+	paws_job_add(rows, count);
 	tell_at_commit(slot, topic, rows, count);
-	pfree(values);
-	pfree(nulls);
 }
 
 static void

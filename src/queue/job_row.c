@@ -18,7 +18,8 @@
 PawsTable paws_job_table = {
 	.schema = "paws_queue",
 	.name = "job",
-	.indexes = {"job_pkey", "job_available_idx", "job_ordering_idx", "job_subject_idx"},
+	.indexes = {"job_pkey", "job_available_idx", "job_ordering_idx", "job_subject_idx", "job_run_at_idx",
+				"job_expires_at_idx"},
 };
 
 static int64
