@@ -145,8 +145,7 @@ waits(const PawsJobClaim *claim, int level)
 static void
 look_at_head(PawsJobClaim *claim, int level, PawsRuleLevel *head)
 {
-	head->due_at = PG_INT64_MAX;
-	head->age = 0;
+	*head = (PawsRuleLevel){.waiting = true, .due_at = PG_INT64_MAX};
 	for (int i = 0; i < claim->ntopics; i++)
 	{
 		PawsJobRow row;
@@ -159,9 +158,8 @@ look_at_head(PawsJobClaim *claim, int level, PawsRuleLevel *head)
 		target = (int64) paws_policy((PawsClass) row.klass, (PawsTier) row.tier)->target_ms * 1000;
 		due = Max(row.submitted_at, row.run_at) + target;
 		if (due < head->due_at)
-			*head = (PawsRuleLevel){.due_at = due, .target = target, .age = age};
+			*head = (PawsRuleLevel){.waiting = true, .due_at = due, .target = target, .age = age};
 	}
-	head->waiting = head->due_at != PG_INT64_MAX;
 }
 
 static void

@@ -232,6 +232,23 @@ paws_front_take_ready(int slot, int place, int level, PawsJobPlace *places, int 
 	return taken;
 }
 
+bool
+paws_front_first_ready(int slot, int place, int level, PawsJobPlace *at)
+{
+	Topic *topic = topic_at(slot, place);
+	int first = -1;
+
+	if (!paws_front_any_ready(slot, place))
+		return false;
+	SpinLockAcquire(&topic->mutex);
+	if (topic->level[level].ready > 0)
+		first = first_ready(topic, level);
+	if (first >= 0)
+		*at = topic->ready[first].at;
+	SpinLockRelease(&topic->mutex);
+	return first >= 0;
+}
+
 /* The caller holds the mutex. */
 static bool
 add_ready(Topic *topic, int level, PawsJobPlace at)

@@ -83,6 +83,9 @@ extern void paws_front_end(int slot, int place, int level, PawsJobPlace reached,
  * claimed and may be later is told anew. */
 extern int paws_front_take_ready(int slot, int place, int level, PawsJobPlace *places, int max);
 
+/* The first one in it, which stays there; false if there is none. */
+extern bool paws_front_first_ready(int slot, int place, int level, PawsJobPlace *at);
+
 /* Tells of a job that may be claimed. Its row is committed. */
 extern void paws_front_tell(int slot, int place, int level, PawsJobPlace at);
 

@@ -290,18 +290,36 @@ paws_job_take(PawsJobClaim *claim, const PawsTopic *topic, int level)
 /* Rows that a peek looks at. */
 #define PEEK_MAX 32
 
-bool
-paws_job_peek(PawsJobClaim *claim, const PawsTopic *topic, int level, PawsJobRow *row, int64 *age)
+/* What is ready comes first. */
+static bool
+peek_ready(PawsJobClaim *claim, const PawsTopic *topic, int level, Snapshot snapshot, PawsJobRow *row)
 {
-	int slot = claim->database_slot;
+	PawsJobPlace at;
+	ScanKeyData key;
+	IndexScanDesc scan;
+	bool found;
+
+	if (claim->pkey == NULL || !paws_front_first_ready(claim->database_slot, topic->place, level, &at))
+		return false;
+	scan = index_beginscan(claim->table, claim->pkey, snapshot, 1, 0);
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(at.id));
+	index_rescan(scan, &key, 1, NULL, 0);
+	found = index_getnext_slot(scan, ForwardScanDirection, claim->slot);
+	if (found)
+		paws_job_read_row(claim->slot, row);
+	index_endscan(scan);
+	return found;
+}
+
+static bool
+peek_walk(PawsJobClaim *claim, const PawsTopic *topic, int level, Snapshot snapshot, PawsJobRow *row)
+{
 	bool found = false;
 	PawsJobPlace from;
-	IndexScanDesc scan;
+	IndexScanDesc scan = index_beginscan(claim->table, claim->index, snapshot, 3, 0);
 	WalkKeys keys;
 
-	LWLockAcquire(paws_front_lock(slot, topic->place), LW_EXCLUSIVE);
-	paws_front_begin(slot, topic->place, level, &from);
-	scan = index_beginscan(claim->table, claim->index, take_snapshot(claim), 3, 0);
+	paws_front_begin(claim->database_slot, topic->place, level, &from);
 	set_keys(&keys, topic, level, from);
 	index_rescan(scan, keys.keys, 3, NULL, 0);
 	for (int i = 0; i < PEEK_MAX && !found; i++)
@@ -309,10 +327,24 @@ paws_job_peek(PawsJobClaim *claim, const PawsTopic *topic, int level, PawsJobRow
 		if (!index_getnext_slot(scan, ForwardScanDirection, claim->slot))
 			break;
 		paws_job_read_row(claim->slot, row);
-		found = !paws_lease_exists(slot, row->id);
+		found = !paws_lease_exists(claim->database_slot, row->id);
 	}
-	ExecClearTuple(claim->slot);
 	index_endscan(scan);
+	return found;
+}
+
+bool
+paws_job_peek(PawsJobClaim *claim, const PawsTopic *topic, int level, PawsJobRow *row, int64 *age)
+{
+	int slot = claim->database_slot;
+	Snapshot snapshot;
+	bool found;
+
+	claim->opener(claim, topic->place);
+	LWLockAcquire(paws_front_lock(slot, topic->place), LW_EXCLUSIVE);
+	snapshot = take_snapshot(claim);
+	found = peek_ready(claim, topic, level, snapshot, row) || peek_walk(claim, topic, level, snapshot, row);
+	ExecClearTuple(claim->slot);
 	*age = paws_flow_seen(slot, topic->place, level, found ? row->rank : PAWS_FLOW_NONE);
 	LWLockRelease(paws_front_lock(slot, topic->place));
 	return found;
