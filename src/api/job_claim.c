@@ -197,7 +197,9 @@ paws_claim_wait(PG_FUNCTION_ARGS)
 
 	require_read_committed();
 	begin_claim(&claim, fcinfo);
+	paws_spi_begin();
 	paws_job_wait_begin(claim.slot, claim.topics, claim.ntopics);
+	paws_spi_end();
 	PG_TRY();
 	{
 		wait_for_jobs(&claim, (long) Min(timeout / 1000, (int64) paws_max_wait_with_snapshot));

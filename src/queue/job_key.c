@@ -116,6 +116,23 @@ insert(const KeyRow *row)
 	return inserted;
 }
 
+/* A job that is nowhere was ended between two looks; or it is of this call, and its row comes with the others. */
+static PawsJobState
+state_of(int slot, const KeyRow *row)
+{
+	PawsJobState state = row->until == 0 ? paws_job_stands(slot, row->job) : (PawsJobState) row->state;
+	Snapshot snapshot;
+	KeyRow now;
+
+	if (state != 0)
+		return state;
+	snapshot = paws_table_snap(true);
+	if (find(&row->digest, row->topic_no, snapshot, &now) && now.job == row->job)
+		state = (PawsJobState) now.state;
+	paws_table_unsnap(snapshot);
+	return state != 0 ? state : PAWS_JOB_COMPLETED;
+}
+
 /* What is known of the first job of the key. A result of another person's job is not for this caller. */
 static void
 answer_with(int slot, const KeyRow *row, PawsSubmission *answer)
@@ -128,13 +145,10 @@ answer_with(int slot, const KeyRow *row, PawsSubmission *answer)
 
 	answer->outcome = PAWS_JOB_WAS_DUPLICATE;
 	answer->id = row->job;
-	answer->state = row->until == 0 ? paws_job_stands(slot, row->job) : (PawsJobState) row->state;
+	answer->state = state_of(slot, row);
 	answer->result = NULL;
 	if (row->result != NULL && row->subject_no == answer->subject_no)
 		answer->result = paws_job_unseal(&seal, row->result);
-	/* ended between the two looks */
-	if (answer->state == 0)
-		answer->state = PAWS_JOB_COMPLETED;
 }
 
 typedef enum Used

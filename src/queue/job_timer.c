@@ -37,9 +37,8 @@ static PawsStatement find_next = {
 
 static PawsStatement find_too_late = {
 	.sql = "SELECT id FROM paws_queue.job WHERE NOT available AND delay_us IS NOT NULL "
-		   "AND run_at OPERATOR(pg_catalog.>) $1 OPERATOR(pg_catalog.+) "
-		   "(delay_us::pg_catalog.float8 OPERATOR(pg_catalog./) 1000000.0) OPERATOR(pg_catalog.*) "
-		   "'1 second'::pg_catalog.interval LIMIT $2",
+		   "AND run_at OPERATOR(pg_catalog.>) ($1 OPERATOR(pg_catalog.+) pg_catalog.make_interval(secs => "
+		   "delay_us::pg_catalog.float8 OPERATOR(pg_catalog./) 1000000::pg_catalog.float8)) LIMIT $2",
 	.nargs = 2,
 	.types = {TIMESTAMPTZOID, INT8OID},
 };
