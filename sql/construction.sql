@@ -280,7 +280,7 @@ CREATE TEMP TABLE word AS
 		('profile', '{app,device_gateway,crisis,billing,operator,auditor}'), ('privilege', '{USAGE,EXECUTE,SELECT}'),
 		('object_kind', '{schema,type,function,view}'),
 		('kind', '{token,id,number,position,code,flag,limit,name,time,envelope,digest,key}'),
-		('retention', '{until_finished,offline_window,until_deleted,until_replaced,for_good}'),
+		('retention', '{until_finished,topic_history,dead_letters,offline_window,until_deleted,until_replaced,for_good}'),
 		('component', '{library,keys care,keys crisis,keys billing,keyring,workers,queue,admission}'), ('component_state', '{loaded,none,wrong,ready,off,starting,counting,open}')) AS x (v, l), unnest(l) AS w;
 -- these are not lists but forms
 CREATE TEMP TABLE form (vocabulary text, type regtype);

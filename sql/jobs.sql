@@ -217,7 +217,7 @@ SELECT outcome FROM paws_sync.submit('letters', 'no');
 \echo :LAST_ERROR_SQLSTATE
 ROLLBACK;
 BEGIN READ ONLY;
-SELECT count(*) FROM paws_sync.job_status(1);
+SELECT count(*) FROM paws_sync.job_status(-1);
 SELECT count(*) FROM paws_sync.dead_letters('letters');
 COMMIT;
 

@@ -51,6 +51,14 @@ microseconds(const Interval *interval)
 		   ((double) interval->day + (double) interval->month * DAYS_PER_MONTH) * (double) USECS_PER_DAY;
 }
 
+static const char *
+in_words(int64 value)
+{
+	if (value >= 2 * USECS_PER_DAY)
+		return psprintf(INT64_FORMAT " days", (int64) (value / USECS_PER_DAY));
+	return psprintf("%g seconds", (double) value / USECS_PER_SEC);
+}
+
 int64
 paws_job_interval(FunctionCallInfo fcinfo, int argument, int64 min, int64 max, const char *what)
 {
@@ -59,9 +67,10 @@ paws_job_interval(FunctionCallInfo fcinfo, int argument, int64 min, int64 max, c
 	paws_job_not_null(fcinfo, argument, what);
 	value = microseconds(PG_GETARG_INTERVAL_P(argument));
 	if (value < (double) min || value > (double) max)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s is out of range", what),
-						errdetail("It must be between %g and %g seconds.", (double) min / USECS_PER_SEC,
-								  (double) max / USECS_PER_SEC)));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s is out of range", what),
+				 max < PG_INT64_MAX ? errdetail("It must be between %s and %s.", in_words(min), in_words(max))
+									: errdetail("It must not be negative.")));
 	return (int64) value;
 }
 

@@ -9,6 +9,7 @@
 #include "base/spi.h"
 #include "control/rows.h"
 #include "queue/job.h"
+#include "queue/policy.h"
 #include "utils/lsyscache.h"
 #include "vault/vault.h"
 
@@ -34,23 +35,23 @@ outcome_datum(FunctionCallInfo fcinfo, PawsJobOutcome outcome)
 	return paws_enum_datum(type, paws_job_outcome_name(outcome));
 }
 
-/* The largest payload is the largest result. */
-static const bytea *
-result_of(Datum value)
-{
-	bytea *result = DatumGetByteaP(value);
-
-	if (VARSIZE(result) - VARHDRSZ > PAWS_PAYLOAD_MAX)
-		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("result is too large"),
-						errdetail("It may have at most %d bytes.", PAWS_PAYLOAD_MAX)));
-	return result;
-}
-
 static bool
 durable_argument(FunctionCallInfo fcinfo, int argument)
 {
 	paws_job_not_null(fcinfo, argument, "durable");
 	return PG_GETARG_BOOL(argument);
+}
+
+/* The largest payload of a job without a subject is the largest result. */
+static void
+check_results(const PawsFinish *finishes, int count)
+{
+	int32 limit = paws_tier_policy(PAWS_TIER_PREMIUM)->max_payload;
+
+	for (int i = 0; i < count; i++)
+		if (finishes[i].result != NULL && VARSIZE(finishes[i].result) - VARHDRSZ > (Size) limit)
+			ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("result is too large"),
+							errdetail("It may have at most %d bytes.", limit)));
 }
 
 /* A result is sealed, so it takes keys. */
@@ -59,7 +60,10 @@ finish(int slot, PawsFinish *finishes, int count, bool results, bool durable)
 {
 	paws_spi_begin();
 	if (results)
+	{
 		paws_vault_require_usable(PAWS_ROOT_CARE);
+		check_results(finishes, count);
+	}
 	paws_job_complete(slot, finishes, count, durable);
 	paws_spi_end();
 }
@@ -70,7 +74,7 @@ paws_complete(PG_FUNCTION_ARGS)
 	PawsFinish one = {
 		.id = paws_job_number(fcinfo, 0, "job"),
 		.fence = paws_job_number(fcinfo, 1, "fence"),
-		.result = PG_ARGISNULL(2) ? NULL : result_of(PG_GETARG_DATUM(2)),
+		.result = PG_ARGISNULL(2) ? NULL : PG_GETARG_BYTEA_P(2),
 	};
 	bool durable = durable_argument(fcinfo, 3);
 
@@ -109,7 +113,7 @@ read_finishes(FunctionCallInfo fcinfo, int *count, bool *any_result)
 		finishes[i].fence = number_at(&fences, i, "fences");
 		if (paws_job_missing(&results, i))
 			continue;
-		finishes[i].result = result_of(results.values[i]);
+		finishes[i].result = DatumGetByteaP(results.values[i]);
 		*any_result = true;
 	}
 	return finishes;

@@ -89,6 +89,17 @@ paws_drop_topic(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/* In days and the rest, as define_topic is given it. */
+static void
+put_interval(PawsRows *rows, int64 microseconds)
+{
+	Interval *interval = palloc0(sizeof(Interval));
+
+	interval->day = (int32) (microseconds / USECS_PER_DAY);
+	interval->time = microseconds % USECS_PER_DAY;
+	paws_row_datum(rows, IntervalPGetDatum(interval));
+}
+
 Datum
 paws_topics_list(PG_FUNCTION_ARGS)
 {
@@ -104,12 +115,12 @@ paws_topics_list(PG_FUNCTION_ARGS)
 	{
 		paws_row_text(&rows, topics[i].name);
 		paws_row_datum(&rows, Int32GetDatum(topics[i].max_attempts));
-		paws_row_interval(&rows, topics[i].backoff);
-		paws_row_interval(&rows, topics[i].max_backoff);
-		paws_row_interval(&rows, topics[i].lease);
+		put_interval(&rows, topics[i].backoff);
+		put_interval(&rows, topics[i].max_backoff);
+		put_interval(&rows, topics[i].lease);
 		paws_row_datum(&rows, Int32GetDatum(topics[i].in_flight_per_flow));
-		paws_row_interval(&rows, topics[i].history);
-		paws_row_interval(&rows, topics[i].dead_letters_kept);
+		put_interval(&rows, topics[i].history);
+		put_interval(&rows, topics[i].dead_letters_kept);
 		paws_row_datum(&rows, BoolGetDatum(topics[i].paused));
 		paws_row_timestamp(&rows, topics[i].defined_at);
 		paws_row_end(&rows);

@@ -116,7 +116,8 @@ insert(const KeyRow *row)
 	return inserted;
 }
 
-/* A job that is nowhere was ended between two looks; or it is of this call, and its row comes with the others. */
+/* A job that is nowhere was ended between two looks; or it is of this call, and its row comes with the
+ * others. */
 static PawsJobState
 state_of(int slot, const KeyRow *row)
 {

@@ -24,7 +24,8 @@
 #define WITHOUT_EXTENSION_MS 5000
 #define IDLE_MS              5000 /* a backstop: who makes something due wakes the timer */
 #define MOVING_MS            1000
-#define RETRY_MS             100
+#define RETRY_US             INT64CONST(100000)
+#define RETRY_DOUBLES        6
 #define SLICE                500
 
 /* Commits that come within so many ms after the first are flushed with it. */
@@ -80,55 +81,6 @@ clock_was_set_back(void)
 	return back;
 }
 
-/* One slice of everything. True if there is more. */
-static bool
-take_slice(int slot, bool *clock_moved)
-{
-	bool more = false;
-
-	if (!paws_job_counted(slot))
-		paws_job_recount(slot);
-	if (*clock_moved)
-	{
-		*clock_moved = paws_job_clock_moved(slot, SLICE) >= SLICE;
-		more = *clock_moved;
-	}
-	more |= paws_job_promote(slot, SLICE) >= SLICE;
-	more |= paws_job_expire_leases(slot, SLICE) >= SLICE;
-	more |= paws_job_expire(slot, SLICE) >= SLICE;
-	return more;
-}
-
-/* A failure, such as a lock held by an operator's command, costs a moment. Returns the ms until the next try,
- * 0 if there is more to do. */
-static long
-try_slice(int slot, bool *clock_moved)
-{
-	volatile long wait = RETRY_MS;
-	int lock_timeout = LockTimeout;
-
-	LockTimeout = LOCK_TIMEOUT_MS;
-	PG_TRY();
-	{
-		bool moved = *clock_moved;
-		bool more;
-
-		paws_spi_begin();
-		more = take_slice(slot, &moved);
-		paws_spi_end();
-		paws_worker_commit();
-		*clock_moved = moved;
-		wait = more ? 0 : -1;
-	}
-	PG_CATCH();
-	{
-		paws_worker_abort();
-	}
-	PG_END_TRY();
-	LockTimeout = lock_timeout;
-	return wait;
-}
-
 static long
 sooner(long a, long b)
 {
@@ -137,33 +89,127 @@ sooner(long a, long b)
 	return Min(a, b);
 }
 
-/* Whether a transaction is wanted, in the ms until then; -1: none. */
-static long
-next_work(int slot, bool clock_moved)
+/* What is done in a transaction of its own, so that what fails costs no other. */
+typedef struct Part
 {
-	return !paws_job_counted(slot) || clock_moved ? 0 : paws_job_next_due(slot);
+	int (*work)(int slot, int limit); /* how many rows it changed */
+	int64 resume_at;                  /* after a failure; by the monotonic clock */
+	int failures;                     /* in a row */
+} Part;
+
+static int
+count_jobs(int slot, int limit)
+{
+	paws_job_recount(slot);
+	return 0;
+}
+
+/* True if there is more. A failure, such as a lock held by an operator's command, is tried again, later each
+ * time. */
+static bool
+try_part(Part *part, int slot)
+{
+	volatile bool more = false;
+	int lock_timeout = LockTimeout;
+
+	LockTimeout = LOCK_TIMEOUT_MS;
+	PG_TRY();
+	{
+		int changed;
+
+		paws_spi_begin();
+		changed = part->work(slot, SLICE);
+		paws_spi_end();
+		paws_worker_commit();
+		part->failures = 0;
+		more = changed >= SLICE;
+	}
+	PG_CATCH();
+	{
+		paws_worker_abort();
+		part->resume_at = monotonic_now() + (RETRY_US << Min(part->failures++, RETRY_DOUBLES));
+	}
+	PG_END_TRY();
+	LockTimeout = lock_timeout;
+	return more;
+}
+
+/* Runs a part unless it has to rest. Sets *wait, the ms until the next turn (-1: none is wanted), to no more
+ * than this part wants. False if the extension is gone. */
+static bool
+take_part(Part *part, int slot, long *wait)
+{
+	int64 rest = part->failures > 0 ? part->resume_at - monotonic_now() : 0;
+
+	if (rest <= 0)
+	{
+		if (!paws_worker_begin("paws_sync: jobs by the clock"))
+			return false;
+		if (try_part(part, slot))
+			*wait = 0;
+		rest = part->failures > 0 ? part->resume_at - monotonic_now() : 0;
+	}
+	if (rest > 0)
+		*wait = sooner(*wait, (long) (rest / 1000) + 1);
+	return true;
+}
+
+static Part counting = {.work = count_jobs};
+static Part clock_moved = {.work = paws_job_clock_moved};
+static Part promoting = {.work = paws_job_promote};
+static Part expiring_leases = {.work = paws_job_expire_leases};
+static Part expiring = {.work = paws_job_expire};
+
+/* Slices of all that is due. Returns the ms until the next ones, -1 if nothing is due. */
+static long
+work(int slot, bool *clock_was_moved)
+{
+	Part *const parts[] = {&promoting, &expiring_leases, &expiring};
+	long wait = -1;
+
+	if (!paws_job_counted(slot) && !take_part(&counting, slot, &wait))
+		return WITHOUT_EXTENSION_MS;
+	if (*clock_was_moved)
+	{
+		if (!take_part(&clock_moved, slot, &wait))
+			return WITHOUT_EXTENSION_MS;
+		*clock_was_moved = wait == 0 || clock_moved.failures > 0;
+	}
+	for (int i = 0; i < (int) lengthof(parts); i++)
+		if (!take_part(parts[i], slot, &wait))
+			return WITHOUT_EXTENSION_MS;
+	return wait;
+}
+
+/* True while a part rests after a failure: what shared memory says is due is then its, and no reason to
+ * hurry. */
+static bool
+some_part_rests(void)
+{
+	return promoting.failures > 0 || expiring_leases.failures > 0 || expiring.failures > 0 ||
+		   clock_moved.failures > 0 || counting.failures > 0;
 }
 
 /* The extension is there, and shared memory is asked what is due. */
 static long
 serve(int slot)
 {
-	static bool clock_moved = false;
+	static bool clock_was_moved = false;
 	PawsWorkerSlot *self = paws_worker_self();
 	long flushed = flush(slot);
 	long wait;
 
-	clock_moved |= clock_was_set_back();
-	wait = next_work(slot, clock_moved);
+	clock_was_moved |= clock_was_set_back();
+	wait = paws_job_counted(slot) && !clock_was_moved ? paws_job_next_due(slot) : 0;
 	if (wait == 0)
 	{
-		if (!paws_worker_begin("paws_sync: jobs by the clock"))
-			return WITHOUT_EXTENSION_MS;
-		wait = try_slice(slot, &clock_moved);
+		wait = work(slot, &clock_was_moved);
 		pg_atomic_fetch_add_u64(&self->batches, 1);
 		pg_atomic_write_u64(&self->active_at, (uint64) GetCurrentTimestamp());
 		if (wait < 0)
-			wait = Max(next_work(slot, clock_moved), wait);
+			wait = paws_job_next_due(slot);
+		if (wait == 0 && some_part_rests())
+			wait = RETRY_US / 1000;
 		flushed = flush(slot);
 	}
 	if (paws_topic_rates_sample(slot))
