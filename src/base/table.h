@@ -22,7 +22,7 @@
 #include "utils/rel.h"
 #include "utils/snapshot.h"
 
-#define PAWS_TABLE_INDEXES 4
+#define PAWS_TABLE_INDEXES 6
 #define PAWS_SCAN_KEYS     6
 
 /* A table and those of its indexes that are asked for by number. A static of the room that owns it. */

@@ -312,6 +312,13 @@ has_keys(PawsKeyHome home, int64 subject_no, const bytea *envelope)
 		   paws_vault_key_opens(home, subject_no, name.key_id);
 }
 
+bytea *
+paws_vault_open_or_null(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *context,
+						const bytea *envelope)
+{
+	return has_keys(home, subject_no, envelope) ? paws_vault_open(home, subject_no, context, envelope) : NULL;
+}
+
 /* The key to seal with is looked for before anything is opened: it may fail, and nothing open must be left.
  */
 bytea *
