@@ -10,7 +10,7 @@
 #   make rotation-faults            a crash at each place between two steps of rotation and erasure
 #   make fuzz [FUZZ_SECONDS=60]     libFuzzer over the parsers, so long for each
 #   make canary [ARGS=--small]      plants values everywhere and proves that none leaks
-#   make bench                      throughput beside bare statements
+#   make bench [PARTS='submit work'] this queue beside bare statements and its peers, with tables and plots
 #   make bench-vault                what sealing costs, beside a build that does not seal
 #   make bench-rotation             100,000 persons' keys rotate while others read and write
 #   make bare                       proves demo and test in a bare Debian (root, debootstrap)
@@ -39,6 +39,7 @@ OBJS = \
 	src/base/shmem.o \
 	src/base/spi.o \
 	src/base/table.o \
+	src/base/table_once.o \
 	src/base/table_write.o \
 	src/base/wake.o \
 	src/base/withdraw.o \
@@ -68,6 +69,7 @@ OBJS = \
 	src/vault/layer.o \
 	src/vault/memory_state.o \
 	src/vault/origin.o \
+	src/vault/outer_key.o \
 	src/vault/padding.o \
 	src/vault/purpose.o \
 	src/vault/revision_seal.o \
@@ -121,6 +123,7 @@ OBJS = \
 	src/queue/flow_rule.o \
 	src/queue/inflight.o \
 	src/queue/mark.o \
+	src/queue/narrow.o \
 	src/queue/pause.o \
 	src/queue/pick.o \
 	src/queue/policy.o \
@@ -129,6 +132,7 @@ OBJS = \
 	src/queue/subject.o \
 	src/queue/unblock.o \
 	src/care/care.o \
+	src/care/look_up.o \
 	src/crisis/crisis.o \
 	src/crisis/pending.o \
 	src/crisis/queue.o \
@@ -153,6 +157,7 @@ OBJS = \
 	src/workers/rotate_keyring.o \
 	src/workers/scheduler.o \
 	src/workers/sealer.o \
+	src/api/base64.o \
 	src/api/bundle.o \
 	src/api/cursor_type.o \
 	src/api/define.o \
@@ -197,8 +202,10 @@ DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 
 # Free of the server's headers: linked into the unit tests.
 UNIT_SOURCES = \
+	src/api/base64.c \
 	src/guard/token.c \
 	src/queue/flow_rule.c \
+	src/queue/narrow.c \
 	src/queue/rule.c \
 	src/vault/aead.c \
 	src/vault/compress.c \
@@ -319,8 +326,8 @@ canary:
 	@bash test/canary/run.sh $(ARGS)
 
 bench:
-	@bash test/deps.sh
-	@bash test/bench/run.sh
+	@bash test/deps.sh bench
+	@bash test/bench/run.sh $(PARTS)
 
 bench-vault:
 	@bash test/deps.sh

@@ -10,6 +10,7 @@
 #include "optimizer/cost.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -21,10 +22,34 @@
 #define API_SCHEMA      "paws_sync"
 #define SCHEMA_MARK     "@schema@"
 
+/* Asked for at each turn, so it is kept until a schema changes. */
+static Oid known_identity;
+static bool is_known = false;
+static uint64 changes = 0; /* of schemas, that were heard of */
+
+static void
+forget_identity(Datum arg, int cache, uint32 hash)
+{
+	is_known = false;
+	changes++;
+}
+
 Oid
 paws_extension_identity(void)
 {
-	return get_namespace_oid(IDENTITY_SCHEMA, true);
+	static bool watching = false;
+	uint64 before = changes;
+	Oid found;
+
+	if (is_known)
+		return known_identity;
+	if (!watching)
+		CacheRegisterSyscacheCallback(NAMESPACENAME, forget_identity, (Datum) 0);
+	watching = true;
+	found = get_namespace_oid(IDENTITY_SCHEMA, true);
+	known_identity = found;
+	is_known = changes == before;
+	return found;
 }
 
 void

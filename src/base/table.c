@@ -9,6 +9,7 @@
 #include "base/spi.h"
 #include "base/table.h"
 #include "catalog/namespace.h"
+#include "commands/sequence.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
@@ -18,11 +19,13 @@
 /* Tables whose oids are remembered, for the callback that forgets them. */
 static PawsTable *noticed[NOTICED_MAX];
 static int nnoticed = 0;
+static uint64 changes = 0; /* that were heard of */
 
 /* An index that is built anew beside itself gets another oid, and the table is told. */
 static void
 forget_changed(Datum arg, Oid relation)
 {
+	changes++;
 	for (int i = 0; i < nnoticed; i++)
 		if (!OidIsValid(relation) || noticed[i]->oid == relation)
 			noticed[i]->identity = InvalidOid;
@@ -54,31 +57,67 @@ find_by_name(Oid schema, const char *name)
 	return oid;
 }
 
-/* Under the table's lock its indexes stay where they are: REINDEX CONCURRENTLY waits for it before it drops.
+/* What is heard of meanwhile may be about them: then the next one looks again. */
+static void
+find_indexes(PawsTable *table, Relation relation, Oid identity)
+{
+	uint64 before = changes;
+
+	for (int i = 0; i < PAWS_TABLE_INDEXES && table->indexes[i]; i++)
+		table->index_oids[i] = find_by_name(relation->rd_rel->relnamespace, table->indexes[i]);
+	if (changes == before)
+		table->identity = identity;
+}
+
+/*
+ * Under the table's lock its indexes stay where they are: REINDEX CONCURRENTLY waits for it before it drops.
+ * What was changed before that is heard of with the lock; another extension's table then makes us look again.
  */
 Relation
 paws_table_open(PawsTable *table, LOCKMODE mode)
 {
-	Oid identity = paws_extension_identity();
-	Relation relation;
-
 	notice(table);
-	if (table->identity != identity)
-		table->oid = find_by_name(get_namespace_oid(table->schema, true), table->name);
-	relation = table_open(table->oid, mode);
-	if (table->identity == identity && OidIsValid(identity))
-		return relation;
-	for (int i = 0; i < PAWS_TABLE_INDEXES && table->indexes[i]; i++)
-		table->index_oids[i] = find_by_name(relation->rd_rel->relnamespace, table->indexes[i]);
-	table->identity = identity;
-	return relation;
+	for (;;)
+	{
+		Oid identity = paws_extension_identity();
+		Relation relation;
+
+		if (!OidIsValid(identity) || table->identity != identity)
+			table->oid = find_by_name(get_namespace_oid(table->schema, true), table->name);
+		relation = try_table_open(table->oid, mode);
+		if (relation != NULL && paws_extension_identity() == identity)
+		{
+			if (table->identity != identity)
+				find_indexes(table, relation, identity);
+			return relation;
+		}
+		table->identity = InvalidOid;
+		if (relation != NULL)
+			table_close(relation, mode);
+	}
 }
 
+void
+paws_table_next_values(PawsTable *sequence, int64 *values, int count)
+{
+	table_close(paws_table_open(sequence, RowExclusiveLock), NoLock);
+	for (int i = 0; i < count; i++)
+		values[i] = nextval_internal(sequence->oid, false);
+}
+
+/* A transaction's only snapshot is one object, and moves on with its commands; so it is copied. */
 Snapshot
 paws_table_snap(bool latest)
 {
+	Snapshot snapshot;
+
 	CommandCounterIncrement();
-	return RegisterSnapshot(latest ? GetLatestSnapshot() : GetTransactionSnapshot());
+	if (latest || !IsolationUsesXactSnapshot())
+		return RegisterSnapshot(latest ? GetLatestSnapshot() : GetTransactionSnapshot());
+	PushActiveSnapshot(GetTransactionSnapshot());
+	snapshot = RegisterSnapshot(GetActiveSnapshot());
+	PopActiveSnapshot();
+	return snapshot;
 }
 
 void

@@ -9,28 +9,38 @@
 #include "utils/guc.h"
 #include "utils/timestamp.h"
 
-/* Rows may hold payloads in the clear. The tuplestore that the server offers goes to a temporary file above
- * work_mem; ours does not, and it is the caller's limits that bound it. */
-static void
-keep_in_memory(ReturnSetInfo *result)
+/* What the caller expects is what the function is declared to return. */
+static TupleDesc
+describe(FunctionCallInfo fcinfo, const ReturnSetInfo *result)
 {
-	bool random = (result->allowedModes & SFRM_Materialize_Random) != 0;
-	MemoryContext old = MemoryContextSwitchTo(result->econtext->ecxt_per_query_memory);
+	TupleDesc descriptor = NULL;
 
-	tuplestore_end(result->setResult);
-	result->setResult = tuplestore_begin_heap(random, false, MAX_KILOBYTES);
-	MemoryContextSwitchTo(old);
+	if (result->expectedDesc == NULL && get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	return CreateTupleDescCopy(result->expectedDesc ? result->expectedDesc : descriptor);
 }
 
+/* Rows may hold payloads in the clear. The tuplestore that the server offers goes to a temporary file above
+ * work_mem; ours does not, and it is the caller's limits that bound it. */
 void
 paws_rows_begin(PawsRows *rows, FunctionCallInfo fcinfo)
 {
-	InitMaterializedSRF(fcinfo, 0);
-	rows->result = (ReturnSetInfo *) fcinfo->resultinfo;
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	MemoryContext old;
+
+	if (result == NULL || !IsA(result, ReturnSetInfo) || !(result->allowedModes & SFRM_Materialize))
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("a set of rows was called for where none can be taken")));
+	old = MemoryContextSwitchTo(result->econtext->ecxt_per_query_memory);
+	result->returnMode = SFRM_Materialize;
+	result->setDesc = describe(fcinfo, result);
+	result->setResult =
+		tuplestore_begin_heap((result->allowedModes & SFRM_Materialize_Random) != 0, false, MAX_KILOBYTES);
+	MemoryContextSwitchTo(old);
+	rows->result = result;
 	rows->next = 0;
-	if (rows->result->setDesc->natts > PAWS_ROW_COLUMNS_MAX)
+	if (result->setDesc->natts > PAWS_ROW_COLUMNS_MAX)
 		elog(ERROR, "too many columns");
-	keep_in_memory(rows->result);
 }
 
 void

@@ -13,22 +13,9 @@
 #include "vault/compress.h"
 #include "vault/data_key.h"
 #include "vault/key_wrap.h"
+#include "vault/outer_key.h"
 #include "vault/supersede.h"
 #include "vault/vault.h"
-
-/* The outer layers belong to the crisis root, so that one of care's documents takes two custodians to read.
- */
-#define OUTER_KEY_ID       1
-#define CARE_OUTER_LABEL   "outer layer care 1"
-#define CRISIS_OUTER_LABEL "outer layer crisis 1"
-
-static void
-get_outer_key(PawsKeyHome home, PawsOuterKey *outer)
-{
-	outer->id = OUTER_KEY_ID;
-	paws_vault_purpose_key(PAWS_ROOT_CRISIS, home == PAWS_KEYS_CRISIS ? CRISIS_OUTER_LABEL : CARE_OUTER_LABEL,
-						   outer->secret);
-}
 
 static bool
 has_outer_layer(uint8_t suite)
@@ -52,6 +39,16 @@ paws_vault_can_seal(uint8_t suite)
 		   (!has_outer_layer(suite) || paws_vault_usable(PAWS_ROOT_CRISIS));
 }
 
+/* From here on the outer key can be asked for without an error. */
+static void
+prepare_outer_key(PawsKeyHome home, uint8_t suite)
+{
+	PawsOuterKey ignored;
+
+	if (has_outer_layer(suite))
+		paws_outer_key(home, &ignored);
+}
+
 /* Whatever needs a key is asked for before any is in this process's hands. */
 static void
 require_to_seal(PawsKeyHome home, uint8_t suite)
@@ -63,6 +60,7 @@ require_to_seal(PawsKeyHome home, uint8_t suite)
 				 errhint("Define the collection with sealing \"standard\".")));
 	if (home == PAWS_KEYS_CARE && has_outer_layer(suite))
 		paws_vault_require_usable(PAWS_ROOT_CRISIS);
+	prepare_outer_key(home, suite);
 }
 
 /* What the codecs keep for their next call holds parts of payloads: no longer than a transaction. */
@@ -135,18 +133,17 @@ static void
 seal_into(bytea *envelope, PawsKeyHome home, uint8_t suite, PawsDataKey *key,
 		  const PawsEnvelopeContext *context, const Stored *stored)
 {
-	PawsOuterKey outer;
+	PawsOuterKey outer = {0};
 	PawsSealing sealing = {.suite = suite, .key = key, .codec = stored->codec};
 	bool sealed;
 
 	if (has_outer_layer(suite))
 	{
-		get_outer_key(home, &outer);
+		paws_outer_key(home, &outer);
 		sealing.outer = &outer;
 	}
 	sealed =
 		paws_envelope_seal((uint8_t *) VARDATA(envelope), &sealing, context, stored->bytes, stored->length);
-	sodium_memzero(&outer, sizeof(outer));
 	sodium_memzero(key, sizeof(*key));
 	if (!sealed)
 		ereport(ERROR, (errcode(PAWS_ERRCODE_ENVELOPE), errmsg("payload could not be sealed")));
@@ -221,7 +218,7 @@ read_name(PawsKeyHome home, const bytea *envelope, PawsEnvelopeName *name)
 {
 	return paws_envelope_name((const uint8_t *) VARDATA_ANY(envelope), VARSIZE_ANY_EXHDR(envelope), name) &&
 		   name->purpose == paws_key_purpose(home) &&
-		   (!has_outer_layer(name->suite) || name->outer_id == OUTER_KEY_ID);
+		   (!has_outer_layer(name->suite) || paws_outer_key_is(name->outer_id));
 }
 
 bool
@@ -255,6 +252,7 @@ require_to_open(PawsKeyHome home, uint8_t suite)
 	paws_vault_require_usable(paws_vault_home_root(home));
 	if (has_outer_layer(suite))
 		paws_vault_require_usable(PAWS_ROOT_CRISIS);
+	prepare_outer_key(home, suite);
 }
 
 static bool
@@ -267,7 +265,7 @@ find_keys(PawsKeyHome home, int64 subject_no, const bytea *envelope, Opening *op
 	if (!paws_data_key_to_open(home, subject_no, opening->name.key_id, &opening->key))
 		return false;
 	if (has_outer_layer(opening->name.suite))
-		get_outer_key(home, &opening->outer);
+		paws_outer_key(home, &opening->outer);
 	return true;
 }
 
@@ -331,6 +329,9 @@ paws_vault_reseal(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext 
 
 	if (!has_keys(home, subject_no, envelope))
 		return NULL;
+	(void) read_name(home, envelope, &name);
+	prepare_outer_key(home, home == PAWS_KEYS_CRISIS ? crisis_suite() : name.suite);
+	prepare_outer_key(home, name.suite);
 	paws_data_key_to_seal(home, subject_no, &key);
 	opened = open_stored(home, subject_no, context, envelope, &name, &codec, &length);
 	if (opened != NULL)

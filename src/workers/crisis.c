@@ -75,7 +75,7 @@ drain(int64 subject_no, int limit)
 		bool mine;
 
 		paws_spi_begin();
-		mine = paws_crisis_queue_drain(paws_worker_database_slot(), subject_no, limit, &more);
+		mine = paws_crisis_queue_drain(paws_worker_database_slot(), subject_no, limit, false, &more);
 		paws_spi_end();
 		paws_worker_commit();
 		result = !mine ? DRAINED_HELD : more ? DRAINED_PART : DRAINED;
