@@ -10,7 +10,7 @@
 #   make rotation-faults            a crash at each place between two steps of rotation and erasure
 #   make fuzz [FUZZ_SECONDS=60]     libFuzzer over the parsers, so long for each
 #   make canary [ARGS=--small]      plants values everywhere and proves that none leaks
-#   make bench                      throughput beside bare statements
+#   make bench [PARTS='submit work'] this queue beside bare statements and its peers, with tables and plots
 #   make bench-vault                what sealing costs, beside a build that does not seal
 #   make bench-rotation             100,000 persons' keys rotate while others read and write
 #   make bare                       proves demo and test in a bare Debian (root, debootstrap)
@@ -123,6 +123,7 @@ OBJS = \
 	src/queue/flow_rule.o \
 	src/queue/inflight.o \
 	src/queue/mark.o \
+	src/queue/narrow.o \
 	src/queue/pause.o \
 	src/queue/pick.o \
 	src/queue/policy.o \
@@ -204,6 +205,7 @@ UNIT_SOURCES = \
 	src/api/base64.c \
 	src/guard/token.c \
 	src/queue/flow_rule.c \
+	src/queue/narrow.c \
 	src/queue/rule.c \
 	src/vault/aead.c \
 	src/vault/compress.c \
@@ -324,8 +326,8 @@ canary:
 	@bash test/canary/run.sh $(ARGS)
 
 bench:
-	@bash test/deps.sh
-	@bash test/bench/run.sh
+	@bash test/deps.sh bench
+	@bash test/bench/run.sh $(PARTS)
 
 bench-vault:
 	@bash test/deps.sh

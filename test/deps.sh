@@ -1,9 +1,10 @@
 #!/bin/bash
-# deps.sh [demo|canary|fuzz]
+# deps.sh [demo|canary|fuzz|bench]
 #
 # Installs the Debian packages that building needs and that are not there yet; with "demo" also what the tests
-# and the demo need, with "canary" what the canary sweep needs, with "fuzz" what fuzzing needs. Quiet when there is nothing to do. A default cluster is never
-# created by it, and a running cluster is never restarted by an upgrade, unless FORCE=1.
+# and the demo need, with "canary" what the canary sweep needs, with "fuzz" what fuzzing needs, with "bench" the
+# peers that are measured. Quiet when there is nothing to do. A default cluster is never created by it, and a
+# running cluster is never restarted by an upgrade, unless FORCE=1.
 set -euo pipefail
 
 . "$(dirname "$0")/lib.sh"
@@ -27,6 +28,12 @@ case ${1:-} in
         ;;
     fuzz)
         packages+=(clang-14 libclang-rt-14-dev)
+        ;;
+    bench)
+        packages+=(python3 "postgresql-$PG_MAJOR-pgq3")
+        # not beside a node from elsewhere, which may bring its own npm
+        command -v node >/dev/null || packages+=(nodejs)
+        command -v npm >/dev/null || packages+=(npm)
         ;;
 esac
 

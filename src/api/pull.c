@@ -201,18 +201,12 @@ typedef struct PageRead
 	PawsPageBudget budget;
 } PageRead;
 
-/* Crisis asks for nothing; it says what it used, if there was anything. */
 static void
-read_crisis(PageRead *read)
+read_applied(PageRead *read)
 {
 	Pull *pull = read->pull;
-	int64 begun_at = paws_clock_ns();
 
-	pull->lane = PAWS_LANE_CRISIS;
-	pull->crisis_rows = pull->crisis_bytes = 0;
 	paws_page_read(&paws_crisis_store, &pull->device, &pull->cursor.crisis, &read->budget, put_row, pull);
-	if (pull->crisis_rows > 0)
-		paws_reserve_crisis_end(begun_at, pull->crisis_bytes);
 }
 
 /* What waits in the crisis queue. The last one's cursor says that all of them were told. */
@@ -227,6 +221,7 @@ put_pending(void *context, const PawsFeedEntry *entry, bytea *payload, const cha
 
 	if (last)
 		pull->cursor.pending = digest;
+	account(pull, &row);
 	paws_row_datum(&pull->rows, paws_cursor_datum(&pull->cursor));
 	paws_row_text(&pull->rows, paws_lane_name(PAWS_LANE_CRISIS));
 	paws_row_text(&pull->rows, "pending");
@@ -253,6 +248,21 @@ read_pending(PageRead *read)
 	/* nothing waits any more: the next row that is told anyway carries it */
 	if (now == 0)
 		pull->cursor.pending = 0;
+}
+
+/* Crisis asks for nothing; it says what it used, if there was anything. */
+static void
+read_crisis(PageRead *read)
+{
+	Pull *pull = read->pull;
+	int64 begun_at = paws_clock_ns();
+
+	pull->lane = PAWS_LANE_CRISIS;
+	pull->crisis_rows = pull->crisis_bytes = 0;
+	read_applied(read);
+	read_pending(read);
+	if (pull->crisis_rows > 0)
+		paws_reserve_crisis_end(begun_at, pull->crisis_bytes);
 }
 
 static void
@@ -293,7 +303,6 @@ read_page(Pull *pull)
 	forget_ask(pull);
 	paws_spi_begin();
 	read_crisis(&read);
-	read_pending(&read);
 	if (!pull->device.crisis_only &&
 		(!read.budget.any || (read.budget.changes > 0 && read.budget.bytes > 0)) &&
 		!paws_run_guarded(read_ordinary, &read, read.budget.any ? forgive_all : is_lock_timeout))
@@ -313,7 +322,6 @@ read_crisis_page(Pull *pull)
 
 	paws_spi_begin();
 	read_crisis(&read);
-	read_pending(&read);
 	paws_spi_end();
 	return read.budget.any;
 }

@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "base/clock.h"
 #include "base/reserve.h"
 #include "base/settings.h"
 #include "base/shmem.h"

@@ -11,7 +11,6 @@
 
 #include "postgres.h"
 #include "datatype/timestamp.h"
-#include "portability/instr_time.h"
 
 /* The longest batch, and so the time within which the reserve is back. */
 #define PAWS_BATCH_NS INT64CONST(20000000)
@@ -32,16 +31,6 @@ typedef struct PawsReserveState
 	int64 held_back; /* pauses of workers; bytes that the budget refused */
 	TimestampTz since;
 } PawsReserveState;
-
-/* Nanoseconds since some moment before the server started; never falls, and does not survive a boot. */
-static inline int64
-paws_clock_ns(void)
-{
-	instr_time now;
-
-	INSTR_TIME_SET_CURRENT(now);
-	return (int64) now.tv_sec * INT64CONST(1000000000) + (int64) now.tv_nsec;
-}
 
 extern void paws_reserve_init(void);
 

@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "base/clock.h"
 #include "base/database.h"
 #include "base/reserve.h"
 #include "base/settings.h"

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log_safe.h"
 #include "base/reserve.h"
 #include "pgstat.h"

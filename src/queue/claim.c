@@ -11,6 +11,7 @@
 #include "base/worker.h"
 #include "queue/flow.h"
 #include "queue/mark.h"
+#include "queue/narrow.h"
 #include "queue/pause.h"
 #include "queue/pick.h"
 #include "queue/queue.h"
@@ -33,6 +34,9 @@ static Held *held = NULL; /* [paws_worker_slots()] */
  * A batch is held in memory several times over, so it has a size too. What is larger by itself comes alone.
  */
 #define BATCH_BYTES (16 * 1024 * 1024)
+
+/* How many batches are looked at to choose one. */
+#define BATCHES_SEEN 3
 
 static Size
 size(void)
@@ -102,14 +106,43 @@ subjects_of_others(int slot, int worker, int *count)
 }
 
 /*
- * Takes the first candidates of subjects that nobody holds: who applies something of a subject has its
- * counter until the commit, and another one could only leave it. The caller holds PAWS_LOCK_CLAIMS.
+ * Leaves out the subjects that others hold: who applies something of a subject has its counter until the
+ * commit, and another one could only leave it. The caller holds PAWS_LOCK_CLAIMS.
  */
 static void
-take(int slot, int worker, const PawsCandidates *candidates, PawsClaim *claim, int limit)
+leave_held(int slot, int worker, PawsCandidates *candidates)
 {
 	int nothers;
 	int64 *others = subjects_of_others(slot, worker, &nothers);
+	int left = 0;
+
+	for (int i = 0; i < candidates->count; i++)
+		if (!bsearch(&candidates->rows[i].subject_no, others, nothers, sizeof(int64), compare_subjects))
+			candidates->rows[left++] = candidates->rows[i];
+	candidates->count = left;
+}
+
+/* A batch of few subjects. */
+static void
+narrow(PawsCandidates *candidates, int limit)
+{
+	PawsNarrow *rows = palloc(Max(candidates->count, 1) * sizeof(PawsNarrow));
+	PawsNarrowShare *shares = palloc(Max(candidates->count, 1) * sizeof(PawsNarrowShare));
+	int left = 0;
+
+	for (int i = 0; i < candidates->count; i++)
+		rows[i] = (PawsNarrow){candidates->rows[i].subject_no, candidates->rows[i].level, false};
+	paws_narrow(rows, candidates->count, limit, shares);
+	for (int i = 0; i < candidates->count; i++)
+		if (rows[i].kept)
+			candidates->rows[left++] = candidates->rows[i];
+	candidates->count = left;
+}
+
+/* Takes the first of the candidates. */
+static void
+take(const PawsCandidates *candidates, PawsClaim *claim, int limit)
+{
 	int64 bytes = 0;
 
 	claim->count = 0;
@@ -118,8 +151,6 @@ take(int slot, int worker, const PawsCandidates *candidates, PawsClaim *claim, i
 	{
 		const PawsCandidate *candidate = &candidates->rows[i];
 
-		if (bsearch(&candidate->subject_no, others, nothers, sizeof(int64), compare_subjects))
-			continue;
 		/* what failed before is tried alone, so that it harms nobody else */
 		if (candidate->attempts > 0 && claim->count > 0)
 			break;
@@ -199,25 +230,31 @@ look_for_heads(int slot, PawsPick *pick, const PawsSearch *search, PawsPlace hea
 	paws_mark_raise_at_commit(slot, search, heads);
 }
 
-/* What a guaranteed claim leaves room for is filled like any other. */
-static void
+/* What a guaranteed claim leaves room for is filled like any other. Returns the level that it is for, 0 for
+ * none. */
+static int
 pick_levels(PawsPick *pick, bool guaranteed, const PawsPlace heads[PAWS_MARKS],
 			PawsRuleLevel rule[PAWS_RULE_LEVELS], PawsCandidates *candidates)
 {
+	int late = 0;
+
 	while (candidates->count < candidates->room)
 	{
 		int level = paws_rule_next(rule, pick->now, guaranteed);
 
 		if (level == 0 && !guaranteed)
 			break;
+		if (guaranteed)
+			late = level;
 		if (level == 0 || paws_pick_level(pick, level, heads[level], candidates) > 0)
 			guaranteed = false;
 		rule[level].waiting = false;
 	}
+	return late;
 }
 
-/* As many as wanted and, since others may hold the first of them, as many more as others hold. */
-static void
+/* Returns the level that a guaranteed claim is for, 0 for none. */
+static int
 pick(int slot, int wanted, bool guaranteed, PawsCandidates *candidates)
 {
 	const bool *paused = paws_paused_levels();
@@ -225,6 +262,7 @@ pick(int slot, int wanted, bool guaranteed, PawsCandidates *candidates)
 	PawsPick pick;
 	PawsPlace heads[PAWS_MARKS];
 	PawsRuleLevel rule[PAWS_RULE_LEVELS];
+	int late;
 
 	candidates->count = 0;
 	candidates->room = wanted;
@@ -234,8 +272,18 @@ pick(int slot, int wanted, bool guaranteed, PawsCandidates *candidates)
 	look_for_heads(slot, &pick, &search, heads, rule);
 	for (int level = 1; level < PAWS_RULE_LEVELS; level++)
 		rule[level].paused = paused[level];
-	pick_levels(&pick, guaranteed, heads, rule, candidates);
+	late = pick_levels(&pick, guaranteed, heads, rule, candidates);
 	paws_pick_end(&pick);
+	return late;
+}
+
+static bool
+takes_from(const PawsClaim *claim, int level)
+{
+	for (int i = 0; i < claim->count; i++)
+		if (claim->levels[i] == level)
+			return true;
+	return false;
 }
 
 /* Newcomers are not ranked before what is being served. */
@@ -256,13 +304,19 @@ paws_queue_choose(int slot, int worker, int limit, bool guaranteed, PawsClaim *c
 {
 	PawsCandidates candidates;
 	PawsClaim *finishing = palloc(sizeof(PawsClaim));
+	int late;
 
 	memcpy(finishing, claim, sizeof(PawsClaim));
-	pick(slot, limit + held_by_others(slot, worker), guaranteed, &candidates);
+	/* so many that a batch may be narrowed, and, since others may hold the first of them, as many more */
+	late = pick(slot, BATCHES_SEEN * limit + held_by_others(slot, worker), guaranteed || claim->owed,
+				&candidates);
 	LWLockAcquire(paws_lock(PAWS_LOCK_CLAIMS), LW_EXCLUSIVE);
-	take(slot, worker, &candidates, claim, limit);
+	leave_held(slot, worker, &candidates);
+	narrow(&candidates, limit);
+	take(&candidates, claim, limit);
 	publish(slot, worker, finishing, claim);
 	LWLockRelease(paws_lock(PAWS_LOCK_CLAIMS));
+	claim->owed = late > 0 && !takes_from(claim, late);
 	note_served(slot, claim);
 	paws_queue_record(worker, claim);
 }

@@ -19,15 +19,8 @@
 
 PawsTable paws_queue_operations = {.schema = "paws_queue",
 								   .name = "operation",
-								   .indexes = {"operation_order_idx", "operation_once_idx"}};
-
-void
-paws_queue_refuse_version(void)
-{
-	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					errmsg("a table of paws_sync is of another version than its library"),
-					errhint("Use ALTER EXTENSION paws_sync UPDATE.")));
-}
+								   .indexes = {"operation_order_idx", "operation_once_idx"},
+								   .columns = OPERATION_COLUMNS};
 
 static Datum
 column(TupleTableSlot *slot, int number)
@@ -72,8 +65,6 @@ read_chosen(const PawsClaim *claim, Snapshot snapshot, PawsOperation *operations
 	BlockNumber blocks = RelationGetNumberOfBlocks(table);
 	int count = 0;
 
-	if (RelationGetNumberOfAttributes(table) != OPERATION_COLUMNS)
-		paws_queue_refuse_version();
 	for (int i = 0; i < claim->count; i++)
 	{
 		ItemPointerData place = claim->places[i];

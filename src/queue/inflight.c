@@ -9,7 +9,6 @@
 #include "base/spi.h"
 #include "base/table.h"
 #include "catalog/pg_type.h"
-#include "queue/operation.h"
 #include "queue/queue.h"
 #include "utils/timestamp.h"
 
@@ -21,7 +20,7 @@ enum
 	INFLIGHT_COLUMNS = INFLIGHT_IDS
 };
 
-static PawsTable inflight = {.schema = "paws_queue", .name = "inflight"};
+static PawsTable inflight = {.schema = "paws_queue", .name = "inflight", .columns = INFLIGHT_COLUMNS};
 
 static PawsStatement clear_inflight = {
 	.sql =
@@ -69,8 +68,6 @@ paws_queue_record(int worker, PawsClaim *claim)
 		return;
 	to_row(worker, claim, values);
 	paws_writer_begin(&writer, &inflight, false);
-	if (RelationGetNumberOfAttributes(writer.table) != INFLIGHT_COLUMNS)
-		paws_queue_refuse_version();
 	if (!known || !replace(&writer, worker, record, values, nulls))
 	{
 		paws_queue_forget(worker);

@@ -40,7 +40,4 @@ enum
 
 extern PawsTable paws_queue_operations;
 
-/* Refuses a table that has other columns than the library knows: 55000. */
-extern void paws_queue_refuse_version(void) pg_attribute_noreturn();
-
 #endif

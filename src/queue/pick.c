@@ -25,8 +25,6 @@ paws_pick_begin(PawsPick *pick)
 	pick->now = GetCurrentTimestamp();
 	paws_scan_begin(&pick->same, &paws_queue_operations, OPERATION_BY_ORDER, pick->snapshot, same, 3);
 	paws_scan_begin(&pick->later, &paws_queue_operations, OPERATION_BY_ORDER, pick->snapshot, later, 2);
-	if (RelationGetNumberOfAttributes(pick->same.table) != OPERATION_COLUMNS)
-		paws_queue_refuse_version();
 }
 
 void

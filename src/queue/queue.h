@@ -69,6 +69,7 @@ typedef struct PawsClaim
 	PawsRecord record; /* as the transaction left it; to be put back when that aborts */
 	int count;
 	bool full; /* there may be more than these */
+	bool owed; /* others held what was late, so the guaranteed claim is still to be made */
 	int64 ids[PAWS_BATCH_MAX];
 	int64 subjects[PAWS_BATCH_MAX];
 	int64 ranks[PAWS_BATCH_MAX];

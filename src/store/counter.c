@@ -29,16 +29,6 @@ paws_store_compare_subjects(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-void
-paws_store_writer(PawsStore *store, PawsStoreTable which, int columns, PawsWriter *writer)
-{
-	paws_writer_begin(writer, paws_store_table(store, which), false);
-	if (RelationGetNumberOfAttributes(writer->table) != columns)
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("a table of paws_sync is of another version than its library"),
-						errhint("Use ALTER EXTENSION paws_sync UPDATE.")));
-}
-
 static void
 begin_walk(Reserving *reserving)
 {
@@ -105,7 +95,7 @@ paws_store_reserve(PawsStore *store, const PawsChange *changes, int count, bool 
 	for (int i = 0; i < count; i++)
 		subjects[i] = changes[i].subject_no;
 	qsort(subjects, count, sizeof(int64), paws_store_compare_subjects);
-	paws_store_writer(store, PAWS_TABLE_COUNTER, COUNTER_COLUMNS, &reserving.writer);
+	paws_writer_begin(&reserving.writer, paws_store_table(store, PAWS_TABLE_COUNTER), false);
 	begin_walk(&reserving);
 	for (int first = 0, next = 0; first < count; first = next)
 	{

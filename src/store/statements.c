@@ -249,9 +249,9 @@ paws_store_run(PawsStore *store, PawsStoreStatement which, const Datum *args, co
 }
 
 static const PawsTable tables[PAWS_STORE_TABLES] = {
-	[PAWS_TABLE_COUNTER] = {.name = "counter", .indexes = {"counter_pkey"}},
-	[PAWS_TABLE_DOCUMENT] = {.name = "document", .indexes = {"document_pkey"}},
-	[PAWS_TABLE_FEED] = {.name = "feed", .indexes = {"feed_receipt_idx"}},
+	[PAWS_TABLE_COUNTER] = {.name = "counter", .indexes = {"counter_pkey"}, .columns = COUNTER_COLUMNS},
+	[PAWS_TABLE_DOCUMENT] = {.name = "document", .indexes = {"document_pkey"}, .columns = DOCUMENT_COLUMNS},
+	[PAWS_TABLE_FEED] = {.name = "feed", .indexes = {"feed_receipt_idx"}, .columns = FEED_COLUMNS},
 };
 
 PawsTable *

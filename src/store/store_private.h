@@ -118,12 +118,6 @@ paws_store_run(PawsStore *store, PawsStoreStatement which, const Datum *args, co
 extern PawsTable *paws_store_table(PawsStore *store, PawsStoreTable which);
 
 /*
- * Begins to write into one of the store's tables, which has `columns` columns for us. Errors 55000 if it has
- * not: the extension is of another version than its library.
- */
-extern void paws_store_writer(PawsStore *store, PawsStoreTable which, int columns, PawsWriter *writer);
-
-/*
  * Moves the counters of the changes' subjects on by as many positions as each has changes, and so locks them;
  * fills in the counters, ascending by subject, and returns how many. Those that others hold are left out
  * unless wait, and so are those that are not there.

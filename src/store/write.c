@@ -96,7 +96,7 @@ write_heads(PawsStore *store, PawsBatch *batch)
 	PawsWriter writer;
 	int made = 0;
 
-	paws_store_writer(store, PAWS_TABLE_DOCUMENT, DOCUMENT_COLUMNS, &writer);
+	paws_writer_begin(&writer, paws_store_table(store, PAWS_TABLE_DOCUMENT), false);
 	for (int i = 0; i < batch->nheads; i++)
 	{
 		PawsHead *head = &batch->heads[i];
@@ -181,7 +181,7 @@ write_feed(PawsStore *store, PawsBatch *batch)
 			entry_values(&batch->changes[i], values + count++ * FEED_COLUMNS);
 	if (count == 0)
 		return;
-	paws_store_writer(store, PAWS_TABLE_FEED, FEED_COLUMNS, &writer);
+	paws_writer_begin(&writer, paws_store_table(store, PAWS_TABLE_FEED), false);
 	paws_writer_insert_many(&writer, values, nulls, FEED_COLUMNS, count);
 	paws_writer_end(&writer);
 }

@@ -156,12 +156,34 @@ wait_for_sql($node, 'the subject to be let in',
 wait_applied($node);
 pass('and comes in again with the clock behind');
 
+# What failed is tried again after its pause, not after the clock has come back.
+$node->safe_psql('postgres', <<'SQL');
+CREATE TABLE poison (op_id uuid);
+CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	IF EXISTS (SELECT FROM public.poison p WHERE p.op_id = NEW.op_id) THEN
+		RAISE EXCEPTION 'poisoned';
+	END IF;
+	RETURN NEW;
+END $$;
+CREATE TRIGGER poison BEFORE INSERT ON paws_care.feed FOR EACH ROW EXECUTE FUNCTION poison();
+SQL
+$op_id = new_uuid();
+$node->safe_psql('postgres', "INSERT INTO poison VALUES ('$op_id')");
+paws_push($node, $phone, [ op_json('standard', op_id => $op_id) ]);
+wait_for_sql($node, 'two failures', 'SELECT max(attempts) >= 2 FROM paws_queue.operation');
+set_clock(-21600);
+$node->safe_psql('postgres', 'TRUNCATE poison');
+wait_applied($node);
+is($node->safe_psql('postgres', "SELECT outcome FROM paws_sync.receipts('$phone', ARRAY['$op_id']::uuid[])"), 'applied', 'what failed is tried again with the clock behind');
+$node->safe_psql('postgres', 'DROP FUNCTION poison CASCADE');
+
 # What is measured from here on is measured as it is.
 $node->safe_psql('postgres', 'SELECT paws_sync.stat_reset()');
 my $hold = hold_subjects($node);
 my @held = map { new_uuid() } 1 .. 5;
 paws_push($node, $phone, [ map { op_json('interactive', op_id => $_) } @held ]);
-set_clock(-21600);
+set_clock(-25200);
 release_subjects($node, $hold);
 wait_applied($node);
 is($node->safe_psql('postgres', "SELECT count, CASE WHEN max BETWEEN 0 AND 600000 THEN 'sane' ELSE max::text END FROM paws_sync.pg_stat_paws_sync_latency WHERE class = 'interactive' AND tier = 'premium'"),

@@ -19,7 +19,7 @@ my $node = PawsNode->new_node('horizon', 'wal_level' => 'logical', 'max_wal_send
 # Rows of a hot table that were deleted after the holder began.
 sub make_dead
 {
-	$node->safe_psql('postgres', "INSERT INTO paws_queue.inflight SELECT 1000, n, '{1}', '2000-01-01' FROM generate_series(1, $DEAD) n");
+	$node->safe_psql('postgres', "INSERT INTO paws_queue.inflight (recorded_at, worker, ids) SELECT '2000-01-01', 1000, '{1}' FROM generate_series(1, $DEAD) n");
 	$node->safe_psql('postgres', 'DELETE FROM paws_queue.inflight WHERE worker = 1000');
 	return;
 }
