@@ -31,7 +31,7 @@ if [ -n "${SHORT:-}" ]; then
 fi
 
 if [ -n "${QUICK:-}" ]; then
-    : "${DURATION:=2}" "${ROUNDS:=2}" "${PREFILL:=60000}" "${PREFILL_MANY:=250000}" "${FLOW:=60000}"
+    : "${DURATION:=2}" "${ROUNDS:=2}" "${PREFILL:=60000}" "${PREFILL_MANY:=150000}" "${FLOW:=60000}" "${HORIZON_ROUNDS:=1}"
 fi
 
 parts=(submit work latency backlog horizon size push tiers idle memory seal)
