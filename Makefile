@@ -8,6 +8,7 @@
 #   make test                       everything below, with clusters of its own
 #   make unit lint regress isolation tap      each alone
 #   make rotation-faults            a crash at each place between two steps of rotation and erasure
+#   make soak [SOAK_SECONDS=600]    kills those who work on jobs at random
 #   make fuzz [FUZZ_SECONDS=60]     libFuzzer over the parsers, so long for each
 #   make canary [ARGS=--small]      plants values everywhere and proves that none leaks
 #   make bench [PARTS='submit work'] this queue beside bare statements and its peers, with tables and plots
@@ -102,6 +103,7 @@ OBJS = \
 	src/guard/token_type.o \
 	src/registry/collections.o \
 	src/registry/devices.o \
+	src/registry/subject_token.o \
 	src/registry/subjects.o \
 	src/store/counter.o \
 	src/store/expire.o \
@@ -131,6 +133,30 @@ OBJS = \
 	src/queue/rule.o \
 	src/queue/subject.o \
 	src/queue/unblock.o \
+	src/queue/job.o \
+	src/queue/job_claim.o \
+	src/queue/job_commit.o \
+	src/queue/job_dead.o \
+	src/queue/job_finish.o \
+	src/queue/job_follow.o \
+	src/queue/job_front.o \
+	src/queue/job_history.o \
+	src/queue/job_key.o \
+	src/queue/job_order.o \
+	src/queue/job_put.o \
+	src/queue/job_row.o \
+	src/queue/job_seal.o \
+	src/queue/job_status.o \
+	src/queue/job_subject.o \
+	src/queue/job_sweep.o \
+	src/queue/job_take.o \
+	src/queue/job_timer.o \
+	src/queue/job_wake.o \
+	src/queue/job_write.o \
+	src/queue/lease.o \
+	src/queue/lease_end.o \
+	src/queue/lease_table.o \
+	src/queue/topic.o \
 	src/care/care.o \
 	src/care/look_up.o \
 	src/crisis/crisis.o \
@@ -148,8 +174,10 @@ OBJS = \
 	src/control/rows.o \
 	src/control/stats.o \
 	src/control/status.o \
+	src/control/topic_rates.o \
 	src/workers/crisis.o \
 	src/workers/eraser.o \
+	src/workers/job_house.o \
 	src/workers/keeper.o \
 	src/workers/launcher.o \
 	src/workers/pool.o \
@@ -157,6 +185,7 @@ OBJS = \
 	src/workers/rotate_keyring.o \
 	src/workers/scheduler.o \
 	src/workers/sealer.o \
+	src/workers/timer.o \
 	src/api/base64.o \
 	src/api/bundle.o \
 	src/api/cursor_type.o \
@@ -164,13 +193,19 @@ OBJS = \
 	src/api/identity.o \
 	src/api/items_columns.o \
 	src/api/items_json.o \
+	src/api/job_arguments.o \
+	src/api/job_claim.o \
+	src/api/job_finish.o \
+	src/api/job_status.o \
+	src/api/job_submit.o \
 	src/api/keys.o \
 	src/api/pause.o \
 	src/api/pull.o \
 	src/api/push.o \
 	src/api/push_ordinary.o \
 	src/api/push_seal.o \
-	src/api/receipts.o
+	src/api/receipts.o \
+	src/api/topics.o
 
 # For the benchmark alone, in a copy of the tree: the same library without sealing.
 ifneq ($(UNSEALED),)
@@ -184,6 +219,7 @@ SQL_MODULES = \
 	src/vault/vault.sql \
 	src/registry/registry.sql \
 	src/queue/queue.sql \
+	src/queue/job.sql \
 	src/care/care.sql \
 	src/store/tables.sql@paws_care@ordinary \
 	src/crisis/crisis.sql \
@@ -195,6 +231,7 @@ SQL_MODULES = \
 	src/control/doctor.sql \
 	src/api/api.sql \
 	src/api/crisis.sql \
+	src/api/jobs.sql \
 	src/api/keys.sql \
 	src/api/profiles.sql
 
@@ -226,6 +263,7 @@ UNIT_SOURCES = \
 REGRESS_FIRST = preflight
 REGRESS = install setup members security profiles matrix vocabulary level token identity collection push push_many conflict \
 	pull pull_wait receipts ack_status housekeeping policy schedule admission crisis crisis_api two_phase \
+	topics jobs jobs_keys jobs_bad_input \
 	resilience bad_input stats readme manifest doctor construction sealing envelope_swap uninstall
 
 REGRESS_OPTS = --use-existing
@@ -317,6 +355,10 @@ rotation-faults:
 	@bash test/deps.sh demo
 	@PAWS_FAULTS=all TAP_TESTS='t/112*.pl' bash test/run.sh tap
 
+soak:
+	@bash test/deps.sh demo
+	@SOAK_SECONDS=$(or $(SOAK_SECONDS),600) TAP_TESTS='t/121*.pl' bash test/run.sh tap
+
 fuzz:
 	@bash test/deps.sh fuzz
 	@FUZZ_SECONDS='$(FUZZ_SECONDS)' bash test/fuzz/run.sh
@@ -337,4 +379,4 @@ bare:
 	@bash test/bare-debian.sh
 
 .PHONY: all deps up down test unit lint regress isolation tap format format-check demo fuzz canary bench bench-vault bench-rotation \
-	bare rotation-faults installcheck-first
+	bare rotation-faults soak installcheck-first

@@ -168,6 +168,38 @@ INSERT INTO allowed VALUES
 	('paws_sync.status()', 'result', 'detail', 'text', NULL, 'a sentence of ours with counts and names of settings'),
 	('paws_sync.vocabulary()', 'result', 'kind', 'text', NULL, 'a constant, of the form looked at above'),
 	('paws_sync.vocabulary()', 'result', 'name', 'text', NULL, 'a constant, of the form looked at above');
+-- of jobs
+INSERT INTO allowed VALUES
+	('paws_sync.define_topic(text,integer,interval,interval,interval,integer,interval,interval)', 'argument', 'name', 'text', NULL, 'stored as a code_name, or refused'),
+	('paws_sync.drop_topic(text)', 'argument', 'name', 'text', NULL, 'looked up'),
+	('paws_sync.pause_topic(text)', 'argument', 'name', 'text', NULL, 'looked up'),
+	('paws_sync.resume_topic(text)', 'argument', 'name', 'text', NULL, 'looked up'),
+	('paws_sync.dead_letters(text,integer)', 'argument', 'topic', 'text', NULL, 'looked up; stored as a number'),
+	('paws_sync.redrive(text,bigint[],integer)', 'argument', 'topic', 'text', NULL, 'looked up; stored as a number'),
+	('paws_sync.submit(text,bytea,paws_sync.class,paws_sync.subject,text,timestamp with time zone,text,timestamp with time zone)', 'argument', 'topic', 'text', NULL, 'looked up; stored as a number'),
+	('paws_sync.submit_many(text,bytea[],paws_sync.class,paws_sync.subject[],text[],timestamp with time zone[],text[],timestamp with time zone[])', 'argument', 'topic', 'text', NULL, 'looked up; stored as a number'),
+	('paws_sync.claim(text[],integer,interval)', 'argument', 'topics', 'text[]', NULL, 'looked up'),
+	('paws_sync.claim(text[],integer,interval)', 'result', 'topic', 'text', 'topic', 'a code_name'),
+	('paws_sync.claim(text[],integer,interval)', 'result', 'payload', 'bytea', NULL, 'opened for the worker that claims the job'),
+	('paws_sync.claim_wait(text[],integer,interval,interval)', 'argument', 'topics', 'text[]', NULL, 'looked up'),
+	('paws_sync.claim_wait(text[],integer,interval,interval)', 'result', 'topic', 'text', 'topic', 'a code_name'),
+	('paws_sync.claim_wait(text[],integer,interval,interval)', 'result', 'payload', 'bytea', NULL, 'opened for the worker that claims the job'),
+	('paws_sync.submit(text,bytea,paws_sync.class,paws_sync.subject,text,timestamp with time zone,text,timestamp with time zone)', 'argument', 'payload', 'bytea', NULL, 'sealed before a row exists'),
+	('paws_sync.submit_many(text,bytea[],paws_sync.class,paws_sync.subject[],text[],timestamp with time zone[],text[],timestamp with time zone[])', 'argument', 'payloads', 'bytea[]', NULL, 'sealed before a row exists'),
+	('paws_sync.submit(text,bytea,paws_sync.class,paws_sync.subject,text,timestamp with time zone,text,timestamp with time zone)', 'argument', 'key', 'text', NULL, 'goes through a keyed hash; the digest is stored'),
+	('paws_sync.submit_many(text,bytea[],paws_sync.class,paws_sync.subject[],text[],timestamp with time zone[],text[],timestamp with time zone[])', 'argument', 'keys', 'text[]', NULL, 'goes through a keyed hash; the digest is stored'),
+	('paws_sync.submit(text,bytea,paws_sync.class,paws_sync.subject,text,timestamp with time zone,text,timestamp with time zone)', 'argument', 'ordering_key', 'text', NULL, 'goes through a keyed hash; the digest is stored'),
+	('paws_sync.submit_many(text,bytea[],paws_sync.class,paws_sync.subject[],text[],timestamp with time zone[],text[],timestamp with time zone[])', 'argument', 'ordering_keys', 'text[]', NULL, 'goes through a keyed hash; the digest is stored'),
+	('paws_sync.submit(text,bytea,paws_sync.class,paws_sync.subject,text,timestamp with time zone,text,timestamp with time zone)', 'result', 'result', 'bytea', NULL, 'opened for who has the key'),
+	('paws_sync.submit(text,bytea,paws_sync.class,paws_sync.subject,text,timestamp with time zone,text,timestamp with time zone)', 'result', 'code', 'text', 'reason', 'a word for a code'),
+	('paws_sync.submit_many(text,bytea[],paws_sync.class,paws_sync.subject[],text[],timestamp with time zone[],text[],timestamp with time zone[])', 'result', 'result', 'bytea', NULL, 'opened for who has the key'),
+	('paws_sync.submit_many(text,bytea[],paws_sync.class,paws_sync.subject[],text[],timestamp with time zone[],text[],timestamp with time zone[])', 'result', 'code', 'text', 'reason', 'a word for a code'),
+	('paws_sync.complete(bigint,bigint,bytea,boolean)', 'argument', 'result', 'bytea', NULL, 'sealed before a row exists'),
+	('paws_sync.complete_many(bigint[],bigint[],bytea[],boolean)', 'argument', 'results', 'bytea[]', NULL, 'sealed before a row exists'),
+	('paws_sync.topics()', 'result', 'name', 'text', 'topic', 'a code_name'),
+	('paws_sync.job_status(bigint)', 'result', 'topic', 'text', 'topic', 'a code_name'),
+	('paws_sync.stat_topics()', 'result', 'topic', 'text', 'topic', 'a code_name'),
+	('paws_sync.pg_stat_paws_sync_topics', 'view', 'topic', 'text', 'topic', 'a code_name');
 INSERT INTO allowed SELECT f, 'result', r, 'text', v, 'a word for a code, the operator''s name of a collection'
 FROM unnest('{"paws_sync.pull(paws_sync.device,paws_sync.cursor,integer,integer)","paws_sync.pull_wait(paws_sync.device,paws_sync.cursor,interval,integer,integer)",
 	"paws_sync.pull_crisis(paws_sync.device,paws_sync.cursor,integer,integer)"}'::text[]) f,
@@ -240,12 +272,14 @@ JOIN member_relation r ON r.oid = d.adrelid JOIN pg_attribute a ON a.attrelid = 
 ORDER BY r.relation COLLATE "C", a.attname COLLATE "C";
 
 -- What is returned in words is of the vocabulary that is named.
+SELECT paws_sync.define_topic('construction');
 CREATE TEMP TABLE word AS
 	SELECT kind AS vocabulary, name AS word FROM paws_sync.vocabulary()
 	UNION SELECT 'name', name::text FROM paws_registry.collection
+	UNION SELECT 'topic', name::text FROM paws_queue.topic
 	UNION SELECT 'page_reason', name FROM paws_sync.vocabulary() WHERE kind = 'reason'
 	UNION SELECT v, w FROM (VALUES
-		('lane', '{crisis,ordinary}'::text[]), ('worker', '{launcher,scheduler,pool}'), ('state', '{starting,idle,working}'),
+		('lane', '{crisis,ordinary}'::text[]), ('worker', '{launcher,scheduler,pool,crisis,timer}'), ('state', '{starting,idle,working}'),
 		('page', '{change,receipt,reset,unreadable,position,limited}'), ('resource', '{worker_time,bytes}'), ('unit', '{us,bytes}'), ('page_reason', '{cursor_expired,cursor_reset,envelope_rejected,sealed}'),
 		('bundle', '{resource,document}'), ('erasure', '{deleted,swept,destroyed,certified}'), ('keyring', '{base,epoch,destroyed}'),
 		('root', '{care,crisis,billing}'), ('key_state', '{open,current,old,foreign,closed,missing,destroyed}'), ('memory', '{locked,unlocked,none}'),
@@ -256,7 +290,7 @@ CREATE TEMP TABLE word AS
 		('profile', '{app,device_gateway,crisis,billing,operator,auditor}'), ('privilege', '{USAGE,EXECUTE,SELECT}'),
 		('object_kind', '{schema,type,function,view}'),
 		('kind', '{token,id,number,position,code,flag,limit,name,time,envelope,digest,key}'),
-		('retention', '{until_finished,offline_window,until_deleted,until_replaced,for_good}'),
+		('retention', '{until_finished,topic_history,dead_letters,offline_window,until_deleted,until_replaced,for_good}'),
 		('component', '{library,keys care,keys crisis,keys billing,keyring,workers,queue,admission}'), ('component_state', '{loaded,none,wrong,ready,off,starting,counting,open}')) AS x (v, l), unnest(l) AS w;
 -- these are not lists but forms
 CREATE TEMP TABLE form (vocabulary text, type regtype);
@@ -304,7 +338,15 @@ FROM (VALUES ('kind', :'job_kind'), ('phase', :'job_phase')) AS v (name, word);
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 CREATE TEMP TABLE horizon AS SELECT * FROM paws_sync.stat_horizon();
 COMMIT;
+INSERT INTO crisis SELECT 'paws_sync.submit(text,bytea,paws_sync.class,paws_sync.subject,text,timestamp with time zone,text,timestamp with time zone)', 'code', code FROM paws_sync.submit('construction', convert_to(repeat('x', 10000000), 'UTF8'));
+INSERT INTO crisis SELECT 'paws_sync.submit_many(text,bytea[],paws_sync.class,paws_sync.subject[],text[],timestamp with time zone[],text[],timestamp with time zone[])', 'code', code FROM paws_sync.submit_many('construction', '{NULL,one,two}');
+INSERT INTO crisis SELECT 'paws_sync.claim(text[],integer,interval)', 'topic', topic FROM paws_sync.claim('{construction}');
+INSERT INTO crisis SELECT 'paws_sync.claim_wait(text[],integer,interval,interval)', 'topic', topic FROM paws_sync.claim_wait('{construction}');
 CREATE TEMP TABLE said AS
+	SELECT 'paws_sync.topics()' AS object, 'name' AS name, name AS word FROM paws_sync.topics()
+	UNION SELECT 'paws_sync.job_status(bigint)', 'topic', s.topic FROM paws_queue.job j, paws_sync.job_status(j.id) s
+	UNION SELECT o, 'topic', topic FROM paws_sync.stat_topics(), unnest('{paws_sync.stat_topics(),paws_sync.pg_stat_paws_sync_topics}'::text[]) o
+	UNION
 	SELECT object, name, word FROM crisis
 	UNION SELECT o, v.name, v.word FROM paws_sync.list_resources() l, unnest('{paws_sync.list_resources(),paws_sync.resources}'::text[]) o,
 		LATERAL (VALUES ('region', l.region), ('name', l.name), ('channel', l.channel), ('contact', l.contact)) AS v (name, word)

@@ -161,6 +161,9 @@ SELECT paws_sync.register_device(:'a', 'ios') AS phone, paws_sync.register_devic
 SELECT item, outcome FROM paws_sync.push(:'phone', t.ops(t.op(1, 'mood', 1, 0, 'x'), t.op(2, 'safety_plan', 2, 0, 'x'), t.op(3, 'plan', 3, 0, 'x')));
 CALL t.wait_applied();
 SELECT max(cursor::text) FILTER (WHERE row_number = 3) AS cursor FROM (SELECT row_number() OVER (), cursor FROM paws_sync.pull(:'tablet')) AS row \gset
+SELECT paws_sync.define_topic('matrix'), paws_sync.define_topic('matrix_jobs');
+SELECT outcome FROM paws_sync.submit('matrix_jobs', 'x') UNION ALL SELECT outcome FROM paws_sync.submit('matrix_jobs', 'y');
+SELECT job, fence FROM paws_sync.claim('{matrix_jobs}') \gset
 CREATE TEMP TABLE call AS
 	SELECT f.name, p.oid, p.oid::regproc || '(' || f.arguments || ')' AS call
 	FROM (VALUES
@@ -205,6 +208,26 @@ CREATE TEMP TABLE call AS
 		('stat_lanes', ''),
 		('stat_memory', ''),
 		('stat_workers', ''),
+		('define_topic', '''matrix_2'''),
+		('drop_topic', '''matrix'''),
+		('topics', ''),
+		('pause_topic', '''matrix'''),
+		('resume_topic', '''matrix'''),
+		('submit', '''matrix_jobs'', ''x'''),
+		('submit_many', format('''matrix_jobs'', ''{x}'', subjects => ARRAY[%L]::paws_sync.subject[]', :'a')),
+		('claim', '''{matrix_jobs}'''),
+		('claim_wait', '''{matrix_jobs}'', timeout => ''0'''),
+		('extend', '1, 1'),
+		('release', '1, 1'),
+		('snooze', '1, 1, ''1 s'''),
+		('fail', '1, 1'),
+		('complete', format('%s, %s', :'job', :'fence')),
+		('complete_many', '''{1}'', ''{1}'''),
+		('cancel', '1'),
+		('job_status', '1'),
+		('dead_letters', '''matrix_jobs'''),
+		('redrive', '''matrix_jobs'''),
+		('stat_topics', ''),
 		('stat_reset', ''),
 		('stat_admission', ''),
 		('stat_reserve', ''),

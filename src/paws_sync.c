@@ -15,6 +15,7 @@
 #include "base/worker.h"
 #include "control/horizon.h"
 #include "control/latency.h"
+#include "control/topic_rates.h"
 #include "fmgr.h"
 #include "guard/connection_reserve.h"
 #include "guard/log_scrub.h"
@@ -22,6 +23,7 @@
 #include "queue/admission.h"
 #include "queue/depth.h"
 #include "queue/flow.h"
+#include "queue/job.h"
 #include "queue/mark.h"
 #include "queue/queue.h"
 #include "vault/keyring.h"
@@ -47,12 +49,14 @@ _PG_init(void)
 	paws_worker_init();
 	paws_queue_init();
 	paws_mark_init();
+	paws_job_init();
 	paws_flow_init();
 	paws_depth_init();
 	paws_reserve_init();
 	paws_admission_init();
 	paws_latency_init();
 	paws_horizon_init();
+	paws_topic_rates_init();
 	paws_memory_state_init();
 	paws_keyring_init();
 	paws_vault_seals_init();

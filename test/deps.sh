@@ -20,7 +20,7 @@ case ${1:-} in
     demo)
         # libfaketime sets the clock of a server; the last three of these are for the unit tests: another implementation,
         # and published vectors.
-        packages+=(libfaketime python3 python3-psycopg python3-fake-factory python3-cryptography python3-cryptography-vectors
+        packages+=(libfaketime python3 python3-psycopg python3-fake-factory pgbouncer faketime python3-cryptography python3-cryptography-vectors
                    golang-golang-x-crypto-dev)
         ;;
     canary)
@@ -56,7 +56,12 @@ apt() {
     }
 }
 
+policy_is_ours=
 restore_conf() {
+    if [ -n "$policy_is_ours" ]; then
+        as_root rm -f "$policy"
+        policy_is_ours=
+    fi
     if as_root test -e "$saved"; then
         as_root mv -f "$saved" "$conf"
     fi
@@ -113,6 +118,13 @@ else
     (apt update) 2>/dev/null || { say "warning: postgresql-$PG_MAJOR is older than ${oldest[$PG_MAJOR]}"; exit 0; }
 fi
 refuse_restart "${wanted[@]}"
+# The tests start a pooler of their own; the package would start one for good.
+policy=/usr/sbin/policy-rc.d
+if [[ " ${wanted[*]} " == *" pgbouncer "* ]] && [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+    as_root chmod 0755 "$policy"
+    policy_is_ours=1
+fi
 if ! installed "postgresql-$PG_MAJOR"; then
     without_main_cluster
 fi

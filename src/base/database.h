@@ -15,6 +15,7 @@ typedef enum PawsCached
 {
 	PAWS_CACHED_COLLECTIONS,
 	PAWS_CACHED_POLICY,
+	PAWS_CACHED_TOPICS,
 	PAWS_CACHED_PAUSES,
 	PAWS_CACHED_KEYS, /* opened data keys: some were deleted or superseded */
 	PAWS_CACHED_KINDS

@@ -17,5 +17,7 @@
 #define PAWS_ERRCODE_ENVELOPE       MAKE_SQLSTATE('P', 'W', '0', '0', '3')
 #define PAWS_ERRCODE_DEVICE_REVOKED MAKE_SQLSTATE('P', 'W', '0', '0', '4')
 #define PAWS_ERRCODE_IMMUTABLE      MAKE_SQLSTATE('P', 'W', '0', '0', '5')
+#define PAWS_ERRCODE_UNKNOWN_TOPIC  MAKE_SQLSTATE('P', 'W', '0', '1', '0')
+#define PAWS_ERRCODE_LEASE_LOST     MAKE_SQLSTATE('P', 'W', '0', '1', '1')
 
 #endif

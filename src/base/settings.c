@@ -33,6 +33,7 @@ char *paws_crisis_role = NULL;
 int paws_crisis_reserved_connections = 3;
 int paws_max_subjects_limited = 20000;
 int paws_max_topics = 64;
+int paws_max_leases = 10000;
 int paws_max_flows = 16384;
 int paws_byte_budget = 0;
 int paws_crisis_reserve = 20;
@@ -105,7 +106,9 @@ define_start_settings(void)
 			   &paws_max_databases, 1, 64, PGC_POSTMASTER, 0);
 	define_int("paws_sync.max_subjects_limited", "Subjects whose rate is tracked in shared memory at once.",
 			   &paws_max_subjects_limited, 100, 10000000, PGC_POSTMASTER, 0);
-	define_int("paws_sync.max_topics", "Topics that each database can have.", &paws_max_topics, 1, 4096,
+	define_int("paws_sync.max_leases", "Jobs of each database that can be claimed at once.", &paws_max_leases,
+			   16, 1000000, PGC_POSTMASTER, 0);
+	define_int("paws_sync.max_topics", "Topics that each database can have.", &paws_max_topics, 1, 256,
 			   PGC_POSTMASTER, 0);
 	define_int("paws_sync.max_flows", "Flows of each database whose turns are kept in shared memory at once.",
 			   &paws_max_flows, 256, 10000000, PGC_POSTMASTER, 0);

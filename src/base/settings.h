@@ -36,6 +36,7 @@ extern int paws_erasure_interval;     /* seconds */
 extern int paws_epoch_lifetime;       /* seconds; 0: never */
 extern int paws_byte_budget;          /* kB in a second, of ordinary payloads in both directions; 0: none */
 extern int paws_crisis_reserve;       /* percent of byte budget and pool that is kept for crisis */
+extern int paws_max_leases;           /* jobs of each database that can run at once */
 extern int paws_keyring_backup_retention; /* seconds */
 extern int paws_log_scrub;                /* a PawsLogScrub */
 

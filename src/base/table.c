@@ -12,6 +12,7 @@
 #include "commands/sequence.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 #define NOTICED_MAX 32
@@ -63,6 +64,7 @@ find_indexes(PawsTable *table, Relation relation, Oid identity)
 {
 	uint64 before = changes;
 
+	table->ncomparisons = 0;
 	for (int i = 0; i < PAWS_TABLE_INDEXES && table->indexes[i]; i++)
 		table->index_oids[i] = find_by_name(relation->rd_rel->relnamespace, table->indexes[i]);
 	if (changes == before)
@@ -128,14 +130,46 @@ paws_table_unsnap(Snapshot snapshot)
 
 /* The function behind "column strategy value", of the column's own type. */
 static void
-set_key(Relation index, const PawsKey *key, ScanKey scan_key)
+find_comparison(Relation index, const PawsKey *key, FmgrInfo *function)
 {
 	int i = key->column - 1;
 	Oid type = index->rd_opcintype[i];
 	Oid operator= get_opfamily_member(index->rd_opfamily[i], type, type, key->strategy);
 
-	ScanKeyEntryInitialize(scan_key, 0, key->column, key->strategy, type, index->rd_indcollation[i],
-						   get_opcode(operator), key->value);
+	fmgr_info_cxt(get_opcode(operator), function, TopMemoryContext);
+}
+
+/* Remembered as long as the table's indexes are. */
+static FmgrInfo *
+comparison(PawsTable *table, int number, Relation index, const PawsKey *key)
+{
+	PawsComparison *known;
+
+	for (int i = 0; i < table->ncomparisons; i++)
+	{
+		known = &table->comparisons[i];
+		if (known->index == number && known->column == key->column && known->strategy == key->strategy)
+			return &known->function;
+	}
+	if (table->ncomparisons >= PAWS_TABLE_KEYS)
+		elog(ERROR, "too many comparisons of one table");
+	known = &table->comparisons[table->ncomparisons];
+	known->index = number;
+	known->column = key->column;
+	known->strategy = key->strategy;
+	find_comparison(index, key, &known->function);
+	table->ncomparisons++;
+	return &known->function;
+}
+
+static void
+set_key(PawsScan *scan, PawsTable *table, int number, const PawsKey *key, ScanKey scan_key)
+{
+	int i = key->column - 1;
+
+	ScanKeyEntryInitializeWithInfo(scan_key, 0, key->column, key->strategy, scan->index->rd_opcintype[i],
+								   scan->index->rd_indcollation[i],
+								   comparison(table, number, scan->index, key), key->value);
 }
 
 void
@@ -148,7 +182,7 @@ paws_scan_begin(PawsScan *scan, PawsTable *table, int index, Snapshot snapshot, 
 	scan->slot = table_slot_create(scan->table, NULL);
 	scan->nkeys = nkeys;
 	for (int i = 0; i < nkeys; i++)
-		set_key(scan->index, &keys[i], &scan->keys[i]);
+		set_key(scan, table, index, &keys[i], &scan->keys[i]);
 	scan->scan = index_beginscan(scan->table, scan->index, snapshot, nkeys, 0);
 	index_rescan(scan->scan, scan->keys, nkeys, NULL, 0);
 }

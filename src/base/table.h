@@ -22,8 +22,18 @@
 #include "utils/rel.h"
 #include "utils/snapshot.h"
 
-#define PAWS_TABLE_INDEXES 4
+#define PAWS_TABLE_INDEXES 6
+#define PAWS_TABLE_KEYS    16
 #define PAWS_SCAN_KEYS     6
+
+/* The function behind "column strategy value" of an index. */
+typedef struct PawsComparison
+{
+	int index;
+	int column;
+	StrategyNumber strategy;
+	FmgrInfo function;
+} PawsComparison;
 
 /* A table and those of its indexes that are asked for by number. A static of the room that owns it. */
 typedef struct PawsTable
@@ -35,7 +45,9 @@ typedef struct PawsTable
 	Oid identity; /* what follows belongs to this extension; InvalidOid: not looked up, or changed since */
 	Oid oid;
 	Oid index_oids[PAWS_TABLE_INDEXES];
-	bool noticed; /* invalidations reach it */
+	int ncomparisons;
+	PawsComparison comparisons[PAWS_TABLE_KEYS]; /* that were asked for */
+	bool noticed;                                /* invalidations reach it */
 } PawsTable;
 
 /*

@@ -15,6 +15,7 @@ typedef enum PawsWakeLane
 {
 	PAWS_WAKE_POOL,
 	PAWS_WAKE_SCHEDULER,
+	PAWS_WAKE_TIMER, /* what the queue of jobs does by the clock */
 	PAWS_WAKE_CRISIS,
 	PAWS_WAKE_LANES
 } PawsWakeLane;

@@ -25,10 +25,8 @@
 static PawsWorkerSlot *slots = NULL;
 
 static const char *const kind_names[PAWS_WORKER_KINDS] = {
-	[PAWS_WORKER_LAUNCHER] = "launcher",
-	[PAWS_WORKER_SCHEDULER] = "scheduler",
-	[PAWS_WORKER_POOL] = "pool",
-	[PAWS_WORKER_CRISIS] = "crisis",
+	[PAWS_WORKER_LAUNCHER] = "launcher", [PAWS_WORKER_SCHEDULER] = "scheduler", [PAWS_WORKER_POOL] = "pool",
+	[PAWS_WORKER_TIMER] = "timer",       [PAWS_WORKER_CRISIS] = "crisis",
 };
 
 const char *
@@ -40,7 +38,7 @@ paws_worker_kind_name(PawsWorkerKind kind)
 int
 paws_worker_slots(void)
 {
-	return 1 + paws_max_databases * (1 + PAWS_CRISIS_WORKERS + PAWS_POOL_SIZE_MAX);
+	return 1 + paws_max_databases * (2 + PAWS_CRISIS_WORKERS + PAWS_POOL_SIZE_MAX);
 }
 
 static Size

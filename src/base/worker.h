@@ -18,6 +18,7 @@ typedef enum PawsWorkerKind
 	PAWS_WORKER_LAUNCHER,
 	PAWS_WORKER_SCHEDULER,
 	PAWS_WORKER_POOL,
+	PAWS_WORKER_TIMER,
 	PAWS_WORKER_CRISIS,
 	PAWS_WORKER_KINDS
 } PawsWorkerKind;
@@ -58,7 +59,7 @@ extern void paws_worker_register_launcher(const char *entry);
 extern int paws_worker_slots(void);
 extern bool paws_worker_read(int index, PawsWorkerSlot *copy);
 
-/* "launcher", "scheduler", "pool", "crisis". */
+/* "launcher", "scheduler", "pool", "timer", "crisis". */
 extern const char *paws_worker_kind_name(PawsWorkerKind kind);
 
 /* Crisis workers of a database, always. */

@@ -36,13 +36,13 @@ put(PawsRows *rows, const char *area, const char *name, bool good, const char *v
 }
 
 /*
- * The launcher, and for each database a scheduler, two crisis workers and the pool; beside them what the
- * server itself starts from the same number, which would else leave us without when it is busy.
+ * The launcher, and for each database a scheduler, a timer, two crisis workers and the pool; beside them what
+ * the server itself starts from the same number, which would else leave us without when it is busy.
  */
 static void
 put_processes(PawsRows *rows, int databases)
 {
-	int ours = 1 + databases * (1 + PAWS_CRISIS_WORKERS + paws_pool_size);
+	int ours = 1 + databases * (2 + PAWS_CRISIS_WORKERS + paws_pool_size);
 	int needed = ours + max_parallel_workers + (max_logical_replication_workers > 0 ? 1 : 0);
 
 	put(rows, "workers", "max_worker_processes", max_worker_processes >= needed,

@@ -94,6 +94,15 @@ paws_row_timestamp(PawsRows *rows, TimestampTz time)
 }
 
 void
+paws_row_bytea(PawsRows *rows, bytea *value)
+{
+	if (value)
+		paws_row_datum(rows, PointerGetDatum(value));
+	else
+		paws_row_null(rows);
+}
+
+void
 paws_row_end(PawsRows *rows)
 {
 	if (rows->next != rows->result->setDesc->natts)

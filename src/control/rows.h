@@ -32,6 +32,8 @@ extern void paws_row_label(PawsRows *rows, const char *label); /* of the column'
 extern void paws_row_interval(PawsRows *rows, int64 microseconds);
 extern void paws_row_timestamp(PawsRows *rows, TimestampTz time); /* 0 for NULL */
 
+extern void paws_row_bytea(PawsRows *rows, bytea *value); /* NULL for NULL */
+
 /* Ends the row. */
 extern void paws_row_end(PawsRows *rows);
 

@@ -107,11 +107,12 @@ static void
 put_workers(PawsRows *rows)
 {
 	int schedulers = paws_worker_count(PAWS_WORKER_SCHEDULER, MyDatabaseId);
+	int timers = paws_worker_count(PAWS_WORKER_TIMER, MyDatabaseId);
 	int pool = paws_worker_count(PAWS_WORKER_POOL, MyDatabaseId);
 
 	if (!is_listed())
 		put(rows, "workers", "off", "this database is not in paws_sync.databases");
-	else if (schedulers == 0 || pool < paws_pool_size)
+	else if (schedulers == 0 || timers == 0 || pool < paws_pool_size)
 		put(rows, "workers", "starting",
 			psprintf("%d of %d pool workers; if it stays so, raise max_worker_processes", pool,
 					 paws_pool_size));

@@ -111,6 +111,29 @@ static const char *const channel_names[] = {
 	[PAWS_CHANNEL_WEB] = "web",
 };
 
+static const char *const job_state_names[] = {
+	[PAWS_JOB_SCHEDULED] = "scheduled", [PAWS_JOB_AVAILABLE] = "available", [PAWS_JOB_RUNNING] = "running",
+	[PAWS_JOB_COMPLETED] = "completed", [PAWS_JOB_CANCELLED] = "cancelled", [PAWS_JOB_EXPIRED] = "expired",
+	[PAWS_JOB_DEAD] = "dead",
+};
+
+static const char *const job_outcome_names[] = {
+	[PAWS_JOB_WAS_SUBMITTED] = "submitted", [PAWS_JOB_WAS_DUPLICATE] = "duplicate",
+	[PAWS_JOB_WAS_LIMITED] = "limited",     [PAWS_JOB_WAS_REJECTED] = "rejected",
+	[PAWS_JOB_WAS_COMPLETED] = "completed", [PAWS_JOB_WAS_RETRIED] = "retried",
+	[PAWS_JOB_WAS_DEAD] = "dead",           [PAWS_JOB_WAS_RELEASED] = "released",
+	[PAWS_JOB_WAS_SNOOZED] = "snoozed",     [PAWS_JOB_WAS_CANCELLED] = "cancelled",
+	[PAWS_JOB_WAS_EXTENDED] = "extended",   [PAWS_JOB_WAS_LOST] = "lost",
+	[PAWS_JOB_WAS_NOT_FOUND] = "not_found",
+};
+
+static const char *const job_reason_names[] = {
+	[PAWS_JOB_FAILED] = "failed",         [PAWS_JOB_INVALID] = "invalid",
+	[PAWS_JOB_DEPENDENCY] = "dependency", [PAWS_JOB_TIMED_OUT] = "timed_out",
+	[PAWS_JOB_REFUSED] = "refused",       [PAWS_JOB_LEASE_EXPIRED] = "lease_expired",
+	[PAWS_JOB_UNREADABLE] = "unreadable",
+};
+
 static const char *const level_names[] = {
 	[1] = "background",
 	[2] = "bulk",
@@ -141,11 +164,18 @@ static const Vocabulary features = VOCABULARY("feature", feature_names);
 static const Vocabulary platforms = VOCABULARY("platform", platform_names);
 static const Vocabulary sources = VOCABULARY("source", source_names);
 static const Vocabulary channels = VOCABULARY("channel", channel_names);
+static const Vocabulary job_states = VOCABULARY("job_state", job_state_names);
+static const Vocabulary job_outcomes = VOCABULARY("job_outcome", job_outcome_names);
+static const Vocabulary job_reasons = VOCABULARY("job_reason", job_reason_names);
 static const Vocabulary levels = VOCABULARY("level", level_names);
 
 StaticAssertDecl(lengthof(tier_names) == PAWS_TIER_LAST + 1, "every tier has a name");
 StaticAssertDecl(lengthof(class_names) == PAWS_CLASS_LAST + 1, "every class has a name");
 StaticAssertDecl(lengthof(reason_names) == PAWS_REASON_LAST + 1, "every reason has a name");
+StaticAssertDecl(lengthof(job_state_names) == PAWS_JOB_STATE_LAST + 1, "every state of a job has a name");
+StaticAssertDecl(lengthof(job_outcome_names) == PAWS_JOB_OUTCOME_LAST + 1,
+				 "every outcome of a job has a name");
+StaticAssertDecl(lengthof(job_reason_names) == PAWS_JOB_REASON_LAST + 1, "every reason of a job has a name");
 StaticAssertDecl(lengthof(level_names) == PAWS_LEVEL_MAX + 1, "every level has a name");
 
 PawsLane
@@ -241,6 +271,24 @@ paws_channel_name(PawsChannel channel)
 }
 
 const char *
+paws_job_state_name(PawsJobState state)
+{
+	return find_name(&job_states, state);
+}
+
+const char *
+paws_job_outcome_name(PawsJobOutcome outcome)
+{
+	return find_name(&job_outcomes, outcome);
+}
+
+const char *
+paws_job_reason_name(PawsJobReason reason)
+{
+	return reason == 0 ? NULL : find_name(&job_reasons, reason);
+}
+
+const char *
 paws_level_name(int level)
 {
 	return find_name(&levels, level);
@@ -277,6 +325,12 @@ paws_platform_code(const char *name)
 }
 
 int
+paws_job_reason_code(const char *name)
+{
+	return find_code(&job_reasons, name);
+}
+
+int
 paws_level_code(const char *name)
 {
 	if (strcmp(name, "10") == 0)
@@ -291,9 +345,10 @@ PG_FUNCTION_INFO_V1(paws_vocabulary);
 Datum
 paws_vocabulary(PG_FUNCTION_ARGS)
 {
-	static const Vocabulary *const shown[] = {&platforms, &classes,   &tiers,        &outcomes,
-											  &reasons,   &conflicts, &sources,      &channels,
-											  &levels,    &sealings,  &compressions, &features};
+	static const Vocabulary *const shown[] = {&platforms,    &classes,     &tiers,        &outcomes,
+											  &reasons,      &conflicts,   &sources,      &channels,
+											  &levels,       &sealings,    &compressions, &job_states,
+											  &job_outcomes, &job_reasons, &features};
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 
 	InitMaterializedSRF(fcinfo, 0);

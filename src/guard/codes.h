@@ -91,6 +91,54 @@ typedef enum PawsConflictPolicy
 	PAWS_CONFLICT_APPEND = 3
 } PawsConflictPolicy;
 
+/* Where a job of the application's own workers stands. */
+typedef enum PawsJobState
+{
+	PAWS_JOB_SCHEDULED = 1, /* its time has not come */
+	PAWS_JOB_AVAILABLE = 2,
+	PAWS_JOB_RUNNING = 3, /* a worker has a lease on it */
+	PAWS_JOB_COMPLETED = 4,
+	PAWS_JOB_CANCELLED = 5,
+	PAWS_JOB_EXPIRED = 6,
+	PAWS_JOB_DEAD = 7 /* among the dead letters */
+} PawsJobState;
+
+#define PAWS_JOB_STATE_LAST PAWS_JOB_DEAD
+
+/* The answer to a call about a job. */
+typedef enum PawsJobOutcome
+{
+	PAWS_JOB_WAS_SUBMITTED = 1,
+	PAWS_JOB_WAS_DUPLICATE = 2,
+	PAWS_JOB_WAS_LIMITED = 3,
+	PAWS_JOB_WAS_REJECTED = 4,
+	PAWS_JOB_WAS_COMPLETED = 5,
+	PAWS_JOB_WAS_RETRIED = 6,
+	PAWS_JOB_WAS_DEAD = 7,
+	PAWS_JOB_WAS_RELEASED = 8,
+	PAWS_JOB_WAS_SNOOZED = 9,
+	PAWS_JOB_WAS_CANCELLED = 10,
+	PAWS_JOB_WAS_EXTENDED = 11,
+	PAWS_JOB_WAS_LOST = 12, /* the lease is somebody else's by now, or nobody's */
+	PAWS_JOB_WAS_NOT_FOUND = 13
+} PawsJobOutcome;
+
+#define PAWS_JOB_OUTCOME_LAST PAWS_JOB_WAS_NOT_FOUND
+
+/* Why an attempt at a job failed; the last two are the engine's own. */
+typedef enum PawsJobReason
+{
+	PAWS_JOB_FAILED = 1,
+	PAWS_JOB_INVALID = 2,    /* the payload is not what the worker expects */
+	PAWS_JOB_DEPENDENCY = 3, /* something that the worker needs does not answer */
+	PAWS_JOB_TIMED_OUT = 4,
+	PAWS_JOB_REFUSED = 5, /* another system said no */
+	PAWS_JOB_LEASE_EXPIRED = 6,
+	PAWS_JOB_UNREADABLE = 7 /* the envelope does not open */
+} PawsJobReason;
+
+#define PAWS_JOB_REASON_LAST PAWS_JOB_UNREADABLE
+
 /* How payloads of a collection are sealed. */
 typedef enum PawsSealingPolicy
 {
@@ -152,6 +200,9 @@ extern const char *paws_sealing_name(PawsSealingPolicy policy);
 extern const char *paws_platform_name(PawsPlatform platform);
 extern const char *paws_channel_name(PawsChannel channel);
 extern const char *paws_level_name(int level);
+extern const char *paws_job_state_name(PawsJobState state);
+extern const char *paws_job_outcome_name(PawsJobOutcome outcome);
+extern const char *paws_job_reason_name(PawsJobReason reason); /* NULL for 0 */
 
 /* The way back: 0 if the name is none of the vocabulary. */
 extern int paws_tier_code(const char *name);
@@ -159,6 +210,7 @@ extern int paws_class_code(const char *name);
 extern int paws_conflict_code(const char *name);
 extern int paws_sealing_code(const char *name);
 extern int paws_platform_code(const char *name);
+extern int paws_job_reason_code(const char *name);
 extern int paws_level_code(const char *name); /* takes a name or a number from 1 to 10 */
 
 /*
@@ -168,6 +220,7 @@ extern int paws_level_code(const char *name); /* takes a name or a number from 1
  */
 extern PawsTier paws_tier_from_datum(Datum value);
 extern PawsClass paws_class_from_datum(Datum value);
+extern PawsJobReason paws_job_reason_from_datum(Datum value);
 extern Datum paws_enum_datum(Oid type, const char *label);
 
 #endif

@@ -13,7 +13,7 @@
 
 #include "guard/codes.h"
 
-#define REMEMBERED 32 /* tier, class and outcome have 19 labels together */
+#define REMEMBERED 64 /* all our enums have 46 labels together */
 
 typedef struct EnumLabel
 {
@@ -111,6 +111,12 @@ PawsClass
 paws_class_from_datum(Datum value)
 {
 	return (PawsClass) code_of(value, paws_class_code, "class");
+}
+
+PawsJobReason
+paws_job_reason_from_datum(Datum value)
+{
+	return (PawsJobReason) code_of(value, paws_job_reason_code, "job_reason");
 }
 
 Datum

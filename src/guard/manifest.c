@@ -20,13 +20,18 @@
 #define TIERS            "paws_queue.tier_policy"
 #define OPERATION        "paws_queue.operation"
 #define INFLIGHT         "paws_queue.inflight"
+#define PAUSED           "paws_queue.paused_level"
+#define TOPIC            "paws_queue.topic"
+#define JOB              "paws_queue.job"
+#define JOB_KEY          "paws_queue.job_key"
+#define DEAD_LETTER      "paws_queue.dead_letter"
+#define HISTORY          "paws_queue.history"
 #define ENTITLED         "paws_care.entitlement"
 #define KEY_JOB          "paws_vault.key_job"
 #define FOREIGN          "paws_vault.foreign_epoch"
 #define ERASURE          "paws_vault.erasure"
 #define RESOURCE         "paws_crisis.resource"
 #define CRISIS_OPERATION "paws_crisis.operation"
-#define PAUSED           "paws_queue.paused_level"
 
 /* clang-format off */
 /* The tables of a store, which each lane has: schema, clock of what is done, how long its feed is kept. */
@@ -198,6 +203,71 @@ static const PawsManifestEntry entries[] = {
 	{RESOURCE, "contact", PAWS_KIND_NAME, 0, PAWS_KEPT_FOR_GOOD, false, true},
 	{RESOURCE, "set_at", PAWS_KIND_TIME, PAWS_CLOCK_SLOW, PAWS_KEPT_FOR_GOOD, false, true},
 
+	{TOPIC, "topic_no", PAWS_KIND_NUMBER, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{TOPIC, "place", PAWS_KIND_NUMBER, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{TOPIC, "max_attempts", PAWS_KIND_LIMIT, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{TOPIC, "in_flight_per_flow", PAWS_KIND_LIMIT, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{TOPIC, "backoff_us", PAWS_KIND_LIMIT, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{TOPIC, "max_backoff_us", PAWS_KIND_LIMIT, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{TOPIC, "lease_us", PAWS_KIND_LIMIT, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{TOPIC, "history_us", PAWS_KIND_LIMIT, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{TOPIC, "dead_letters_us", PAWS_KIND_LIMIT, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{TOPIC, "defined_at", PAWS_KIND_TIME, PAWS_CLOCK_SLOW, PAWS_KEPT_FOR_GOOD, false, false},
+	{TOPIC, "paused", PAWS_KIND_FLAG, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{TOPIC, "name", PAWS_KIND_NAME, 0, PAWS_KEPT_FOR_GOOD, false, false},
+
+	{JOB, "id", PAWS_KIND_POSITION, 0, PAWS_KEPT_UNTIL_FINISHED, false, false},
+	{JOB, "rank", PAWS_KIND_POSITION, 0, PAWS_KEPT_UNTIL_FINISHED, false, false},
+	{JOB, "submitted_at", PAWS_KIND_TIME, PAWS_CLOCK_EXACT, PAWS_KEPT_UNTIL_FINISHED, EXPORTED, false},
+	{JOB, "topic_no", PAWS_KIND_NUMBER, 0, PAWS_KEPT_UNTIL_FINISHED, false, false},
+	{JOB, "level", PAWS_KIND_CODE, 0, PAWS_KEPT_UNTIL_FINISHED, false, false},
+	{JOB, "base_level", PAWS_KIND_CODE, 0, PAWS_KEPT_UNTIL_FINISHED, false, false},
+	{JOB, "class", PAWS_KIND_CODE, 0, PAWS_KEPT_UNTIL_FINISHED, EXPORTED, false},
+	{JOB, "tier", PAWS_KIND_CODE, 0, PAWS_KEPT_UNTIL_FINISHED, false, false},
+	{JOB, "attempts", PAWS_KIND_NUMBER, 0, PAWS_KEPT_UNTIL_FINISHED, false, false},
+	{JOB, "reason", PAWS_KIND_CODE, 0, PAWS_KEPT_UNTIL_FINISHED, false, false},
+	{JOB, "available", PAWS_KIND_FLAG, 0, PAWS_KEPT_UNTIL_FINISHED, false, false},
+	{JOB, "subject_no", PAWS_KIND_NUMBER, 0, PAWS_KEPT_UNTIL_FINISHED, false, false},
+	{JOB, "run_at", PAWS_KIND_TIME, PAWS_CLOCK_EXACT, PAWS_KEPT_UNTIL_FINISHED, false, false},
+	{JOB, "delay_us", PAWS_KIND_NUMBER, 0, PAWS_KEPT_UNTIL_FINISHED, false, false},
+	{JOB, "expires_at", PAWS_KIND_TIME, PAWS_CLOCK_EXACT, PAWS_KEPT_UNTIL_FINISHED, false, false},
+	{JOB, "ordering_key", PAWS_KIND_DIGEST, 0, PAWS_KEPT_UNTIL_FINISHED, false, false},
+	{JOB, "key", PAWS_KIND_DIGEST, 0, PAWS_KEPT_UNTIL_FINISHED, false, false},
+	{JOB, "envelope", PAWS_KIND_ENVELOPE, 0, PAWS_KEPT_UNTIL_FINISHED, EXPORTED, false},
+
+	{JOB_KEY, "digest", PAWS_KIND_DIGEST, 0, PAWS_KEPT_TOPIC_HISTORY, false, false},
+	{JOB_KEY, "job", PAWS_KIND_POSITION, 0, PAWS_KEPT_TOPIC_HISTORY, false, false},
+	{JOB_KEY, "until", PAWS_KIND_TIME, PAWS_CLOCK_ORDINARY, PAWS_KEPT_TOPIC_HISTORY, false, false},
+	{JOB_KEY, "subject_no", PAWS_KIND_NUMBER, 0, PAWS_KEPT_TOPIC_HISTORY, false, false},
+	{JOB_KEY, "topic_no", PAWS_KIND_NUMBER, 0, PAWS_KEPT_TOPIC_HISTORY, false, false},
+	{JOB_KEY, "state", PAWS_KIND_CODE, 0, PAWS_KEPT_TOPIC_HISTORY, false, false},
+	{JOB_KEY, "result", PAWS_KIND_ENVELOPE, 0, PAWS_KEPT_TOPIC_HISTORY, false, false},
+
+	{DEAD_LETTER, "id", PAWS_KIND_POSITION, 0, PAWS_KEPT_DEAD_LETTERS, false, false},
+	{DEAD_LETTER, "submitted_at", PAWS_KIND_TIME, PAWS_CLOCK_ORDINARY, PAWS_KEPT_DEAD_LETTERS, EXPORTED, false},
+	{DEAD_LETTER, "dead_at", PAWS_KIND_TIME, PAWS_CLOCK_ORDINARY, PAWS_KEPT_DEAD_LETTERS, EXPORTED, false},
+	{DEAD_LETTER, "topic_no", PAWS_KIND_NUMBER, 0, PAWS_KEPT_DEAD_LETTERS, false, false},
+	{DEAD_LETTER, "base_level", PAWS_KIND_CODE, 0, PAWS_KEPT_DEAD_LETTERS, false, false},
+	{DEAD_LETTER, "class", PAWS_KIND_CODE, 0, PAWS_KEPT_DEAD_LETTERS, EXPORTED, false},
+	{DEAD_LETTER, "tier", PAWS_KIND_CODE, 0, PAWS_KEPT_DEAD_LETTERS, false, false},
+	{DEAD_LETTER, "attempts", PAWS_KIND_NUMBER, 0, PAWS_KEPT_DEAD_LETTERS, false, false},
+	{DEAD_LETTER, "reason", PAWS_KIND_CODE, 0, PAWS_KEPT_DEAD_LETTERS, EXPORTED, false},
+	{DEAD_LETTER, "subject_no", PAWS_KIND_NUMBER, 0, PAWS_KEPT_DEAD_LETTERS, false, false},
+	{DEAD_LETTER, "expires_at", PAWS_KIND_TIME, PAWS_CLOCK_EXACT, PAWS_KEPT_DEAD_LETTERS, false, false},
+	{DEAD_LETTER, "ordering_key", PAWS_KIND_DIGEST, 0, PAWS_KEPT_DEAD_LETTERS, false, false},
+	{DEAD_LETTER, "key", PAWS_KIND_DIGEST, 0, PAWS_KEPT_DEAD_LETTERS, false, false},
+	{DEAD_LETTER, "envelope", PAWS_KIND_ENVELOPE, 0, PAWS_KEPT_DEAD_LETTERS, EXPORTED, false},
+
+	{HISTORY, "job", PAWS_KIND_POSITION, 0, PAWS_KEPT_TOPIC_HISTORY, false, false},
+	{HISTORY, "submitted_at", PAWS_KIND_TIME, PAWS_CLOCK_ORDINARY, PAWS_KEPT_TOPIC_HISTORY, false, false},
+	{HISTORY, "ended_at", PAWS_KIND_TIME, PAWS_CLOCK_ORDINARY, PAWS_KEPT_TOPIC_HISTORY, false, false},
+	{HISTORY, "topic_no", PAWS_KIND_NUMBER, 0, PAWS_KEPT_TOPIC_HISTORY, false, false},
+	{HISTORY, "level", PAWS_KIND_CODE, 0, PAWS_KEPT_TOPIC_HISTORY, false, false},
+	{HISTORY, "class", PAWS_KIND_CODE, 0, PAWS_KEPT_TOPIC_HISTORY, false, false},
+	{HISTORY, "attempts", PAWS_KIND_NUMBER, 0, PAWS_KEPT_TOPIC_HISTORY, false, false},
+	{HISTORY, "state", PAWS_KIND_CODE, 0, PAWS_KEPT_TOPIC_HISTORY, false, false},
+	{HISTORY, "reason", PAWS_KIND_CODE, 0, PAWS_KEPT_TOPIC_HISTORY, false, false},
+
 	/* nobody's times: of the engine's own work */
 	{KEY_JOB, "job_id", PAWS_KIND_NUMBER, 0, PAWS_KEPT_FOR_GOOD, false, false},
 	{KEY_JOB, "kind", PAWS_KIND_CODE, 0, PAWS_KEPT_FOR_GOOD, false, false},
@@ -263,6 +333,8 @@ paws_retention_name(PawsRetention kept)
 {
 	static const char *const names[] = {
 		[PAWS_KEPT_UNTIL_FINISHED] = "until_finished",
+		[PAWS_KEPT_TOPIC_HISTORY] = "topic_history",
+		[PAWS_KEPT_DEAD_LETTERS] = "dead_letters",
 		[PAWS_KEPT_OFFLINE_WINDOW] = "offline_window",
 		[PAWS_KEPT_UNTIL_DELETED] = "until_deleted",
 		[PAWS_KEPT_UNTIL_REPLACED] = "until_replaced",

@@ -43,7 +43,9 @@ typedef enum PawsClock
 /* How long a row is kept. */
 typedef enum PawsRetention
 {
-	PAWS_KEPT_UNTIL_FINISHED, /* while an operation waits and is applied */
+	PAWS_KEPT_UNTIL_FINISHED, /* while an operation waits and is applied, or a job waits and is done */
+	PAWS_KEPT_TOPIC_HISTORY,  /* after a job ended; see paws_sync.topics() */
+	PAWS_KEPT_DEAD_LETTERS,   /* the same, of jobs that failed for good */
 	PAWS_KEPT_OFFLINE_WINDOW, /* of the tier; see paws_sync.tier_policy */
 	PAWS_KEPT_UNTIL_DELETED,  /* by a device, and until every live device has passed the tombstone */
 	PAWS_KEPT_UNTIL_REPLACED, /* one row for each, always the last state */

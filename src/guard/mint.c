@@ -72,11 +72,9 @@ given_token(FunctionCallInfo fcinfo, int n, PawsTokenKind kind)
 	return paws_datum_token(PG_GETARG_DATUM(n));
 }
 
-const PawsToken *
-paws_token_argument(FunctionCallInfo fcinfo, int n, PawsTokenKind kind)
+void
+paws_token_check(const PawsToken *token, PawsTokenKind kind)
 {
-	const PawsToken *token = given_token(fcinfo, n, kind);
-
 	if (!paws_token_verify(token, kind, mint_key()) || token->key_id != MINT_KEY_ID)
 		ereport(
 			ERROR,
@@ -86,6 +84,14 @@ paws_token_argument(FunctionCallInfo fcinfo, int n, PawsTokenKind kind)
 			 errhint(
 				 "Check that \"paws_sync.care_root\" gives the root key and \"paws_sync.keyring_file\" names the "
 				 "keyring of this installation.")));
+}
+
+const PawsToken *
+paws_token_argument(FunctionCallInfo fcinfo, int n, PawsTokenKind kind)
+{
+	const PawsToken *token = given_token(fcinfo, n, kind);
+
+	paws_token_check(token, kind);
 	return token;
 }
 

@@ -32,6 +32,9 @@ extern PawsToken *paws_mint_random(PawsTokenKind kind, const PawsToken *bucket_o
  */
 extern const PawsToken *paws_token_argument(FunctionCallInfo fcinfo, int n, PawsTokenKind kind);
 
+/* The same check of a token that came in an array, or may be left out. */
+extern void paws_token_check(const PawsToken *token, PawsTokenKind kind);
+
 /*
  * The same for functions that serve the crisis lane: without a mint key the MAC cannot be verified, and the
  * token passes. Whoever calls this looks the token up in the registry before anything else; that compares all

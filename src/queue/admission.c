@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "base/clock.h"
+#include "base/commit.h"
 #include "base/database.h"
 #include "base/reserve.h"
 #include "base/settings.h"
@@ -340,6 +341,26 @@ paws_admission_correct(int slot, int64 subject_no, PawsTier tier, const PawsAsk 
 		paws_allowance_pull(asking.allowance, asking.limits, difference, asking.now);
 	close_allowance(&asking);
 	paws_reserve_correct(difference);
+}
+
+static void
+forget(void *arg)
+{
+	PawsAllowanceKey *key = arg;
+
+	for (key->bucket = 0; key->bucket <= PAWS_CLASS_LAST; key->bucket++)
+		paws_allowance_drop(key);
+	pg_atomic_write_u32(&shared->changed, 1);
+}
+
+void
+paws_admission_forget_at_commit(int slot, int64 subject_no)
+{
+	PawsAllowanceKey *key = paws_at_commit(forget, sizeof(PawsAllowanceKey));
+
+	*key = (PawsAllowanceKey){.subject_no = subject_no,
+							  .database = MyDatabaseId,
+							  .identity = paws_database_identity(slot)};
 }
 
 void

@@ -43,6 +43,10 @@ extern void paws_admission_pull(int slot, int64 subject_no, PawsTier tier, PawsA
 extern void
 paws_admission_correct(int slot, int64 subject_no, PawsTier tier, const PawsAsk *ask, int64 bytes);
 
+/* When the current transaction commits, nothing is kept of a subject that is forgotten, nor soon in the file.
+ */
+extern void paws_admission_forget_at_commit(int slot, int64 subject_no);
+
 /* Of one class and tier in a database. */
 typedef struct PawsAdmissionCounts
 {

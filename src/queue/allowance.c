@@ -102,6 +102,19 @@ paws_allowance_find(PawsAllowanceSet *set, uint32 hash, const PawsAllowanceKey *
 	return &set->entry[idle];
 }
 
+void
+paws_allowance_drop(const PawsAllowanceKey *key)
+{
+	uint32 hash;
+	PawsAllowanceSet *set = paws_allowance_set_of(key, &hash);
+
+	LWLockAcquire(&set->lock, LW_EXCLUSIVE);
+	for (int i = 0; i < PAWS_ALLOWANCE_WAYS; i++)
+		if (set->hash[i] == hash && is_of(&set->entry[i], key))
+			set->hash[i] = 0;
+	LWLockRelease(&set->lock);
+}
+
 static int64
 rate_of(const PawsLimits *limits, PawsMeter meter)
 {

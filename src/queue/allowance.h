@@ -66,6 +66,9 @@ extern PawsAllowanceSet *paws_allowance_set_of(const PawsAllowanceKey *key, uint
 extern PawsAllowance *
 paws_allowance_find(PawsAllowanceSet *set, uint32 hash, const PawsAllowanceKey *key, int64 now);
 
+/* Drops the entry of a key, if there is one. Takes the set's lock. */
+extern void paws_allowance_drop(const PawsAllowanceKey *key);
+
 /* True if nothing is used up. */
 extern bool paws_allowance_idle(const PawsAllowance *allowance, int64 now);
 

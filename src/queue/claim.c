@@ -36,7 +36,7 @@ static Held *held = NULL; /* [paws_worker_slots()] */
 #define BATCH_BYTES (16 * 1024 * 1024)
 
 /* How many batches are looked at to choose one. */
-#define BATCHES_SEEN 3
+#define BATCHES_SEEN 2
 
 static Size
 size(void)
@@ -318,6 +318,20 @@ paws_queue_choose(int slot, int worker, int limit, bool guaranteed, PawsClaim *c
 	LWLockRelease(paws_lock(PAWS_LOCK_CLAIMS));
 	claim->owed = late > 0 && !takes_from(claim, late);
 	note_served(slot, claim);
+	paws_queue_record(worker, claim);
+}
+
+void
+paws_queue_choose_none(int slot, int worker, PawsClaim *claim)
+{
+	PawsClaim *finishing = palloc(sizeof(PawsClaim));
+
+	memcpy(finishing, claim, sizeof(PawsClaim));
+	claim->count = 0;
+	claim->full = false;
+	LWLockAcquire(paws_lock(PAWS_LOCK_CLAIMS), LW_EXCLUSIVE);
+	publish(slot, worker, finishing, claim);
+	LWLockRelease(paws_lock(PAWS_LOCK_CLAIMS));
 	paws_queue_record(worker, claim);
 }
 

@@ -84,6 +84,9 @@ typedef struct PawsClaim
  */
 extern void paws_queue_choose(int slot, int worker, int limit, bool guaranteed, PawsClaim *claim);
 
+/* The same for a worker that leaves what waits to others. */
+extern void paws_queue_choose_none(int slot, int worker, PawsClaim *claim);
+
 /* Records what is claimed for a worker, in place of what was. */
 extern void paws_queue_record(int worker, PawsClaim *claim);
 

@@ -40,6 +40,10 @@ extern void paws_registry_device(const PawsToken *token, PawsDevice *device);
 extern int64 paws_registry_subject(const PawsToken *token);
 extern int64 paws_registry_ensure_subject(const PawsToken *token);
 
+/* The token of a subject; false if it is not known, or forgotten. As it is now, whatever the transaction
+ * sees. */
+extern bool paws_registry_subject_token(int64 subject_no, PawsToken *token);
+
 /* A subject as a walk over all of them shows it. */
 typedef struct PawsSubject
 {

@@ -136,7 +136,8 @@ typedef struct PawsEnvelopeName
 } PawsEnvelopeName;
 
 /* What an envelope is bound to. collection is the number in the registry; operation 0 is a change, 1 a
- * deletion. */
+ * deletion. Of jobs collection is the topic's number, doc_id the job's, op_id zeros, subject zeros if there
+ * is none; operation 2 is the payload, 3 the result. */
 typedef struct PawsEnvelopeContext
 {
 	PawsPurpose purpose;

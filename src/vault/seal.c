@@ -39,19 +39,18 @@ paws_vault_can_seal(uint8_t suite)
 		   (!has_outer_layer(suite) || paws_vault_usable(PAWS_ROOT_CRISIS));
 }
 
-/* From here on the outer key can be asked for without an error. */
+/* There is no secret in it, and it may fail: so it is asked for first. */
 static void
-prepare_outer_key(PawsKeyHome home, uint8_t suite)
+find_outer_key(PawsKeyHome home, uint8_t suite, PawsOuterKey *outer)
 {
-	PawsOuterKey ignored;
-
+	memset(outer, 0, sizeof(*outer));
 	if (has_outer_layer(suite))
-		paws_outer_key(home, &ignored);
+		paws_outer_key(home, outer);
 }
 
 /* Whatever needs a key is asked for before any is in this process's hands. */
 static void
-require_to_seal(PawsKeyHome home, uint8_t suite)
+require_to_seal(PawsKeyHome home, uint8_t suite, PawsOuterKey *outer)
 {
 	if (!paws_suite_available(suite))
 		ereport(ERROR,
@@ -60,7 +59,7 @@ require_to_seal(PawsKeyHome home, uint8_t suite)
 				 errhint("Define the collection with sealing \"standard\".")));
 	if (home == PAWS_KEYS_CARE && has_outer_layer(suite))
 		paws_vault_require_usable(PAWS_ROOT_CRISIS);
-	prepare_outer_key(home, suite);
+	find_outer_key(home, suite, outer);
 }
 
 /* What the codecs keep for their next call holds parts of payloads: no longer than a transaction. */
@@ -130,18 +129,12 @@ make_room(uint8_t suite, size_t stored_length)
 
 /* Seals into an envelope from make_room, and wipes the key. */
 static void
-seal_into(bytea *envelope, PawsKeyHome home, uint8_t suite, PawsDataKey *key,
+seal_into(bytea *envelope, uint8_t suite, const PawsOuterKey *outer, PawsDataKey *key,
 		  const PawsEnvelopeContext *context, const Stored *stored)
 {
-	PawsOuterKey outer = {0};
-	PawsSealing sealing = {.suite = suite, .key = key, .codec = stored->codec};
+	PawsSealing sealing = {.suite = suite, .key = key, .outer = outer, .codec = stored->codec};
 	bool sealed;
 
-	if (has_outer_layer(suite))
-	{
-		paws_outer_key(home, &outer);
-		sealing.outer = &outer;
-	}
 	sealed =
 		paws_envelope_seal((uint8_t *) VARDATA(envelope), &sealing, context, stored->bytes, stored->length);
 	sodium_memzero(key, sizeof(*key));
@@ -154,6 +147,7 @@ paws_vault_seal(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *c
 				const PawsSealForm *form, const uint8_t *payload, size_t length)
 {
 	uint8_t suite = home == PAWS_KEYS_CRISIS ? crisis_suite() : form->suite;
+	PawsOuterKey outer;
 	PawsDataKey key;
 	Stored stored;
 	bytea *envelope;
@@ -161,11 +155,11 @@ paws_vault_seal(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *c
 	if (length > PAWS_PAYLOAD_MAX)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("payload is too large to be sealed")));
-	require_to_seal(home, suite);
+	require_to_seal(home, suite, &outer);
 	compress_payload(&stored, home == PAWS_KEYS_CRISIS ? NULL : form, payload, length);
 	envelope = make_room(suite, stored.length);
 	paws_data_key_to_seal(home, subject_no, &key);
-	seal_into(envelope, home, suite, &key, context, &stored);
+	seal_into(envelope, suite, &outer, &key, context, &stored);
 	wipe_stored(&stored, length);
 	return envelope;
 }
@@ -252,7 +246,6 @@ require_to_open(PawsKeyHome home, uint8_t suite)
 	paws_vault_require_usable(paws_vault_home_root(home));
 	if (has_outer_layer(suite))
 		paws_vault_require_usable(PAWS_ROOT_CRISIS);
-	prepare_outer_key(home, suite);
 }
 
 static bool
@@ -262,11 +255,8 @@ find_keys(PawsKeyHome home, int64 subject_no, const bytea *envelope, Opening *op
 	if (!read_name(home, envelope, &opening->name))
 		return false;
 	require_to_open(home, opening->name.suite);
-	if (!paws_data_key_to_open(home, subject_no, opening->name.key_id, &opening->key))
-		return false;
-	if (has_outer_layer(opening->name.suite))
-		paws_outer_key(home, &opening->outer);
-	return true;
+	find_outer_key(home, opening->name.suite, &opening->outer);
+	return paws_data_key_to_open(home, subject_no, opening->name.key_id, &opening->key);
 }
 
 /* Opens into a palloc'd bytea that has room for more than it holds; NULL on any defect. */
@@ -312,6 +302,13 @@ has_keys(PawsKeyHome home, int64 subject_no, const bytea *envelope)
 		   paws_vault_key_opens(home, subject_no, name.key_id);
 }
 
+bytea *
+paws_vault_open_or_null(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *context,
+						const bytea *envelope)
+{
+	return has_keys(home, subject_no, envelope) ? paws_vault_open(home, subject_no, context, envelope) : NULL;
+}
+
 /* The key to seal with is looked for before anything is opened: it may fail, and nothing open must be left.
  */
 bytea *
@@ -323,6 +320,7 @@ paws_vault_reseal(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext 
 	uint8_t suite;
 	size_t length;
 	bytea *opened;
+	PawsOuterKey outer;
 	PawsDataKey key;
 	Stored stored;
 	bytea *sealed = NULL;
@@ -330,16 +328,15 @@ paws_vault_reseal(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext 
 	if (!has_keys(home, subject_no, envelope))
 		return NULL;
 	(void) read_name(home, envelope, &name);
-	prepare_outer_key(home, home == PAWS_KEYS_CRISIS ? crisis_suite() : name.suite);
-	prepare_outer_key(home, name.suite);
+	suite = home == PAWS_KEYS_CRISIS ? crisis_suite() : name.suite;
+	find_outer_key(home, suite, &outer);
 	paws_data_key_to_seal(home, subject_no, &key);
 	opened = open_stored(home, subject_no, context, envelope, &name, &codec, &length);
 	if (opened != NULL)
 	{
-		suite = home == PAWS_KEYS_CRISIS ? crisis_suite() : name.suite;
 		stored = (Stored){.codec = codec, .bytes = (const uint8_t *) VARDATA(opened), .length = length};
 		sealed = make_room(suite, length);
-		seal_into(sealed, home, suite, &key, context, &stored);
+		seal_into(sealed, suite, &outer, &key, context, &stored);
 		sodium_memzero(VARDATA(opened), length);
 		pfree(opened);
 	}

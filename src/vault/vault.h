@@ -132,6 +132,10 @@ extern bool paws_vault_is_ahead(PawsKeyHome home, int64 subject_no, const bytea 
 extern bytea *paws_vault_open(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *context,
 							  const bytea *envelope);
 
+/* The same, but NULL as well where the data key does not open, or keys or cipher are missing. */
+extern bytea *paws_vault_open_or_null(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *context,
+									  const bytea *envelope);
+
 /*
  * Seals anew, under the subject's current key, what an envelope holds: palloc'd, of the same suite; in the
  * crisis lane of the one that is best now. NULL if it does not open, for whatever reason. Errors like

@@ -13,6 +13,7 @@
 #include "care/care.h"
 #include "crisis/crisis.h"
 #include "crisis/queue.h"
+#include "queue/job.h"
 #include "queue/queue.h"
 #include "store/reseal.h"
 #include "utils/timestamp.h"
@@ -38,6 +39,7 @@ remove_rows(int slot, const PawsErasure *erasure, int64 *removed)
 	paws_store_forget_devices(&paws_crisis_store, erasure->devices);
 	paws_store_forget_devices(&paws_care_store, erasure->devices);
 	return paws_queue_drop_subject(slot, erasure->subject_no, ROW_SLICE, removed) &&
+		   paws_job_drop_subject(slot, erasure->subject_no, ROW_SLICE, removed) &&
 		   paws_store_forget(&paws_care_store, erasure->subject_no, ROW_SLICE, removed) && crisis && queue;
 }
 

@@ -1,6 +1,6 @@
 /*
- * workers/launcher.c - one for the server: crisis workers and a scheduler for each listed database that
- * exists, none for any other.
+ * workers/launcher.c - one for the server: crisis workers, a scheduler and a timer for each listed database
+ * that exists, none for any other.
  */
 #include "postgres.h"
 
@@ -85,6 +85,7 @@ stop_unwanted(List *wanted)
 			list_member_oid(wanted, slot.database))
 			continue;
 		paws_worker_stop(PAWS_WORKER_SCHEDULER, slot.database, 0);
+		paws_worker_stop(PAWS_WORKER_TIMER, slot.database, 0);
 		paws_worker_stop(PAWS_WORKER_POOL, slot.database, 0);
 		paws_worker_stop(PAWS_WORKER_CRISIS, slot.database, 0);
 	}
@@ -145,7 +146,8 @@ turn(void)
 	foreach (cell, wanted)
 		good = keep(PAWS_WORKER_CRISIS, PAWS_CRISIS_ENTRY, lfirst_oid(cell), PAWS_CRISIS_WORKERS) && good;
 	foreach (cell, wanted)
-		good = keep(PAWS_WORKER_SCHEDULER, PAWS_SCHEDULER_ENTRY, lfirst_oid(cell), 1) && good;
+		good = keep(PAWS_WORKER_SCHEDULER, PAWS_SCHEDULER_ENTRY, lfirst_oid(cell), 1) &&
+			   keep(PAWS_WORKER_TIMER, PAWS_TIMER_ENTRY, lfirst_oid(cell), 1) && good;
 	complain_of_room(!good);
 	return TURN_MS;
 }

@@ -43,7 +43,7 @@ static uint64 choices = 0;
 static double us_per_operation = 100;
 static int fruitless = 0; /* batches in a row that came to nothing */
 static int asleep_slot = -1;
-static bool gathering = false; /* resting after the last batch */
+static bool gathering = false; /* resting, deaf to wakes */
 
 /* As many as should fit the time of a batch, by what the last ones took. */
 static int
@@ -52,6 +52,47 @@ batch_limit(void)
 	int fits = (int) ((double) paws_batch_time * 1000.0 / us_per_operation);
 
 	return Max(1, Min(fits, Min(paws_batch_size, PAWS_BATCH_MAX)));
+}
+
+static int64
+waiting(int slot)
+{
+	int64 total = 0;
+
+	for (int level = 1; level <= PAWS_LEVEL_ORDINARY_MAX; level++)
+	{
+		PawsDepth depth;
+
+		paws_depth_read(slot, level, &depth);
+		total += depth.depth;
+	}
+	return total;
+}
+
+/*
+ * What fits one batch is left to a worker with a lower number that is at work: two would each take half of
+ * it, and most of a small batch is what it costs by itself. Only while that one gets on: if it has finished
+ * nothing since the last look, this one goes to work as well.
+ */
+static bool
+leave_to_others(int slot)
+{
+	static uint64 seen = 0;
+	uint64 before = seen;
+	uint64 finished = 0;
+	bool busy = false;
+
+	for (int i = 0; i < paws_worker_index(); i++)
+	{
+		PawsWorkerSlot other;
+
+		if (!paws_worker_read(i, &other) || other.kind != PAWS_WORKER_POOL || other.database != MyDatabaseId)
+			continue;
+		busy = busy || pg_atomic_read_u32(&other.busy) != 0;
+		finished += pg_atomic_read_u64(&other.batches);
+	}
+	seen = finished;
+	return busy && finished != before && waiting(slot) < batch_limit();
 }
 
 /* Every so often a claim goes to the most overdue work, whatever its level: that bounds every wait. */
@@ -133,7 +174,9 @@ apply(Applied *batch, PawsReason refused, bool choose_next)
 	}
 	paws_queue_unblock(batch->slot, batch->operations, batch->count);
 	batch->applied_at = GetCurrentTimestamp();
-	if (choose_next)
+	if (choose_next && leave_to_others(batch->slot))
+		paws_queue_choose_none(batch->slot, paws_worker_index(), claim);
+	else if (choose_next)
 		choose(batch->slot);
 	outlive_spi(batch);
 	paws_spi_end();
@@ -375,6 +418,11 @@ try_turn(void)
 	{
 		claim = MemoryContextAllocZero(TopMemoryContext, sizeof(PawsClaim));
 		drop_claim();
+	}
+	if (claim->count == 0 && paws_worker_database_slot() >= 0 && leave_to_others(paws_worker_database_slot()))
+	{
+		gathering = true;
+		return GATHER_MS;
 	}
 	if (!paws_vault_ready(PAWS_ROOT_CARE) || (claim->count == 0 && !first_choice()))
 		return paws_poll_interval;

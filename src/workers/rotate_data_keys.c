@@ -12,11 +12,14 @@
 #include "crisis/crisis.h"
 #include "portability/instr_time.h"
 #include "crisis/queue.h"
+#include "queue/job.h"
 #include "queue/queue.h"
 #include "registry/registry.h"
 #include "store/reseal.h"
 #include "vault/supersede.h"
 #include "workers/rotation.h"
+
+#define NO_SUBJECT 0 /* whose key jobs without a subject are sealed under */
 
 #define SUBJECT_SLICE  20
 #define DOCUMENT_SLICE 20
@@ -59,8 +62,35 @@ make_keys(PawsKeyJob *job)
 	PAWS_FAULT();
 	if (found == SUBJECT_SLICE)
 		return false;
+	paws_vault_supersede(PAWS_KEYS_CARE, NO_SUBJECT);
 	paws_vault_keys_changed();
 	return true;
+}
+
+/*
+ * A slice of the jobs of a subject, or of none; true at the end. How far it is is not recorded: after a
+ * restart it walks over what is sealed anew already, which costs no more than a look.
+ */
+static bool
+reseal_jobs(PawsKeyJob *job, int64 subject_no, const uint8 *subject, int64 *bytes)
+{
+	static int64 walked_subject = -1;
+	static int64 walk = 0;
+	int64 broken = 0;
+	pg_uuid_t key;
+	bool end;
+
+	if (!paws_vault_newest_key(PAWS_KEYS_CARE, subject_no, &key) ||
+		!paws_vault_key_opens(PAWS_KEYS_CARE, subject_no, key.data))
+		return true;
+	if (walked_subject != subject_no)
+		walk = 0;
+	walked_subject = subject_no;
+	end = paws_job_reseal(subject_no, subject, &key, &walk, DOCUMENT_SLICE, bytes, &broken);
+	job->left += broken;
+	if (end)
+		walked_subject = -1;
+	return end;
 }
 
 typedef enum Lane
@@ -85,6 +115,8 @@ reseal_lane(PawsKeyJob *job, const PawsSubject *subject, int64 *bytes)
 		job->left++;
 		return LANE_DONE;
 	}
+	if (job->home == PAWS_KEYS_CARE && !reseal_jobs(job, subject->subject_no, subject->subject.id, bytes))
+		return LANE_MORE;
 	paws_store_reseal(store_of(job->home), &reseal, DOCUMENT_SLICE, RESEAL_BYTES - *bytes);
 	if (reseal.bytes > 0)
 		PAWS_FAULT();
@@ -134,6 +166,8 @@ reseal(PawsKeyJob *job)
 
 		if (paws_registry_walk(job->walk_subject, &subject, 1) == 0)
 		{
+			if (!reseal_jobs(job, NO_SUBJECT, NULL, &bytes))
+				return 0;
 			paws_key_job_enter(job, PAWS_KEY_PHASE_SETTLING_READERS);
 			return 0;
 		}
@@ -152,8 +186,9 @@ reseal(PawsKeyJob *job)
 static bool
 is_used(PawsKeyHome home, int64 subject_no, const pg_uuid_t *key)
 {
-	return (home == PAWS_KEYS_CARE ? paws_queue_uses_key(subject_no, key)
-								   : paws_crisis_queue_uses_key(subject_no, key)) ||
+	return (home == PAWS_KEYS_CARE
+				? paws_queue_uses_key(subject_no, key) || paws_job_uses_key(subject_no, key)
+				: paws_crisis_queue_uses_key(subject_no, key)) ||
 		   paws_store_uses_key(store_of(home), subject_no, key);
 }
 
@@ -187,6 +222,7 @@ delete_keys(PawsKeyJob *job)
 	PAWS_FAULT();
 	if (found == SUBJECT_SLICE)
 		return false;
+	delete_superseded(job, PAWS_KEYS_CARE, NO_SUBJECT);
 	paws_vault_keys_changed();
 	return true;
 }

@@ -19,6 +19,7 @@
 #include "queue/queue.h"
 #include "storage/latch.h"
 #include "utils/timestamp.h"
+#include "workers/job_house.h"
 #include "workers/keeper.h"
 #include "workers/sealer.h"
 #include "workers/workers.h"
@@ -174,6 +175,7 @@ turn(void)
 	long wait;
 	long kept;
 	long sealed;
+	long kept_jobs;
 	int slot;
 
 	if (asleep_slot >= 0)
@@ -194,6 +196,9 @@ turn(void)
 	sealed = paws_sealer_turn(slot);
 	if (sealed != PAWS_SEALER_IDLE)
 		wait = Min(wait, sealed);
+	kept_jobs = paws_job_house_turn();
+	if (kept_jobs != PAWS_JOB_HOUSE_IDLE)
+		wait = Min(wait, kept_jobs);
 	pg_atomic_fetch_add_u64(&self->batches, 1);
 	pg_atomic_write_u64(&self->active_at, (uint64) GetCurrentTimestamp());
 	if (paws_depth_counted(slot))

@@ -143,7 +143,8 @@ begin_part() { # NAME
     mkdir -p "$output/values"
     values=$output/values/$part
     : >"$values"
-    printf '# date %s\n# duration %s\n# rounds %s\n# version %s\n# commit %s\n' "$(date -u '+%Y-%m-%d %H:%M UTC')" "$duration" "$rounds" \
+    printf '# date %s\n# load %s\n# duration %s\n# rounds %s\n# version %s\n# commit %s\n' "$(date -u '+%Y-%m-%d %H:%M UTC')" \
+        "$(cut -d ' ' -f 1 /proc/loadavg)" "$duration" "$rounds" \
         "$(built_version)" "$(git -c safe.directory="$TOP" -C "$TOP" rev-parse --short HEAD 2>/dev/null || echo unknown)" >>"$values"
 }
 

@@ -1,7 +1,7 @@
 # horizon: the same flow while an old snapshot keeps every dead row, and the sag between two vacuums. Sourced by run.sh.
 # shellcheck shell=bash disable=SC2034,SC2154
 #
-#   PASS=500000  jobs that pass
+#   PASS=500000  jobs that pass      HORIZON_ROUNDS=…  rounds of this part alone
 
 pass=${PASS:-500000}
 
@@ -34,7 +34,7 @@ horizon_case() { # ENGINE none|held ROUND
 }
 
 part_horizon() {
-    local engine round
+    local engine round rounds=${HORIZON_ROUNDS:-$rounds}
     engines bare ours unsealed pgq graphile
     for ((round = 1; round <= rounds; round++)); do
         for engine in "${available[@]}"; do

@@ -21,7 +21,9 @@ STYLE = """
 .faint { opacity: .55; }
 table { border-collapse: collapse; font-size: .86rem; font-variant-numeric: tabular-nums; margin: 10px 0; }
 th, td { padding: 4px 10px; border-bottom: 1px solid var(--rule); text-align: right; }
-th:first-child, td:first-child { text-align: left; }
+.wide th, .wide td { white-space: normal; }
+.wide th:not(:first-child), .wide td:not(:first-child) { text-align: right; }
+.wide th:first-child, .wide td:first-child { text-align: left; min-width: 15em; }
 td.missed { color: var(--warn); font-weight: 600; } td.met { color: var(--good); }
 .wide { overflow-x: auto; }
 """

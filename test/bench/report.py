@@ -32,7 +32,7 @@ def about(values):
 
 def measured_when(part):
     return (f"Measured {part.get('date')}, version {part.get('version')} ({part.get('commit')}), runs of {part.get('duration')} s, "
-            f"{part.get('rounds')} round(s).")
+            f"{part.get('rounds')} round(s); the machine's load average when it began: {part.get('load', '?')}.")
 
 
 def seal(folder):

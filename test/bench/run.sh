@@ -16,10 +16,11 @@
 #   ROUNDS=3    alternations; figures are medians of the rounds, ratios medians of each round's ratio
 #   DIR=…       folder of the clusters; default paws_bench.<user> in the system's temporary folder
 #   KEEP=1      also puts the results into test/bench/results
+#   QUICK=1     about half an hour for all: runs of 2 s, two rounds, fewer jobs where claims begin
 #   SHORT=1     small backlogs and short runs: proves that everything works, and measures little
 #
-# and what the head of each part names. The peers come from Debian (PgQ) and the npm registry (peers/package.json). pgmq is in
-# neither, so it is left out.
+# and what the head of each part names. The peers come from Debian (PgQ) and the npm registry (peers/package.json: the newest that
+# run on Debian 12's node). pgmq is in neither, so it is left out.
 set -euo pipefail
 
 . "$(dirname "$0")/../lib.sh"
@@ -27,6 +28,10 @@ set -euo pipefail
 if [ -n "${SHORT:-}" ]; then
     : "${DURATION:=1}" "${ROUNDS:=1}" "${PREFILL:=6000}" "${PREFILL_MANY:=20000}" "${BACKLOG:=20000}" "${PASS:=20000}" "${FLOW:=12000}" \
         "${QUEUED:=4000}" "${URGENT_OVER:=4000}" "${IDLE_SECONDS:=5}"
+fi
+
+if [ -n "${QUICK:-}" ]; then
+    : "${DURATION:=2}" "${ROUNDS:=2}" "${PREFILL:=60000}" "${PREFILL_MANY:=150000}" "${FLOW:=60000}" "${HORIZON_ROUNDS:=1}"
 fi
 
 parts=(submit work latency backlog horizon size push tiers idle memory seal)

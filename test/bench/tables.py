@@ -61,14 +61,13 @@ def work(values):
     found = [rates(values, "work", "Jobs claimed and completed a second (ratio to bare)", WORK_ONE + WORK_MANY, extra=NODE_WORK)]
     tick = values.get("work.pgq.1000.1")
     if found[0] and tick:
-        found[0].rows.append(["PgQ, batches of 1000", "–", "–", "–", number(tick, 0), "–", "–"])
+        found[0].rows.append(["PgQ, by 1000 instead of 100", "–", "–", "–", number(tick, 0), "–", "–"])
     return found
 
 
-LATENCY_NAMES = {"bare_notify": "bare, NOTIFY and LISTEN", "bare_poll": "bare, a poll each ms", "ours": NAMES["ours"],
-                 "unsealed": NAMES["unsealed"], "pgq": "PgQ, a tick each 10 ms", "graphile_node": NAMES["graphile_node"],
-                 "pgboss_node": NAMES["pgboss_node"], "prio": NAMES["prio"], "graphile": NAMES["graphile"],
-                 "pgboss": NAMES["pgboss"]}
+LATENCY_NAMES = {"bare_notify": "bare, NOTIFY and LISTEN", "bare_poll": "bare, a poll each ms", "prio": NAMES["prio"],
+                 "ours": NAMES["ours"], "unsealed": NAMES["unsealed"], "pgq": "PgQ, a tick each 10 ms", "graphile": NAMES["graphile"],
+                 "graphile_node": NAMES["graphile_node"], "pgboss": NAMES["pgboss"], "pgboss_node": NAMES["pgboss_node"]}
 
 
 def latency_rows(values, part):

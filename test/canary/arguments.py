@@ -78,11 +78,30 @@ RIGHT = {
     "base_revisions": "{0,0}",
     "payloads": lambda person, values: byte_arrays([values.new(), values.new()]),
     ("define_collection", "name"): "canary_standard",
+    "topic": "canary_jobs",
+    "topics": "{canary_jobs,canary_paused}",
+    "job": lambda person, _: person.jobs(1),
+    "fence": lambda person, _: person.fences_of(1),
+    "jobs": lambda person, _: "{%s}" % person.jobs(2),
+    "fences": lambda person, _: "{%s}" % person.fences_of(2),
+    "subjects": lambda person, _: "{%s,%s}" % (person.subject, person.subject),
+    "lease": "1 s",
+    "dead_letters_kept": "2 hours",
+    "expires_at": "2199-01-01 00:00:00+00",
+    ("submit_many", "not_before"): "{-infinity,2099-01-01}",
+    ("submit_many", "expires_at"): "{infinity,2199-01-01}",
+    ("define_topic", "name"): "canary_topic",
+    ("drop_topic", "name"): "canary_dropped",
+    ("pause_topic", "name"): "canary_paused",
+    ("resume_topic", "name"): "canary_paused",
+    ("pause_level", "level"): "reduced",    # nobody here is served at it
+    ("resume_level", "level"): "reduced",
     ("set_policy", "tier"): "basic",
     ("set_tier_policy", "tier"): "grace_period",
 }
 RIGHT.update({("set_tier_policy", name): None for name in (
-    "ops_per_second", "ops_burst", "bytes_per_second", "bytes_burst", "max_payload", "max_devices", "offline_hours")})
+    "ops_per_second", "ops_burst", "bytes_per_second", "bytes_burst", "max_payload", "max_devices", "offline_hours",
+    "pull_bytes_per_second", "pull_bytes_burst", "features")})
 
 # By the name of a type, where the name of the argument says nothing.
 RIGHT_TYPE = {

@@ -23,15 +23,27 @@ HUGE = {True: 500_000, False: 20_000}      # bytes of what is huge; the stock se
 
 
 class Person:
-    def __init__(self, subject, device, other_device, cursor, collections):
+    def __init__(self, subject, device, other_device, cursor, collections, claim=None):
         self.subject = subject
         self.device = device
         self.other_device = other_device
         self.cursor = cursor
         self.collections = collections
+        self.claim = claim
+        self.fences = []
 
     def collection(self):
         return next(self.collections)
+
+    def jobs(self, count):
+        """So many jobs that were just claimed, as text; their fences are asked for next."""
+        claimed = [self.claim(self.subject) for _ in range(count)]
+        self.fences = [fence for _, fence in claimed]
+        return ",".join(job for job, _ in claimed)
+
+    def fences_of(self, count):
+        """The fences of the jobs last asked for."""
+        return ",".join((self.fences + ["1"] * count)[:count])
 
 
 class Target:
@@ -249,6 +261,14 @@ class Extension(Target):
             raise Failure("the extension has no functions")
         self.must("SELECT paws_sync.set_tier_policy('premium', compression => 'zstd')")
         self.collections = itertools.cycle(self.define_collections())
+        for topic in ("canary_jobs", "canary_claimed", "canary_paused", "canary_dropped"):
+            self.must(f"SELECT paws_sync.define_topic('{topic}')")
+
+    def claim(self, subject):
+        """A job that was submitted with a key, so that its result is kept, and claimed."""
+        self.session.rows("SELECT paws_sync.submit('canary_claimed', '', subject => $1::paws_sync.subject, key => $2)",
+                          subject, str(uuid.uuid4()))
+        return self.session.rows("SELECT job::text, fence::text FROM paws_sync.claim('{canary_claimed}')")[0]
 
     def define_collections(self):
         """A collection of each class, and one for each way of sealing, with compression where it may be."""
@@ -287,7 +307,7 @@ class Extension(Target):
                      ' "base_revision": 0, "payload": ""}]']
         self.session.rows("SELECT paws_sync.push($1::paws_sync.device, $2::jsonb)", device, *operation)
         cursor = self.session.one('SELECT "cursor" FROM paws_sync.pull($1::paws_sync.device)', other)
-        return Person(subject, device, other, cursor, self.collections)
+        return Person(subject, device, other, cursor, self.collections, self.claim)
 
     def uncovered(self):
         """What the sweep has not reached, each with the reason."""

@@ -22,6 +22,7 @@ from datetime import datetime
 import psycopg
 
 import facts
+import jobs
 import load
 import report
 import traffic
@@ -84,6 +85,7 @@ class Clinic:
         self.shared = CONTEXT.Array("q", options.processes * len(load.FIELDS), lock=False)
         self.processes, self.pipes = [], []
         self.waiters = None
+        self.workers = None
         self.samples = []
         self.rotation = vault.Rotation(self.server)
         self.config = {}
@@ -145,6 +147,7 @@ class Clinic:
             "reference": f"demo-{uuid.uuid4().hex[:12]}-{{:06d}}",
         }
         self.config["waiting"] = self.choose_waiting(limits)
+        jobs.prepare(self.server, options.dsn)
 
     def choose_waiting(self, limits):
         """Subjects with several devices, and room in their tier for a waiting and for a new device."""
@@ -165,6 +168,8 @@ class Clinic:
         if self.config["waiting"]:
             self.waiters = self.spawn(load.waiters_process, self.config)
             self.gather([self.waiters], "ready")
+        self.workers = self.spawn(jobs.process, self.config)
+        self.gather([self.workers], "ready")
         self.progress.say(f"Registered {self.options.subjects:,} subjects with {devices:,} devices"
                           f" in {time.monotonic() - began:.1f} s; {len(self.config['waiting'])} more wait for news.")
         return time.monotonic() - began
@@ -202,6 +207,11 @@ class Clinic:
             f"  waiting in queue {sum(lane['depth'] for lane in lanes):,}"
             + (f"  limited {self.total('limited'):,}" if self.total("limited") else "")
             + (f"  driver late {lag / 1000:.1f} s" if lag > 1000 else ""))
+
+    def finish_jobs(self):
+        """Ends the clinic's own work, once all of it is done; (rows, problems)."""
+        self.workers.send("stop")
+        return jobs.shown(self.server, self.gather([self.workers], "worked")[0])
 
     def verify(self):
         """Stops the waiters, then compares replicas; returns one dict of what was found."""
@@ -271,6 +281,11 @@ def statements(example):
          "SELECT * FROM paws_sync.pg_stat_progress_paws_sync_keys;", False),
         ("Forget this person: everything of theirs is gone at the commit. Ask again for the certificate.",
          f"SELECT * FROM paws_sync.forget('{subject}');", False),
+        ("What of the clinic's own work waits, runs or is dead?",
+         "SELECT * FROM paws_sync.pg_stat_paws_sync_topics;", False),
+        ("Submit a reminder twice, and do it.",
+         f"SELECT outcome, state, level FROM paws_sync.submit('reminders', 'bring the diary', subject => '{subject}',"
+         " key => 'by hand'); SELECT job, fence, convert_from(payload, 'UTF8') FROM paws_sync.claim('{reminders}');", False),
         ("What is not in order, and what is to be done?",
          "SELECT area, check_name, value, wanted, hint FROM paws_sync.doctor() WHERE NOT ok;", False),
     ]
@@ -374,11 +389,14 @@ def run(options):
         clinic.prepare()
         clinic.register()
         summaries = clinic.replay()
+        job_rows, job_problems = clinic.finish_jobs()
         clinic.progress.say("The day is over and the queue is empty. Comparing replicas ...")
         checked = clinic.verify()
+        checked["problems"] += job_problems
         texts = statements(next(s["example"] for s in summaries if s["example"]))
         checked["problems"] += try_statements(options.dsn, texts)
         data = results(clinic, summaries, checked, time.monotonic() - began)
+        data["jobs"] = job_rows
         clinic.stop()       # before the server is restarted
         clinic.progress.say("Looking at keys: sealing, rotation, forgetting, a start without keys, the doctor ...")
         data["vault"], problems, data["certificate"] = show_vault(clinic, summaries)

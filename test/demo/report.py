@@ -105,6 +105,8 @@ Time                   {data['replay_seconds']:.1f} s for the day with draining,
  (driver late by at most {data['worst_lag']:.1f} s)
 
 {sentence}""")
+    print("\nThe clinic's own work\n")
+    print_pairs(data["jobs"])
     print("\nKeys, and what they are for\n")
     print_pairs(data["vault"])
     if data["certificate"]:
@@ -232,6 +234,10 @@ fast, never whether: crisis traffic is served alike in every tier.</p>
 <h2>The numbers</h2>
 <p>Classes in order of urgency, with every tier that had traffic.</p>
 <figure>{table(rows)}</figure>
+<h2>The clinic's own work</h2>
+<p>Reminders and exports were submitted to the same queue while the day went on, and done by workers of the clinic's own.
+One of them could not be done; in the evening it was given a new life.</p>
+<figure>{pairs_table(data['jobs'], 'pairs long')}</figure>
 <h2>Keys, and what they are for</h2>
 <p>Everything is sealed before it is stored. Keys were rotated while the day went on; then one person was forgotten, and
 the server was started without its keys.</p>

@@ -34,16 +34,42 @@ sub check_example
 	like($out, qr/^receipt: .*applied/m, "$name: the receipt says what became of it");
 }
 
-SKIP:
+sub check_jobs
 {
-	skip 'python3 has no psycopg', 5 unless available('/usr/bin/python3', '-c', 'import psycopg');
-	check_example('python', '/usr/bin/python3', "$clients/python/push_pull.py");
+	my ($name, @command) = @_;
+	my ($out, $err) = ('', '');
+	my $good = run_log([ @command, $node->connstr('postgres') ], '>', \$out, '2>', \$err);
+
+	ok($good, "$name: jobs: ends well") or diag $err;
+	is($out, <<'TEXT', "$name: jobs: says what became of each");
+submit: submitted available
+submit: duplicate available
+batch: submitted submitted submitted
+done: bring the diary
+repeat: duplicate completed sent
+late: PW011 effects: 0
+fail: retried
+batch: completed completed
+attempt: 2
+fail: dead
+dead: refused 2
+redriven: 1
+left: 0 0 0
+TEXT
 }
 
 SKIP:
 {
-	skip 'node has no pg', 5 unless available('node', '-e', 'import("pg")') && available('node', '-e', 'require.resolve("pg")');
+	skip 'python3 has no psycopg', 7 unless available('/usr/bin/python3', '-c', 'import psycopg');
+	check_example('python', '/usr/bin/python3', "$clients/python/push_pull.py");
+	check_jobs('python', '/usr/bin/python3', "$clients/python/jobs.py");
+}
+
+SKIP:
+{
+	skip 'node has no pg', 7 unless available('node', '-e', 'import("pg")') && available('node', '-e', 'require.resolve("pg")');
 	check_example('node', 'node', "$clients/node/push_pull.mjs");
+	check_jobs('node', 'node', "$clients/node/jobs.mjs");
 }
 
 $node->stop;

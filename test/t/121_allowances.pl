@@ -161,6 +161,23 @@ rmdir $file or die;
 $node->start;
 wait_workers($node);
 
+# Whoever is forgotten is in the file no more.
+sub numbers_in_file
+{
+	my $entries = substr(content_of($file) // '', 16);
+	return { map { unpack('q', substr($entries, 64 * $_, 8)) => 1 } 0 .. length($entries) / 64 - 1 };
+}
+use_up('kept');
+my $kept = $device;
+use_up('forgotten');
+my $number = sql("SELECT subject_no FROM paws_registry.subject WHERE subject::text = '$subject'");
+wait_written();
+ok(numbers_in_file()->{$number}, 'a subject is in the file by its number');
+sql("SELECT state FROM paws_sync.forget('$subject')");
+ok(within(60, sub { !numbers_in_file()->{$number} }), 'a forgotten one is not');
+$device = $kept;
+allowance_is(0, 'and nobody else is forgotten');
+
 # A file of before brings back nothing for an extension that was made anew: its subjects are others, with the same numbers.
 use_up('first');
 sql('DROP EXTENSION paws_sync CASCADE');

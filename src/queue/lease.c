@@ -1,0 +1,292 @@
+/*
+ * queue/lease.c - taking leases, and what becomes of them by time.
+ */
+#include "postgres.h"
+
+#include <time.h>
+
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "base/spi.h"
+#include "base/wake.h"
+#include "catalog/namespace.h"
+#include "commands/sequence.h"
+#include "common/pg_prng.h"
+#include "queue/job_private.h"
+#include "queue/lease.h"
+#include "queue/lease_table.h"
+#include "utils/lsyscache.h"
+
+/* A fence is an epoch and a number below it; when numbers are nearly used up another epoch is drawn. */
+#define NUMBERS_END  UINT64CONST(0xFFFF0000)
+#define NUMBERS_MASK UINT64CONST(0xFFFFFFFF)
+
+/* How long after its end a lease is left to the timer. */
+#define REAP_AFTER_US 1000000
+
+void
+paws_lease_init(void)
+{
+	paws_lease_table_init();
+}
+
+int64
+paws_lease_clock(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64) now.tv_sec * USECS_PER_SEC + now.tv_nsec / 1000;
+}
+
+/* Nobody is given a fence that a crash could forget was given. */
+void
+paws_lease_ready(int slot)
+{
+	pg_atomic_uint64 *fence = paws_lease_fence(slot);
+	uint64 old = pg_atomic_read_u64(fence);
+	uint64 epoch;
+
+	if (old != 0 && (old & NUMBERS_MASK) < NUMBERS_END)
+		return;
+	epoch = (uint64) nextval_internal(paws_job_sequence(PAWS_SEQUENCE_EPOCH), false);
+	XLogFlush(GetXLogInsertRecPtr());
+	epoch = epoch << 32 | (pg_prng_uint32(&pg_global_prng_state) >> 1);
+	(void) pg_atomic_compare_exchange_u64(fence, &old, epoch);
+}
+
+static void
+lower_earliest(int slot, int64 until)
+{
+	pg_atomic_uint64 *earliest = paws_lease_earliest(slot);
+	uint64 known = pg_atomic_read_u64(earliest);
+
+	while ((int64) known > until && !pg_atomic_compare_exchange_u64(earliest, &known, (uint64) until))
+		;
+}
+
+/* Of those that a flow keeps waiting, the first is told when the lease ends. */
+static void
+note_next(PawsLeaseEntry *entry, const PawsLease *lease)
+{
+	if (entry->next_level != 0 && entry->next.id <= lease->id)
+		return;
+	entry->next = (PawsJobPlace){lease->rank, lease->id};
+	entry->next_level = lease->level;
+}
+
+PawsLeased
+paws_lease_take(int slot, PawsLease *lease, int64 duration, int cap)
+{
+	PawsLeaseEntry *one = NULL;
+	PawsLeased leased = PAWS_LEASED;
+
+	paws_lease_prepare(slot);
+	LWLockAcquire(paws_lease_lock(slot), LW_EXCLUSIVE);
+	if (paws_lease_entry_of(slot, lease->id) != NULL)
+		leased = PAWS_LEASED_ALREADY;
+	else if (cap > 0 && lease->flow != 0 &&
+			 paws_lease_entries_of_flow(slot, lease->place, lease->flow, cap, &one) >= cap)
+	{
+		note_next(one, lease);
+		leased = PAWS_LEASED_FLOW;
+	}
+	else
+	{
+		lease->fence = (int64) pg_atomic_add_fetch_u64(paws_lease_fence(slot), 1);
+		lease->until = paws_lease_clock() + duration;
+		if (paws_lease_entry_add(slot, lease, PAWS_LEASE_HELD) == NULL)
+			leased = PAWS_LEASED_FULL;
+	}
+	LWLockRelease(paws_lease_lock(slot));
+	if (leased == PAWS_LEASED)
+	{
+		paws_lease_remember(slot, lease);
+		lower_earliest(slot, lease->until);
+		paws_job_alarm(slot, lease->until);
+	}
+	return leased;
+}
+
+bool
+paws_lease_flow_has_room(int slot, int place, uint64 flow, int cap)
+{
+	PawsLeaseEntry *one;
+	bool room;
+
+	LWLockAcquire(paws_lease_lock(slot), LW_SHARED);
+	room = paws_lease_entries_of_flow(slot, place, flow, cap, &one) < cap;
+	LWLockRelease(paws_lease_lock(slot));
+	return room;
+}
+
+bool
+paws_lease_exists(int slot, int64 id)
+{
+	bool exists;
+
+	LWLockAcquire(paws_lease_lock(slot), LW_SHARED);
+	exists = paws_lease_entry_of(slot, id) != NULL;
+	LWLockRelease(paws_lease_lock(slot));
+	return exists;
+}
+
+bool
+paws_lease_extend(int slot, int64 id, int64 fence, int64 duration)
+{
+	PawsLeaseEntry *entry;
+	bool held;
+
+	LWLockAcquire(paws_lease_lock(slot), LW_EXCLUSIVE);
+	entry = paws_lease_entry_of(slot, id);
+	held = entry != NULL && entry->state == PAWS_LEASE_HELD && entry->lease.fence == fence;
+	if (held)
+		entry->lease.until = paws_lease_clock() + duration;
+	LWLockRelease(paws_lease_lock(slot));
+	if (held)
+	{
+		lower_earliest(slot, paws_lease_clock() + duration);
+		paws_job_alarm(slot, paws_lease_clock() + duration);
+	}
+	return held;
+}
+
+bool
+paws_lease_find(int slot, int64 id, int64 *left, int16 *place)
+{
+	PawsLeaseEntry *entry;
+
+	LWLockAcquire(paws_lease_lock(slot), LW_SHARED);
+	entry = paws_lease_entry_of(slot, id);
+	if (entry != NULL)
+	{
+		*left = Max(entry->lease.until - paws_lease_clock(), 0);
+		*place = entry->lease.place;
+	}
+	LWLockRelease(paws_lease_lock(slot));
+	return entry != NULL;
+}
+
+void
+paws_lease_spoil(int slot, int64 id)
+{
+	PawsLeaseEntry *entry;
+
+	LWLockAcquire(paws_lease_lock(slot), LW_EXCLUSIVE);
+	entry = paws_lease_entry_of(slot, id);
+	if (entry != NULL && entry->state == PAWS_LEASE_HELD)
+		entry->state = PAWS_LEASE_UNREADABLE;
+	LWLockRelease(paws_lease_lock(slot));
+	lower_earliest(slot, 0);
+	paws_job_alarm(slot, 0);
+}
+
+static bool
+is_over(const PawsLeaseEntry *entry, int64 now)
+{
+	return entry->state == PAWS_LEASE_UNREADABLE ||
+		   (entry->state == PAWS_LEASE_HELD && entry->lease.until <= now);
+}
+
+/* Those that somebody is just ending are looked at again before long, for they may be held again then. */
+static int64
+next_look(const PawsLeaseEntry *entry, int64 now)
+{
+	if (entry->state == PAWS_LEASE_FREE)
+		return PG_INT64_MAX;
+	return entry->state == PAWS_LEASE_ENDING ? Max(entry->lease.until, now + REAP_AFTER_US)
+											 : entry->lease.until;
+}
+
+int
+paws_lease_over(int slot, PawsLease *leases, bool *unreadable, int max)
+{
+	int64 now = paws_lease_clock();
+	int64 earliest = PG_INT64_MAX;
+	int found = 0;
+
+	if ((int64) pg_atomic_read_u64(paws_lease_earliest(slot)) > now)
+		return 0;
+	LWLockAcquire(paws_lease_lock(slot), LW_EXCLUSIVE);
+	for (int i = 0; i < paws_lease_room() && found < max; i++)
+	{
+		PawsLeaseEntry *entry = paws_lease_entry(slot, i);
+
+		if (is_over(entry, now))
+		{
+			leases[found] = entry->lease;
+			unreadable[found++] = entry->state == PAWS_LEASE_UNREADABLE;
+		}
+		else
+			earliest = Min(earliest, next_look(entry, now));
+	}
+	/* if what was found is not ended after all, that is noticed soon */
+	pg_atomic_write_u64(paws_lease_earliest(slot),
+						(uint64) (found > 0 ? Min(earliest, now + REAP_AFTER_US / 10) : earliest));
+	LWLockRelease(paws_lease_lock(slot));
+	return found;
+}
+
+#define REAP_MAX 64
+
+/* Removes up to REAP_MAX that have been over for a while; the caller tells of them. */
+static int
+remove_over(int slot, PawsLeaseEntry *removed)
+{
+	int64 now = paws_lease_clock();
+	int64 earliest = PG_INT64_MAX;
+	int found = 0;
+
+	LWLockAcquire(paws_lease_lock(slot), LW_EXCLUSIVE);
+	for (int i = 0; i < paws_lease_room() && found < REAP_MAX; i++)
+	{
+		PawsLeaseEntry *entry = paws_lease_entry(slot, i);
+
+		if (entry->state == PAWS_LEASE_HELD && entry->lease.until + REAP_AFTER_US <= now)
+		{
+			removed[found++] = *entry;
+			paws_lease_entry_remove(slot, entry);
+		}
+		else if (entry->state != PAWS_LEASE_UNREADABLE)
+			earliest = Min(earliest, next_look(entry, now));
+	}
+	pg_atomic_write_u64(paws_lease_earliest(slot), (uint64) earliest);
+	LWLockRelease(paws_lease_lock(slot));
+	return found;
+}
+
+void
+paws_lease_reap(int slot)
+{
+	PawsLeaseEntry removed[REAP_MAX];
+	int found;
+
+	if ((int64) pg_atomic_read_u64(paws_lease_earliest(slot)) > paws_lease_clock() - REAP_AFTER_US)
+		return;
+	do
+	{
+		found = remove_over(slot, removed);
+		for (int i = 0; i < found; i++)
+		{
+			const PawsLease *lease = &removed[i].lease;
+
+			paws_front_tell(slot, lease->place, lease->level, (PawsJobPlace){lease->rank, lease->id});
+			if (removed[i].next_level != 0)
+				paws_front_tell(slot, lease->place, removed[i].next_level, removed[i].next);
+		}
+	} while (found == REAP_MAX);
+}
+
+int64
+paws_lease_next_over(int slot)
+{
+	int64 earliest = (int64) pg_atomic_read_u64(paws_lease_earliest(slot));
+
+	return earliest == PG_INT64_MAX ? -1 : Max(earliest - paws_lease_clock(), 0);
+}
+
+int64
+paws_lease_count(int slot, int place)
+{
+	return paws_lease_entries(slot, place);
+}

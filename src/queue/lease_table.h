@@ -1,0 +1,51 @@
+/*
+ * queue/lease_table.h - the table of leases in shared memory: for lease.c and lease_end.c alone.
+ *
+ * Found by job and by flow. The caller holds the table's lock of the database, exclusively to change
+ * anything.
+ */
+#ifndef PAWS_QUEUE_LEASE_TABLE_H
+#define PAWS_QUEUE_LEASE_TABLE_H
+
+#include "queue/lease.h"
+
+typedef struct PawsLeaseEntry
+{
+	PawsLease lease;
+	PawsJobPlace next; /* of those that the flow keeps waiting, the first one */
+	int16 next_level;  /* its level; 0: there is none */
+	uint8 state;       /* a PawsLeaseState */
+	uint8 before;      /* what it was when somebody began to end it; PAWS_LEASE_FREE: it was made for that */
+	int32 next_by_id;
+	int32 next_by_flow; /* or the next free one */
+} PawsLeaseEntry;
+
+extern void paws_lease_table_init(void);
+extern LWLock *paws_lease_lock(int slot);
+extern pg_atomic_uint64 *paws_lease_fence(int slot);
+
+/* When the first one is over, as far as is known: never later than it is. */
+extern pg_atomic_uint64 *paws_lease_earliest(int slot);
+
+extern int paws_lease_room(void); /* entries of a database */
+extern PawsLeaseEntry *paws_lease_entry(int slot, int i);
+
+extern PawsLeaseEntry *paws_lease_entry_of(int slot, int64 id);
+
+/* NULL if all are in use. */
+extern PawsLeaseEntry *paws_lease_entry_add(int slot, const PawsLease *lease, PawsLeaseState state);
+extern void paws_lease_entry_remove(int slot, PawsLeaseEntry *entry);
+
+/* How many of a flow there are, up to `max`; *one: one of them. */
+extern int paws_lease_entries_of_flow(int slot, int place, uint64 flow, int max, PawsLeaseEntry **one);
+
+extern int64 paws_lease_entries(int slot, int place);
+
+/*
+ * The current (sub)transaction took this lease. Prepared before: takes the memory for it, since nothing may
+ * fail once the lease is in the table. Both without the lock.
+ */
+extern void paws_lease_prepare(int slot);
+extern void paws_lease_remember(int slot, const PawsLease *lease);
+
+#endif
