@@ -239,6 +239,10 @@ extern void paws_job_alarm_quietly(int slot, int64 at);
 /* A row is due in so many microseconds: to be available, or to expire. */
 extern void paws_job_delayed(int slot, int64 delay);
 
+/* True if the machine's clock was set back since something was scheduled; until it is accepted. */
+extern bool paws_job_clock_is_back(int slot);
+extern void paws_job_accept_clock(int slot);
+
 /* What is known of when the first row is due, by paws_lease_clock: PG_INT64_MAX none; 0: nothing is known. */
 extern int64 paws_job_first_due(int slot);
 extern void paws_job_set_first_due(int slot, int64 seen, int64 at);

@@ -102,33 +102,6 @@ promote(int slot, PawsJobCursor *cursor, PawsJobRow *row)
 }
 
 int
-paws_job_promote(int slot, int limit)
-{
-	TimestampTz now = GetCurrentTimestamp();
-	PawsJobCursor cursor;
-	PawsJobRow row;
-	int64 *ids;
-	int found;
-	int done = 0;
-
-	if (paws_job_first_due(slot) > paws_lease_clock())
-		return 0;
-	look_ahead(slot);
-	found = find_ids(&find_due, now, limit, &ids);
-	if (found == 0)
-		return 0;
-	paws_job_before_write(true);
-	paws_job_open(&cursor, slot);
-	for (int i = 0; i < found; i++)
-		if (paws_job_find(&cursor, ids[i], NULL, &row) && !row.available && row.run_at <= now)
-			done += promote(slot, &cursor, &row);
-	paws_job_close(&cursor);
-	if (found == limit)
-		paws_job_delayed(slot, 0);
-	return done;
-}
-
-int
 paws_job_clock_moved(int slot, int limit)
 {
 	TimestampTz now = GetCurrentTimestamp();
@@ -152,6 +125,35 @@ paws_job_clock_moved(int slot, int limit)
 		done += paws_job_update(&cursor, &row);
 	}
 	paws_job_close(&cursor);
+	return done;
+}
+
+int
+paws_job_promote(int slot, int limit)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	PawsJobCursor cursor;
+	PawsJobRow row;
+	int64 *ids;
+	int found;
+	int done = 0;
+
+	if (paws_job_clock_is_back(slot) && paws_job_clock_moved(slot, limit) < limit)
+		paws_job_accept_clock(slot);
+	if (paws_job_first_due(slot) > paws_lease_clock())
+		return 0;
+	look_ahead(slot);
+	found = find_ids(&find_due, now, limit, &ids);
+	if (found == 0)
+		return 0;
+	paws_job_before_write(true);
+	paws_job_open(&cursor, slot);
+	for (int i = 0; i < found; i++)
+		if (paws_job_find(&cursor, ids[i], NULL, &row) && !row.available && row.run_at <= now)
+			done += promote(slot, &cursor, &row);
+	paws_job_close(&cursor);
+	if (found == limit)
+		paws_job_delayed(slot, 0);
 	return done;
 }
 
