@@ -276,6 +276,7 @@ paws_submit(PG_FUNCTION_ARGS)
 	PawsSubmission submission = {0};
 	JobItem item = {0};
 	Submit submit = {.count = 1, .submissions = &submission, .items = &item};
+	Datum answer;
 
 	paws_job_not_null(fcinfo, 0, "topic");
 	paws_job_not_null(fcinfo, 1, "payload");
@@ -284,10 +285,11 @@ paws_submit(PG_FUNCTION_ARGS)
 	submit.topic = paws_job_bytes(PG_GETARG_DATUM(0));
 	read_one(fcinfo, &submission, &item);
 	paws_spi_begin();
-	MemoryContextSwitchTo(caller);
 	carry_out(&submit);
+	MemoryContextSwitchTo(caller);
+	answer = answer_one(fcinfo, &submission, &item);
 	paws_spi_end();
-	return answer_one(fcinfo, &submission, &item);
+	return answer;
 }
 
 /* The arrays of submit_many. */
@@ -376,7 +378,6 @@ put_answer(PawsRows *rows, const PawsSubmission *submission, const JobItem *item
 Datum
 paws_submit_many(PG_FUNCTION_ARGS)
 {
-	MemoryContext caller = CurrentMemoryContext;
 	Submit submit = {0};
 	PawsRows rows;
 
@@ -388,10 +389,9 @@ paws_submit_many(PG_FUNCTION_ARGS)
 	read_many(fcinfo, &submit);
 	paws_rows_begin(&rows, fcinfo);
 	paws_spi_begin();
-	MemoryContextSwitchTo(caller);
 	carry_out(&submit);
-	paws_spi_end();
 	for (int i = 0; i < submit.count; i++)
 		put_answer(&rows, &submit.submissions[i], &submit.items[i], i + 1);
+	paws_spi_end();
 	return (Datum) 0;
 }

@@ -1,9 +1,9 @@
 /*
  * queue/job_write.c - adding rows to paws_queue.job.
  *
- * A row has entries in two of the table's indexes, mostly; the others are partial, and what they ask for is known
- * here. So they are not even opened. If somebody added an index or a trigger, or rebuilds one, the general way is
- * taken, which looks at everything.
+ * A row has entries in two of the table's indexes, mostly; the others are partial, and what they ask for is
+ * known here. So they are not even opened. If somebody added an index or a trigger, or rebuilds one, the
+ * general way is taken, which looks at everything.
  */
 #include "postgres.h"
 

@@ -73,7 +73,7 @@ SQL
 	# Without poison job n would be in claim number n / batch. A poison takes the place of one good job for each of
 	# its attempts, wherever these are: so no job comes later than those places, and one claim more.
 	my $late = sql(<<"SQL");
-SELECT max(c.batch - (j.n - 1) / $BATCH) FROM x_claim c JOIN x_job j USING (job) WHERE NOT poison
+SELECT max(c.batch - 1 - (j.n - 1) / $BATCH) FROM x_claim c JOIN x_job j USING (job) WHERE NOT poison
 SQL
 	cmp_ok($late, '<=', 1, "$kind: no good job came more than a batch later ($late)");
 
