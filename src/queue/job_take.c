@@ -155,6 +155,7 @@ consider(PawsJobClaim *claim, const PawsTopic *topic, int level, TupleTableSlot 
 			return VERDICT_PASSED;
 		case PAWS_LEASED_FULL:
 			claim->full = true;
+			pg_atomic_fetch_add_u64(&paws_front_counts(claim->database_slot, topic->place)->refused, 1);
 			return VERDICT_STOP;
 	}
 	if (!is_still_there(slot) || (row.ordered && first_of_key(claim, &row, snapshot) != row.id))
