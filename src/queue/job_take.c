@@ -139,9 +139,13 @@ consider(PawsJobClaim *claim, const PawsTopic *topic, int level, TupleTableSlot 
 	int64 duration = claim->lease > 0 ? claim->lease : topic->lease;
 
 	paws_job_read_row(slot, &row);
-	if (!row.available || row.topic_no != topic->no || row.level != level ||
-		(row.expires_at != 0 && row.expires_at <= claim->now))
+	if (!row.available || row.topic_no != topic->no || row.level != level)
 		return VERDICT_PASSED;
+	if (row.expires_at != 0 && row.expires_at <= claim->now)
+	{
+		paws_job_delayed(claim->database_slot, 0); /* the timer's */
+		return VERDICT_PASSED;
+	}
 	claim->wants_ordering = claim->wants_ordering || row.ordered;
 	if (row.ordered && claim->ordering == NULL)
 		return VERDICT_STOP;

@@ -36,7 +36,7 @@ typedef struct Database
 	pg_atomic_uint32 flush_wanted;
 	pg_atomic_uint32 counted;
 	pg_atomic_uint64 flush_to;  /* LSN */
-	pg_atomic_uint64 first_due; /* by paws_lease_clock; 0: not known */
+	pg_atomic_uint64 first_due; /* of rows, by the machine's clock; 0: not known */
 	pg_atomic_uint64 alarm;     /* when the timer will look by itself */
 	pg_atomic_uint64 offset;    /* of the machine's clock when something was scheduled: the largest */
 } Database;
@@ -215,14 +215,14 @@ void
 paws_job_delayed(int slot, int64 delay)
 {
 	pg_atomic_uint64 *due = &databases[slot].first_due;
-	int64 at = paws_lease_clock() + Max(delay, 0);
+	int64 at = GetCurrentTimestamp() + Max(delay, 0);
 	uint64 known = pg_atomic_read_u64(due);
 
 	note_clock(slot);
 
 	while ((int64) known > at && !pg_atomic_compare_exchange_u64(due, &known, (uint64) at))
 		;
-	paws_job_alarm(slot, at);
+	paws_job_alarm(slot, paws_lease_clock() + Max(delay, 0));
 }
 
 int64
@@ -252,13 +252,16 @@ paws_job_next_due(int slot)
 {
 	int64 now = paws_lease_clock();
 	int64 at = PG_INT64_MAX;
+	int64 first;
 	int64 over;
 
 	pg_atomic_exchange_u64(&databases[slot].alarm, (uint64) PG_INT64_MAX);
 	over = paws_lease_next_over(slot);
 	if (over >= 0)
 		at = now + over;
-	at = Min(at, paws_job_first_due(slot));
+	first = paws_job_first_due(slot);
+	if (first != PG_INT64_MAX)
+		at = Min(at, now + Max(first - GetCurrentTimestamp(), 0));
 	if (at == PG_INT64_MAX)
 		return -1;
 	paws_job_alarm_quietly(slot, at);
