@@ -85,7 +85,8 @@ foreach my $jump ('+1h', '-1h')
 	($job, $fence) = claim('letters');
 	is(sql("SELECT paws_sync.snooze($job, $fence, '1 s')"), 'snoozed', "$jump: a job is snoozed");
 	set_clock('+0');
-	wait_for_sql($node, "$jump: a snoozed job", "SELECT state = 'available' FROM paws_sync.job_status($job)");
+	wait_for_sql($node, "$jump: a snoozed job", "SELECT state = 'available' FROM paws_sync.job_status($job)",
+		"SELECT run_at, delay_us, available, clock_timestamp(), (SELECT last_active_at FROM paws_sync.pg_stat_paws_sync_workers WHERE kind = 'timer') FROM paws_queue.job WHERE id = $job");
 	($job, $fence) = claim('letters');
 	is(sql("SELECT paws_sync.complete($job, $fence)"), 'completed', "$jump: and done");
 
