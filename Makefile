@@ -11,7 +11,7 @@
 #   make soak [SOAK_SECONDS=600]    kills those who work on jobs at random
 #   make fuzz [FUZZ_SECONDS=60]     libFuzzer over the parsers, so long for each
 #   make canary [ARGS=--small]      plants values everywhere and proves that none leaks
-#   make bench                      throughput beside bare statements
+#   make bench [PARTS='submit work'] this queue beside bare statements and its peers, with tables and plots
 #   make bench-vault                what sealing costs, beside a build that does not seal
 #   make bench-rotation             100,000 persons' keys rotate while others read and write
 #   make bare                       proves demo and test in a bare Debian (root, debootstrap)
@@ -34,11 +34,13 @@ OBJS = \
 	src/base/guarded.o \
 	src/base/histogram.o \
 	src/base/install.o \
+	src/base/reserve.o \
 	src/base/settings.o \
 	src/base/settle.o \
 	src/base/shmem.o \
 	src/base/spi.o \
 	src/base/table.o \
+	src/base/table_once.o \
 	src/base/table_write.o \
 	src/base/wake.o \
 	src/base/withdraw.o \
@@ -68,6 +70,7 @@ OBJS = \
 	src/vault/layer.o \
 	src/vault/memory_state.o \
 	src/vault/origin.o \
+	src/vault/outer_key.o \
 	src/vault/padding.o \
 	src/vault/purpose.o \
 	src/vault/revision_seal.o \
@@ -102,6 +105,7 @@ OBJS = \
 	src/registry/devices.o \
 	src/registry/subject_token.o \
 	src/registry/subjects.o \
+	src/store/counter.o \
 	src/store/expire.o \
 	src/store/late.o \
 	src/store/page.o \
@@ -111,13 +115,19 @@ OBJS = \
 	src/store/store.o \
 	src/store/write.o \
 	src/queue/admission.o \
+	src/queue/allowance.o \
+	src/queue/allowance_file.o \
 	src/queue/claim.o \
 	src/queue/depth.o \
+	src/queue/fetch.o \
 	src/queue/finish.o \
 	src/queue/flow.o \
 	src/queue/flow_rule.o \
+	src/queue/inflight.o \
 	src/queue/mark.o \
+	src/queue/narrow.o \
 	src/queue/pause.o \
+	src/queue/pick.o \
 	src/queue/policy.o \
 	src/queue/put.o \
 	src/queue/rule.o \
@@ -148,12 +158,15 @@ OBJS = \
 	src/queue/lease_table.o \
 	src/queue/topic.o \
 	src/care/care.o \
+	src/care/look_up.o \
 	src/crisis/crisis.o \
 	src/crisis/pending.o \
 	src/crisis/queue.o \
 	src/crisis/documents.o \
 	src/crisis/resources.o \
+	src/control/admission.o \
 	src/control/doctor.o \
+	src/control/horizon.o \
 	src/control/keyring.o \
 	src/control/latency.o \
 	src/control/manifest.o \
@@ -173,6 +186,7 @@ OBJS = \
 	src/workers/scheduler.o \
 	src/workers/sealer.o \
 	src/workers/timer.o \
+	src/api/base64.o \
 	src/api/bundle.o \
 	src/api/cursor_type.o \
 	src/api/define.o \
@@ -211,7 +225,9 @@ SQL_MODULES = \
 	src/crisis/crisis.sql \
 	src/store/tables.sql@paws_crisis@crisis \
 	src/control/control.sql \
+	src/control/admission.sql \
 	src/control/manifest.sql \
+	src/control/horizon.sql \
 	src/control/doctor.sql \
 	src/api/api.sql \
 	src/api/crisis.sql \
@@ -223,8 +239,10 @@ DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 
 # Free of the server's headers: linked into the unit tests.
 UNIT_SOURCES = \
+	src/api/base64.c \
 	src/guard/token.c \
 	src/queue/flow_rule.c \
+	src/queue/narrow.c \
 	src/queue/rule.c \
 	src/vault/aead.c \
 	src/vault/compress.c \
@@ -350,8 +368,8 @@ canary:
 	@bash test/canary/run.sh $(ARGS)
 
 bench:
-	@bash test/deps.sh
-	@bash test/bench/run.sh
+	@bash test/deps.sh bench
+	@bash test/bench/run.sh $(PARTS)
 
 bench-vault:
 	@bash test/deps.sh

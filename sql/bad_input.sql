@@ -1,3 +1,4 @@
+\pset format unaligned
 -- Bad input at every argument of every function: a clear error or an answer for the item, never a value in a
 -- message, never a broken server.
 \set SHOW_CONTEXT never
@@ -144,8 +145,11 @@ SELECT call, pg_temp.answer(call) FROM (VALUES
 	(166, 'ack(<device>, ''Jane Doe'')'),
 	(170, 'set_policy(NULL, ''basic'', ''4'', 1000)'),
 	(171, 'set_policy(''standard'', NULL, ''4'', 1000)'),
-	(172, 'set_policy(''standard'', ''basic'', NULL, 1000)'),
-	(173, 'set_policy(''standard'', ''basic'', ''4'', NULL)'),
+	(172, 'set_policy(''standard'', ''basic'', own_limits => false, ops_burst => 1)'),
+	(173, 'set_policy(''standard'', ''basic'', bytes_burst => -1)'),
+	(176, 'set_policy(''standard'', ''basic'', pull_bytes_per_second => -9223372036854775807)'),
+	(177, 'set_policy(''standard'', ''basic'', pull_bytes_burst => 0)'),
+	(178, 'set_policy(''safety'', ''basic'', ops_per_second => 1)'),
 	(174, 'set_policy(''standard'', ''basic'', ''Jane'', 1000)'),
 	(175, 'set_policy(''standard'', ''basic'', ''4'', 2147483647)'),
 	(176, 'pause_level(NULL)'),
@@ -160,6 +164,9 @@ SELECT call, pg_temp.answer(call) FROM (VALUES
 	(185, 'set_tier_policy(''basic'', max_payload => 2147483647)'),
 	(186, 'set_tier_policy(''basic'', max_devices => -1)'),
 	(187, 'set_tier_policy(''basic'', offline_hours => 2147483647)'),
+	(188, 'set_tier_policy(''basic'', ops_burst => 0)'),
+	(192, 'set_tier_policy(''basic'', features => ''{sharing,NULL}'')'),
+	(193, 'set_tier_policy(''basic'', pull_bytes_per_second => -1)'),
 	(190, 'check_subject(NULL)'),
 	(191, 'check_subject(<foreign subject>)'),
 	(200, 'push_crisis(NULL, ''[]'')'),

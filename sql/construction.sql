@@ -103,6 +103,10 @@ INSERT INTO allowed VALUES
 	('paws_sync.pg_stat_progress_paws_sync_keys', 'view', 'kind', 'text', 'key_job', 'a word for a code'),
 	('paws_sync.pg_stat_progress_paws_sync_keys', 'view', 'phase', 'text', 'key_phase', 'a word for a code'),
 	('paws_sync.pg_stat_paws_sync_lanes', 'view', 'lane', 'text', 'lane', 'a word for a code'),
+	('paws_sync.pg_stat_paws_sync_reserve', 'view', 'resource', 'text', 'resource', 'a constant'),
+	('paws_sync.pg_stat_paws_sync_reserve', 'view', 'unit', 'text', 'unit', 'a constant'),
+	('paws_sync.stat_reserve()', 'result', 'resource', 'text', 'resource', 'a constant'),
+	('paws_sync.stat_reserve()', 'result', 'unit', 'text', 'unit', 'a constant'),
 	('paws_sync.pg_stat_paws_sync_workers', 'view', 'kind', 'text', 'worker', 'a word for a code'),
 	('paws_sync.pg_stat_paws_sync_workers', 'view', 'database', 'text', NULL, 'a name of the server''s catalogs'),
 	('paws_sync.pg_stat_paws_sync_workers', 'view', 'state', 'text', 'state', 'a word for a code'),
@@ -121,7 +125,7 @@ INSERT INTO allowed VALUES
 	('paws_sync.define_collection(text,paws_sync.class,text,text,boolean)', 'argument', 'name', 'text', NULL, 'stored as a code_name, or refused'),
 	('paws_sync.define_collection(text,paws_sync.class,text,text,boolean)', 'argument', 'on_conflict', 'text', NULL, 'stored as a code, or refused'),
 	('paws_sync.define_collection(text,paws_sync.class,text,text,boolean)', 'argument', 'sealing', 'text', NULL, 'stored as a code, or refused'),
-	('paws_sync.set_tier_policy(paws_sync.tier,integer,integer,bigint,bigint,integer,integer,integer,text,integer)', 'argument', 'compression', 'text', NULL, 'stored as a code, or refused'),
+	('paws_sync.set_tier_policy(paws_sync.tier,integer,integer,bigint,bigint,integer,integer,integer,text,integer,bigint,bigint,paws_sync.feature[])', 'argument', 'compression', 'text', NULL, 'stored as a code, or refused'),
 	('paws_sync.rotate_keys(text)', 'argument', 'what', 'text', NULL, 'stored as a code, or refused'),
 	('paws_sync.verify_certificate(text)', 'argument', 'certificate', 'text', NULL, 'looked at and stored nowhere'),
 	('paws_sync.push_crisis(paws_sync.device,jsonb)', 'argument', 'operations', 'jsonb', NULL, 'payloads are sealed before a row exists; all else is a UUID, a number, a code or refused'),
@@ -206,7 +210,7 @@ FROM unnest('{"paws_sync.pull(paws_sync.device,paws_sync.cursor,integer,integer)
 INSERT INTO allowed SELECT f, 'result', r, 'text', NULL, 'the state of the server: settings, and names of its catalogs'
 FROM unnest('{log_posture(),log_probe()}'::text[]) l, unnest('{setting,value,wanted}'::text[]) r, LATERAL (SELECT 'paws_sync.' || l) AS n (f);
 INSERT INTO allowed SELECT f, 'result', r, 'text', NULL, 'the state of the server: settings, counts, and names of its catalogs'
-FROM unnest('{doctor(),doctor_probe(),doctor_server(),doctor_objects(),doctor_stored()}'::text[]) d,
+FROM unnest('{doctor(),doctor_probe(),doctor_server(),doctor_objects(),doctor_stored(),doctor_horizon()}'::text[]) d,
 	unnest('{area,check_name,value,wanted,hint}'::text[]) r, LATERAL (SELECT 'paws_sync.' || d) AS n (f);
 
 INSERT INTO allowed SELECT o, 'result', r, 'text', v, 'public lines: what ships, and what an operator sets of a closed form'
@@ -219,6 +223,10 @@ FROM (VALUES ('paws_sync.set_resource(text,text,text,text)', '{region,name,chann
 INSERT INTO allowed SELECT o, p, r, 'text', v, w
 FROM (VALUES ('paws_sync.stat_memory()', 'result'), ('paws_sync.pg_stat_paws_sync_memory', 'view')) AS x (o, p),
 	(VALUES ('kind', NULL, 'what the server calls its processes'), ('memory', 'memory', 'a constant')) AS y (r, v, w);
+INSERT INTO allowed SELECT o, p, r, t, v, w
+FROM (VALUES ('paws_sync.stat_horizon()', 'result'), ('paws_sync.pg_stat_paws_sync_horizon', 'view')) AS x (o, p),
+	(VALUES ('kind', 'text', 'holder', 'a constant'), ('state', 'text', 'holder_state', 'a constant'), ('holds', 'text', 'held', 'a constant'),
+		('slot', 'name', NULL, 'a name of the server''s catalogs')) AS y (r, t, v, w);
 
 -- nothing is open that is not listed, and the list has nothing that is not there; must be none
 SELECT object, part, name, type FROM open_use EXCEPT SELECT object, part, name, type FROM allowed;
@@ -271,12 +279,14 @@ CREATE TEMP TABLE word AS
 	UNION SELECT 'topic', name::text FROM paws_queue.topic
 	UNION SELECT 'page_reason', name FROM paws_sync.vocabulary() WHERE kind = 'reason'
 	UNION SELECT v, w FROM (VALUES
-		('lane', '{crisis,ordinary}'::text[]), ('worker', '{launcher,scheduler,pool,timer}'), ('state', '{starting,idle,working}'),
-		('page', '{change,receipt,reset,unreadable,position}'), ('page_reason', '{cursor_expired,cursor_reset,envelope_rejected,sealed}'),
+		('lane', '{crisis,ordinary}'::text[]), ('worker', '{launcher,scheduler,pool,crisis,timer}'), ('state', '{starting,idle,working}'),
+		('page', '{change,receipt,reset,unreadable,position,limited}'), ('resource', '{worker_time,bytes}'), ('unit', '{us,bytes}'), ('page_reason', '{cursor_expired,cursor_reset,envelope_rejected,sealed}'),
 		('bundle', '{resource,document}'), ('erasure', '{deleted,swept,destroyed,certified}'), ('keyring', '{base,epoch,destroyed}'),
 		('root', '{care,crisis,billing}'), ('key_state', '{open,current,old,foreign,closed,missing,destroyed}'), ('memory', '{locked,unlocked,none}'),
 		('compression', '{none}'), ('key_job', '{epochs,data_keys,roots}'),
 		('key_phase', '{requested,rewrapping,settling_writers,rewrapping_rest,settling_readers,destroying,making_keys,resealing,deleting_keys,finished}'),
+		('holder', '{session,"prepared transaction","replication slot",standby}'), ('held', '{rows,catalogs}'),
+		('holder_state', '{active,"idle after writing","idle with a snapshot",prepared,inactive,feedback}'),
 		('profile', '{app,device_gateway,crisis,billing,operator,auditor}'), ('privilege', '{USAGE,EXECUTE,SELECT}'),
 		('object_kind', '{schema,type,function,view}'),
 		('kind', '{token,id,number,position,code,flag,limit,name,time,envelope,digest,key}'),
@@ -325,6 +335,9 @@ SELECT kind AS job_kind, phase AS job_phase FROM paws_sync.pg_stat_progress_paws
 ROLLBACK;
 INSERT INTO crisis SELECT 'paws_sync.pg_stat_progress_paws_sync_keys', v.name, v.word
 FROM (VALUES ('kind', :'job_kind'), ('phase', :'job_phase')) AS v (name, word);
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+CREATE TEMP TABLE horizon AS SELECT * FROM paws_sync.stat_horizon();
+COMMIT;
 INSERT INTO crisis SELECT 'paws_sync.submit(text,bytea,paws_sync.class,paws_sync.subject,text,timestamp with time zone,text,timestamp with time zone)', 'code', code FROM paws_sync.submit('construction', convert_to(repeat('x', 10000000), 'UTF8'));
 INSERT INTO crisis SELECT 'paws_sync.submit_many(text,bytea[],paws_sync.class,paws_sync.subject[],text[],timestamp with time zone[],text[],timestamp with time zone[])', 'code', code FROM paws_sync.submit_many('construction', '{NULL,one,two}');
 INSERT INTO crisis SELECT 'paws_sync.claim(text[],integer,interval)', 'topic', topic FROM paws_sync.claim('{construction}');
@@ -339,8 +352,12 @@ CREATE TEMP TABLE said AS
 		LATERAL (VALUES ('region', l.region), ('name', l.name), ('channel', l.channel), ('contact', l.contact)) AS v (name, word)
 	UNION SELECT 'paws_sync.keyring()', v.name, v.word FROM paws_sync.keyring() k, LATERAL (VALUES ('kind', k.kind), ('root', k.root)) AS v (name, word)
 	UNION SELECT 'paws_sync.key_status()', v.name, v.word FROM paws_sync.key_status() k, LATERAL (VALUES ('kind', k.kind), ('root', k.root), ('state', k.state)) AS v (name, word)
+	UNION SELECT o, v.name, v.word FROM horizon h, unnest('{paws_sync.stat_horizon(),paws_sync.pg_stat_paws_sync_horizon}'::text[]) o,
+		LATERAL (VALUES ('kind', h.kind), ('state', h.state), ('holds', h.holds)) AS v (name, word)
 	UNION SELECT o, 'memory', memory FROM paws_sync.stat_memory(), unnest('{paws_sync.stat_memory(),paws_sync.pg_stat_paws_sync_memory}'::text[]) o
 	UNION SELECT 'paws_sync.tier_policy', 'compression', compression FROM paws_sync.tier_policy
+	UNION SELECT o, v.name, v.word FROM paws_sync.pg_stat_paws_sync_reserve r, unnest('{paws_sync.stat_reserve(),paws_sync.pg_stat_paws_sync_reserve}'::text[]) o,
+		LATERAL (VALUES ('resource', r.resource), ('unit', r.unit)) AS v (name, word)
 	UNION
 	SELECT 'paws_sync.push(paws_sync.device,jsonb)' AS object, 'code' AS name, code AS word FROM answer
 	UNION SELECT 'paws_sync.push_many(paws_sync.device,uuid[],text[],uuid[],bigint[],bytea[],boolean[])', 'code', code FROM many

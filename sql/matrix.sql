@@ -1,3 +1,4 @@
+\pset format unaligned
 -- Who may do what, cell by cell. What a role has of each object of the extension, with every privilege that there is on its
 -- kind, is what the view paws_sync.profiles lists for the profiles that it was given, and nothing else. Then it is tried.
 -- Objects and cells come from the catalogs, so what is new is tested by itself. Each query with "must be none" shows
@@ -200,6 +201,10 @@ CREATE TEMP TABLE call AS
 		('drop_resource', '''gb'', ''samaritans'', ''call'''),
 		('list_resources', ''),
 		('stat_latency', ''),
+		('horizon_since', '3'),
+		('horizon_counts', '1'),
+		('horizon_cost', '''{3}'''),
+		('stat_horizon', ''),
 		('stat_lanes', ''),
 		('stat_memory', ''),
 		('stat_workers', ''),
@@ -224,6 +229,8 @@ CREATE TEMP TABLE call AS
 		('redrive', '''matrix_jobs'''),
 		('stat_topics', ''),
 		('stat_reset', ''),
+		('stat_admission', ''),
+		('stat_reserve', ''),
 		('status', ''),
 		('log_probe', ''),
 		('log_posture', ''),
@@ -232,6 +239,7 @@ CREATE TEMP TABLE call AS
 		('doctor_server', ''),
 		('doctor_objects', ''),
 		('doctor_stored', ''),
+		('doctor_horizon', ''),
 		('doctor', ''),
 		('vocabulary', ''),
 		('check_preload', ''),
@@ -339,6 +347,7 @@ CREATE TEMP TABLE statement AS
 		FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey) JOIN pg_type t ON t.oid = a.atttypid
 		WHERE i.indexrelid = (SELECT u.indexrelid FROM pg_index u WHERE u.indrelid = o.oid AND u.indisunique ORDER BY u.indisprimary DESC LIMIT 1)) AS k ON true
 	WHERE NOT (o.kind = 'type' AND EXISTS (SELECT FROM pg_type t WHERE t.oid = o.oid AND (t.typrelid <> 0 OR t.typelem <> 0)))
+		AND NOT (o.kind = 'table' AND k.names IS NULL AND strpos(p.pattern, '%5$s') > 0) -- a table without a key
 	UNION ALL
 	-- whatever the extension consists of
 	SELECT 'member', format(pattern, i.type, i.identity) FROM member m, pg_identify_object(m.classid, m.oid, 0) AS i,

@@ -1,3 +1,4 @@
+\pset format unaligned
 -- Exactly what the extension consists of. A new line here is a new promise.
 SET search_path = pg_catalog;
 SELECT member FROM (SELECT CASE WHEN d.classid = 'pg_operator'::regclass THEN 'operator ' || d.objid::regoperator::text

@@ -77,3 +77,68 @@ SELECT paws_sync.set_tier_policy('basic');
 DELETE FROM paws_queue.tier_policy WHERE NOT shipped;
 SELECT bool_and(shipped) AS shipped FROM paws_sync.tier_policy;
 CALL t.wait_applied();
+
+-- Limits of a class: all six from one on, what is not given as it was in force
+SELECT paws_sync.set_policy('session', 'basic', ops_burst => 7);
+SELECT level, target, shipped, own_limits, ops_per_second, ops_burst, bytes_per_second, bytes_burst, pull_bytes_per_second, pull_bytes_burst
+FROM paws_sync.policy WHERE class = 'session' AND tier = 'basic';
+SELECT paws_sync.set_policy('session', 'basic', 'standard', 2500);
+SELECT level, target, own_limits, ops_burst FROM paws_sync.policy WHERE class = 'session' AND tier = 'basic';
+SELECT paws_sync.set_policy('session', 'basic', own_limits => true, pull_bytes_burst => 5);
+SELECT paws_sync.set_policy('session', 'basic', own_limits => NULL);
+SELECT level, target, own_limits, ops_burst, pull_bytes_burst FROM paws_sync.policy WHERE class = 'session' AND tier = 'basic';
+SELECT paws_sync.set_policy('session', 'basic', own_limits => false);
+SELECT level, target, own_limits, ops_burst FROM paws_sync.policy WHERE class = 'session' AND tier = 'basic';
+-- every class of crisis has none
+SELECT class, count(*), count(own_limits) AS own_limits, count(ops_per_second) AS limits FROM paws_sync.policy WHERE class IN ('emergency', 'safety') GROUP BY 1 ORDER BY 1;
+SELECT paws_sync.set_policy('emergency', 'trial', own_limits => true);
+-- senseless ones
+SELECT paws_sync.set_policy('session', 'basic', ops_per_second => -1);
+SELECT paws_sync.set_policy('session', 'basic', bytes_burst => 0);
+SELECT paws_sync.set_policy('session', 'basic', ops_per_second => 0, ops_burst => 0);
+SELECT paws_sync.set_policy('session', 'basic', ops_per_second => 1);
+SELECT paws_sync.set_policy('session', 'basic', own_limits => false, ops_per_second => 1);
+SELECT paws_sync.set_tier_policy('basic', ops_burst => 0);
+SELECT paws_sync.set_tier_policy('basic', pull_bytes_burst => 0);
+SELECT paws_sync.set_tier_policy('basic', bytes_per_second => 9223372036854775807, bytes_burst => 9223372036854775807, pull_bytes_burst => 9223372036854775807);
+SELECT outcome FROM paws_sync.push(:'phone', t.ops(t.op(21, 'mood', 21, 0, 'x')));
+INSERT INTO paws_queue.policy (class, tier, level, target_ms, ops_per_second) VALUES (8, 1, 1, 1, 5);
+INSERT INTO paws_queue.policy (class, tier, level, target_ms, ops_per_second, ops_burst, bytes_per_second, bytes_burst, pull_bytes_per_second, pull_bytes_burst)
+VALUES (2, 1, 9, 200, 1, 1, 1, 1, 1, 1);
+UPDATE paws_queue.tier_policy SET features = 32 WHERE NOT shipped;
+DELETE FROM paws_queue.policy WHERE NOT shipped;
+DELETE FROM paws_queue.tier_policy WHERE NOT shipped;
+
+-- What premium is given, grace_period has; and nobody takes it away below
+SELECT paws_sync.set_tier_policy('premium', ops_per_second => 60, max_devices => 12);
+SELECT tier, ops_per_second, max_devices, max_payload, shipped FROM paws_sync.tier_policy WHERE tier IN ('premium', 'grace_period') ORDER BY 1;
+SELECT paws_sync.set_tier_policy('grace_period', ops_per_second => 59);
+SELECT paws_sync.set_tier_policy('grace_period', ops_burst => 9999);
+SELECT paws_sync.set_tier_policy('grace_period', bytes_per_second => 1048575);
+SELECT paws_sync.set_tier_policy('grace_period', bytes_burst => 1);
+SELECT paws_sync.set_tier_policy('grace_period', max_payload => 1048575);
+SELECT paws_sync.set_tier_policy('grace_period', max_devices => 11);
+SELECT paws_sync.set_tier_policy('grace_period', offline_hours => 167);
+SELECT paws_sync.set_tier_policy('grace_period', pull_bytes_per_second => 1);
+SELECT paws_sync.set_tier_policy('grace_period', pull_bytes_burst => 1);
+SELECT paws_sync.set_tier_policy('grace_period', features => '{attachments,history_export,insights,sharing}');
+DELETE FROM paws_queue.tier_policy WHERE tier = 4 AND NOT shipped;
+SELECT paws_sync.set_tier_policy('premium', features => '{}');
+SELECT paws_sync.set_tier_policy('grace_period', features => '{sharing,attachments,sharing}');
+SELECT tier, features FROM paws_sync.tier_policy ORDER BY tier;
+-- the same for classes: their own limits, and having any
+SELECT paws_sync.set_policy('bulk', 'premium', ops_per_second => 5, ops_burst => 5);
+SELECT class, tier, own_limits, ops_per_second, ops_burst FROM paws_sync.policy WHERE class = 'bulk' AND tier IN ('premium', 'grace_period') ORDER BY 2;
+SELECT paws_sync.set_policy('bulk', 'grace_period', own_limits => false);
+SELECT paws_sync.set_policy('bulk', 'grace_period', ops_burst => 5);
+SELECT paws_sync.set_policy('bulk', 'grace_period', ops_burst => 4);
+-- a class of grace with an allowance of its own is lifted with the tier that premium draws on
+SELECT paws_sync.set_policy('standard', 'grace_period', ops_per_second => 60);
+SELECT paws_sync.set_tier_policy('premium', ops_per_second => 70, pull_bytes_burst => 2000000000);
+SELECT tier, own_limits, ops_per_second, pull_bytes_burst FROM paws_sync.policy WHERE class = 'standard' AND tier IN ('premium', 'grace_period') ORDER BY 1;
+SELECT paws_sync.set_policy('bulk', 'premium', own_limits => false);
+SELECT tier, own_limits, ops_per_second, ops_burst FROM paws_sync.policy WHERE class = 'bulk' AND tier IN ('premium', 'grace_period') ORDER BY 1;
+SELECT paws_sync.set_policy('bulk', 'grace_period', own_limits => false);
+DELETE FROM paws_queue.tier_policy WHERE NOT shipped;
+DELETE FROM paws_queue.policy WHERE NOT shipped;
+CALL t.wait_applied();

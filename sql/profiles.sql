@@ -1,3 +1,4 @@
+\pset format unaligned
 -- Profiles: what the view lists, and giving and taking them. That each may do what is listed and nothing else is tested cell
 -- by cell in matrix.sql. Each query with "must be none" shows what breaks its rule.
 \set SHOW_CONTEXT never

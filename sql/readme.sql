@@ -68,6 +68,16 @@ DELETE FROM paws_crisis.resource;
 SELECT paws_sync.set_entitlement(:'subject', 'grace_period', until => now() + interval '14 days');
 SELECT paws_sync.set_entitlement(:'subject', 'basic');
 
+-- Limits
+SELECT paws_sync.set_policy('bulk', 'trial', ops_per_second => 1, ops_burst => 50);     -- the other limits as the tier has them
+SELECT class, own_limits, ops_per_second, ops_burst, bytes_per_second FROM paws_sync.policy WHERE tier = 'trial' ORDER BY class;
+SELECT paws_sync.set_policy('bulk', 'trial', own_limits => false);
+DELETE FROM paws_queue.policy WHERE NOT shipped;
+\o results/readme.txt
+SELECT class, tier, admitted, limited, bytes_in, bytes_out, pages_cut FROM paws_sync.pg_stat_paws_sync_admission WHERE limited + pages_cut > 0;
+SELECT resource, unit, capacity, reserved, held, lent, used_by_crisis, used_by_ordinary, held_back FROM paws_sync.pg_stat_paws_sync_reserve;
+\o
+
 -- SQL reference
 SELECT paws_sync.set_policy('standard', 'basic', 'standard_raised', 2000);
 SELECT paws_sync.set_tier_policy('basic', ops_per_second => 20, max_devices => 6);

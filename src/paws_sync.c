@@ -7,11 +7,13 @@
 #include "postgres.h"
 
 #include "base/database.h"
+#include "base/reserve.h"
 #include "base/settings.h"
 #include "base/shmem.h"
 #include "base/wake.h"
 #include "base/withdraw.h"
 #include "base/worker.h"
+#include "control/horizon.h"
 #include "control/latency.h"
 #include "control/topic_rates.h"
 #include "fmgr.h"
@@ -50,8 +52,10 @@ _PG_init(void)
 	paws_job_init();
 	paws_flow_init();
 	paws_depth_init();
+	paws_reserve_init();
 	paws_admission_init();
 	paws_latency_init();
+	paws_horizon_init();
 	paws_topic_rates_init();
 	paws_memory_state_init();
 	paws_keyring_init();

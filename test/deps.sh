@@ -1,9 +1,10 @@
 #!/bin/bash
-# deps.sh [demo|canary|fuzz]
+# deps.sh [demo|canary|fuzz|bench]
 #
 # Installs the Debian packages that building needs and that are not there yet; with "demo" also what the tests
-# and the demo need, with "canary" what the canary sweep needs, with "fuzz" what fuzzing needs. Quiet when there is nothing to do. A default cluster is never
-# created by it, and a running cluster is never restarted by an upgrade, unless FORCE=1.
+# and the demo need, with "canary" what the canary sweep needs, with "fuzz" what fuzzing needs, with "bench" the
+# peers that are measured. Quiet when there is nothing to do. A default cluster is never created by it, and a
+# running cluster is never restarted by an upgrade, unless FORCE=1.
 set -euo pipefail
 
 . "$(dirname "$0")/lib.sh"
@@ -17,15 +18,22 @@ packages=(make gcc libc6-dev libsodium-dev liblz4-dev libzstd-dev libkrb5-dev
           "postgresql-$PG_MAJOR" "postgresql-server-dev-$PG_MAJOR" libipc-run-perl)
 case ${1:-} in
     demo)
-        # The last three of these are for the unit tests: another implementation, and published vectors.
-        packages+=(python3 python3-psycopg python3-fake-factory pgbouncer faketime python3-cryptography
-                   python3-cryptography-vectors golang-golang-x-crypto-dev)
+        # libfaketime sets the clock of a server; the last three of these are for the unit tests: another implementation,
+        # and published vectors.
+        packages+=(libfaketime python3 python3-psycopg python3-fake-factory pgbouncer faketime python3-cryptography python3-cryptography-vectors
+                   golang-golang-x-crypto-dev)
         ;;
     canary)
         packages+=(python3 python3-psycopg python3-fake-factory)
         ;;
     fuzz)
         packages+=(clang-14 libclang-rt-14-dev)
+        ;;
+    bench)
+        packages+=(python3 "postgresql-$PG_MAJOR-pgq3")
+        # not beside a node from elsewhere, which may bring its own npm
+        command -v node >/dev/null || packages+=(nodejs)
+        command -v npm >/dev/null || packages+=(npm)
         ;;
 esac
 

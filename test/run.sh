@@ -202,7 +202,8 @@ part_tap() {
     return "$status"
 }
 
-rm -rf "$output"
+# what failed before; not the measurements
+[ ! -d "$output" ] || find "$output" -mindepth 1 -maxdepth 1 ! -name bench -exec rm -rf {} +
 build
 case " ${parts[*]} " in
     *" regress "*|*" isolation "*|*" tap "*) install_build ;;

@@ -13,7 +13,7 @@ COMMENT ON FUNCTION paws_sync.push_crisis(paws_sync.device, jsonb) IS
 CREATE FUNCTION paws_sync.pull_crisis(device paws_sync.device, "cursor" paws_sync.cursor DEFAULT NULL, max_changes integer DEFAULT 500,
 	max_bytes integer DEFAULT 1048576)
 	RETURNS TABLE ("cursor" paws_sync.cursor, lane text, kind text, collection text, doc_id uuid, revision bigint, deleted boolean,
-		payload bytea, op_id uuid, outcome paws_sync.outcome, code text, changed_at timestamptz)
+		payload bytea, op_id uuid, outcome paws_sync.outcome, code text, changed_at timestamptz, retry_after interval)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 100
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'paws_pull_crisis';
@@ -24,7 +24,7 @@ COMMENT ON FUNCTION paws_sync.pull_crisis(paws_sync.device, paws_sync.cursor, in
 CREATE FUNCTION paws_sync.pull_crisis_wait(device paws_sync.device, "cursor" paws_sync.cursor DEFAULT NULL,
 	timeout interval DEFAULT '1 second', max_changes integer DEFAULT 500, max_bytes integer DEFAULT 1048576)
 	RETURNS TABLE ("cursor" paws_sync.cursor, lane text, kind text, collection text, doc_id uuid, revision bigint, deleted boolean,
-		payload bytea, op_id uuid, outcome paws_sync.outcome, code text, changed_at timestamptz)
+		payload bytea, op_id uuid, outcome paws_sync.outcome, code text, changed_at timestamptz, retry_after interval)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 100
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'paws_pull_crisis_wait';

@@ -3,9 +3,8 @@
  */
 #include "postgres.h"
 
-#include <sodium.h>
-
 #include "api/items.h"
+#include "api/base64.h"
 #include "api/items_limit.h"
 #include "utils/builtins.h"
 #include "utils/numeric.h"
@@ -86,28 +85,19 @@ read_revision(const JsonbValue *value, int64 *revision)
 	return true;
 }
 
-/* Standard base64 with padding; white space is skipped, since encoders, the server's own too, break lines.
- * The decoder takes some bytes above 127 for digits, so those are refused here.
- */
 static bool
 read_payload(const JsonbValue *value, PawsItem *item)
 {
-	const char *text = value->val.string.val;
-	int length = value->val.string.len;
 	uint8 *bytes;
-	size_t nbytes = 0;
+	size_t length;
 
 	if (value->type != jbvString)
 		return false;
-	for (int i = 0; i < length; i++)
-		if (IS_HIGHBIT_SET(text[i]))
-			return false;
-	bytes = palloc(length + 1);
-	if (sodium_base642bin(bytes, length + 1, text, length, " \t\r\n", &nbytes, NULL,
-						  sodium_base64_VARIANT_ORIGINAL) != 0)
+	bytes = palloc(value->val.string.len + 1);
+	if (!paws_base64_decode(value->val.string.val, value->val.string.len, bytes, &length))
 		return false;
 	item->payload = bytes;
-	item->payload_length = nbytes;
+	item->payload_length = length;
 	return true;
 }
 

@@ -34,6 +34,7 @@ typedef struct Person
 	int64 subject_no;
 	PawsTier tier;
 	int64 retry_after; /* once it was refused: what comes after is, too */
+	PawsReason reason;
 } Person;
 
 /* One job to submit, and its answer beside what the queue says. */
@@ -107,18 +108,23 @@ answer_refused(PawsSubmission *submission, JobItem *item, PawsJobOutcome outcome
 /* Of one subject, what comes after something that was refused is refused as well, so that it does not
  * overtake. */
 static void
-ask_admission(Submit *submit, Person *person, const PawsTierPolicy *limits, PawsSubmission *submission,
-			  JobItem *item)
+ask_admission(Submit *submit, Person *person, PawsSubmission *submission, JobItem *item)
 {
-	int64 size = (int64) submission->payload_length;
-	bool admitted = person->retry_after == 0;
+	PawsAsk ask = {.klass = submission->klass,
+				   .bytes = (int64) submission->payload_length,
+				   .admitted = true,
+				   .reason = person->reason,
+				   .retry_after = person->retry_after};
 
-	if (admitted)
-		paws_admission_ask(submit->slot, person->subject_no, limits, &size, 1, &admitted,
-						   &person->retry_after);
-	if (admitted)
+	if (person->retry_after == 0)
+		paws_admission_push(submit->slot, person->subject_no, person->tier, &ask, 1);
+	else
+		ask.admitted = false;
+	if (ask.admitted)
 		return;
-	answer_refused(submission, item, PAWS_JOB_WAS_LIMITED, PAWS_REASON_RATE);
+	person->reason = ask.reason;
+	person->retry_after = Max(ask.retry_after, 1);
+	answer_refused(submission, item, PAWS_JOB_WAS_LIMITED, ask.reason);
 	item->retry_after = person->retry_after;
 }
 
@@ -138,7 +144,7 @@ admit(Submit *submit, PawsSubmission *submission, JobItem *item)
 	if (submission->payload_length > (Size) limits->max_payload)
 		answer_refused(submission, item, PAWS_JOB_WAS_REJECTED, PAWS_REASON_TOO_LARGE);
 	else if (person)
-		ask_admission(submit, person, limits, submission, item);
+		ask_admission(submit, person, submission, item);
 }
 
 static void

@@ -11,6 +11,7 @@
 #include "control/rows.h"
 #include "fmgr.h"
 #include "guard/mint.h"
+#include "queue/admission.h"
 #include "registry/registry.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -126,6 +127,7 @@ forget(int slot, const PawsToken *subject, int64 subject_no, PawsErasure *erasur
 	paws_erasure_begin(PointerGetDatum(subject), subject_no, paws_registry_device_numbers(subject_no),
 					   erasure);
 	paws_care_forget(subject_no);
+	paws_admission_forget_at_commit(slot, subject_no);
 	paws_registry_forget(subject_no);
 	paws_wake_at_commit(slot, PAWS_WAKE_SCHEDULER);
 	paws_wake_key_at_commit(slot, subject_no);

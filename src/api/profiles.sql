@@ -22,7 +22,8 @@ UNION ALL
 		('paws_sync.job_state', '{app,operator}'),
 		('paws_sync.job_outcome', '{app}'),
 		('paws_sync.job_reason', '{app,operator}'),
-		('paws_sync.tier', '{billing,operator,auditor}')
+		('paws_sync.tier', '{billing,operator,auditor}'),
+		('paws_sync.feature', '{operator,auditor}')
 	) AS t (object, profiles)
 UNION ALL
 	SELECT unnest(profiles), 'EXECUTE', 'function', object::text
@@ -44,8 +45,8 @@ UNION ALL
 		('paws_sync.ack(paws_sync.device, paws_sync.cursor)', '{app,device_gateway,crisis}'),
 		('paws_sync.set_entitlement(paws_sync.subject, paws_sync.tier, timestamptz)', '{billing}'),
 		('paws_sync.define_collection(text, paws_sync.class, text, text, boolean)', '{operator}'),
-		('paws_sync.set_policy(paws_sync.class, paws_sync.tier, paws_sync.level, integer)', '{operator}'),
-		('paws_sync.set_tier_policy(paws_sync.tier, integer, integer, bigint, bigint, integer, integer, integer, text, integer)', '{operator}'),
+		('paws_sync.set_policy(paws_sync.class, paws_sync.tier, paws_sync.level, integer, boolean, integer, integer, bigint, bigint, bigint, bigint)', '{operator}'),
+		('paws_sync.set_tier_policy(paws_sync.tier, integer, integer, bigint, bigint, integer, integer, integer, text, integer, bigint, bigint, paws_sync.feature[])', '{operator}'),
 		('paws_sync.pause_level(paws_sync.level)', '{operator}'),
 		('paws_sync.resume_level(paws_sync.level)', '{operator}'),
 		('paws_sync.set_resource(text, text, text, text)', '{operator}'),
@@ -74,8 +75,11 @@ UNION ALL
 		('paws_sync.stat_reset()', '{operator}'),
 		('paws_sync.stat_lanes()', '{operator}'),
 		('paws_sync.stat_workers()', '{operator}'),
+		('paws_sync.stat_horizon()', '{operator}'),
 		('paws_sync.stat_latency()', '{operator,auditor}'),
 		('paws_sync.stat_memory()', '{operator,auditor}'),
+		('paws_sync.stat_admission()', '{operator,auditor}'),
+		('paws_sync.stat_reserve()', '{operator,auditor}'),
 		('paws_sync.status()', '{operator,auditor}'),
 		('paws_sync.rotate_keys(text)', '{operator}'),
 		('paws_sync.adopt_keys()', '{operator}'),
@@ -96,9 +100,12 @@ UNION ALL
 		('paws_sync.pg_stat_paws_sync_lanes'::regclass, '{operator}'::text[]),
 		('paws_sync.pg_stat_progress_paws_sync_keys', '{operator,auditor}'),
 		('paws_sync.pg_stat_paws_sync_workers', '{operator}'),
+		('paws_sync.pg_stat_paws_sync_horizon', '{operator}'),
 		('paws_sync.pg_stat_paws_sync_topics', '{operator}'),
 		('paws_sync.pg_stat_paws_sync_latency', '{operator,auditor}'),
 		('paws_sync.pg_stat_paws_sync_memory', '{operator,auditor}'),
+		('paws_sync.pg_stat_paws_sync_admission', '{operator,auditor}'),
+		('paws_sync.pg_stat_paws_sync_reserve', '{operator,auditor}'),
 		('paws_sync.collections', '{operator,auditor}'),
 		('paws_sync.resources', '{operator,auditor}'),
 		('paws_sync.policy', '{operator,auditor}'),

@@ -7,9 +7,11 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "api/cursor.h"
+#include "base/clock.h"
 #include "base/database.h"
 #include "base/errors.h"
 #include "base/guarded.h"
+#include "base/reserve.h"
 #include "base/settings.h"
 #include "base/spi.h"
 #include "base/wake.h"
@@ -20,6 +22,7 @@
 #include "guard/mint.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "queue/admission.h"
 #include "storage/latch.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -39,11 +42,17 @@ PG_FUNCTION_INFO_V1(paws_ack);
 
 typedef struct Pull
 {
+	int slot;
 	PawsDevice device;
+	PawsTier tier; /* looked up when the first payload is to be told; before that PAWS_TIER_NONE */
 	PawsCursor cursor;
 	PawsLane lane; /* being read */
 	int changes;
 	int bytes;
+	PawsAsk ask;       /* the payload that was asked for last; not admitted: the page ends before it */
+	bool asked;        /* for the row that comes next */
+	int64 crisis_rows; /* of this page */
+	int64 crisis_bytes;
 	PawsRows rows;
 	MemoryContext row_context;
 } Pull;
@@ -100,6 +109,36 @@ put_code(PawsRows *rows, const char *code)
 	paws_row_null(rows);
 }
 
+/* Something of the last page was not told. */
+static bool
+is_cut(const Pull *pull)
+{
+	return pull->ask.retry_after > 0;
+}
+
+static void
+forget_ask(Pull *pull)
+{
+	pull->ask = (PawsAsk){0};
+	pull->asked = false;
+}
+
+/* What a row really moved, for whoever keeps account of it. */
+static void
+account(Pull *pull, const PawsPageRow *row)
+{
+	int64 bytes = row->payload ? VARSIZE_ANY_EXHDR(row->payload) : 0;
+
+	if (pull->lane == PAWS_LANE_CRISIS)
+	{
+		pull->crisis_rows++;
+		pull->crisis_bytes += bytes;
+	}
+	if (pull->asked)
+		paws_admission_correct(pull->slot, pull->device.subject_no, pull->tier, &pull->ask, bytes);
+	pull->asked = false;
+}
+
 /* Each row carries the cursor to store once the row is processed. */
 static void
 put_row(void *context, const PawsPageRow *row)
@@ -108,6 +147,7 @@ put_row(void *context, const PawsPageRow *row)
 	PawsCursor cursor = pull->cursor;
 	MemoryContext old = MemoryContextSwitchTo(pull->row_context);
 
+	account(pull, row);
 	if (pull->lane == PAWS_LANE_CRISIS)
 		cursor.crisis = row->after;
 	else
@@ -119,9 +159,39 @@ put_row(void *context, const PawsPageRow *row)
 		put_code(&pull->rows, row->code);
 	else
 		put_document(&pull->rows, row);
+	paws_row_null(&pull->rows);
 	paws_row_end(&pull->rows);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(pull->row_context);
+}
+
+/* The last row of a page that an allowance ended: the cursor is before what was not told. */
+static void
+put_limited(Pull *pull)
+{
+	if (!is_cut(pull))
+		return;
+	paws_row_datum(&pull->rows, paws_cursor_datum(&pull->cursor));
+	paws_row_text(&pull->rows, paws_lane_name(PAWS_LANE_ORDINARY));
+	paws_row_text(&pull->rows, "limited");
+	put_code(&pull->rows, paws_reason_name(pull->ask.reason));
+	paws_row_interval(&pull->rows, pull->ask.retry_after);
+	paws_row_end(&pull->rows);
+}
+
+/* Whether a payload of the ordinary lane may be told; the page ends before one that may not. */
+static bool
+may_tell(void *context, const PawsFeedEntry *entry, int64 bytes)
+{
+	Pull *pull = context;
+	const PawsCollection *collection = paws_registry_collection_no(entry->collection);
+
+	if (pull->tier == PAWS_TIER_NONE)
+		pull->tier = paws_care_tier(pull->device.subject_no);
+	pull->ask = (PawsAsk){.klass = collection ? collection->klass : PAWS_CLASS_STANDARD, .bytes = bytes};
+	paws_admission_pull(pull->slot, pull->device.subject_no, pull->tier, &pull->ask);
+	pull->asked = pull->ask.admitted;
+	return pull->asked;
 }
 
 /* A page being read: what it may still hold. */
@@ -132,11 +202,11 @@ typedef struct PageRead
 } PageRead;
 
 static void
-read_crisis(PageRead *read)
+read_applied(PageRead *read)
 {
-	read->pull->lane = PAWS_LANE_CRISIS;
-	paws_page_read(&paws_crisis_store, &read->pull->device, &read->pull->cursor.crisis, &read->budget,
-				   put_row, read->pull);
+	Pull *pull = read->pull;
+
+	paws_page_read(&paws_crisis_store, &pull->device, &pull->cursor.crisis, &read->budget, put_row, pull);
 }
 
 /* What waits in the crisis queue. The last one's cursor says that all of them were told. */
@@ -151,10 +221,12 @@ put_pending(void *context, const PawsFeedEntry *entry, bytea *payload, const cha
 
 	if (last)
 		pull->cursor.pending = digest;
+	account(pull, &row);
 	paws_row_datum(&pull->rows, paws_cursor_datum(&pull->cursor));
 	paws_row_text(&pull->rows, paws_lane_name(PAWS_LANE_CRISIS));
 	paws_row_text(&pull->rows, "pending");
 	put_document(&pull->rows, &row);
+	paws_row_null(&pull->rows);
 	paws_row_end(&pull->rows);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(pull->row_context);
@@ -178,12 +250,28 @@ read_pending(PageRead *read)
 		pull->cursor.pending = 0;
 }
 
+/* Crisis asks for nothing; it says what it used, if there was anything. */
+static void
+read_crisis(PageRead *read)
+{
+	Pull *pull = read->pull;
+	int64 begun_at = paws_clock_ns();
+
+	pull->lane = PAWS_LANE_CRISIS;
+	pull->crisis_rows = pull->crisis_bytes = 0;
+	read_applied(read);
+	read_pending(read);
+	if (pull->crisis_rows > 0)
+		paws_reserve_crisis_end(begun_at, pull->crisis_bytes);
+}
+
 static void
 read_ordinary(void *arg)
 {
 	PageRead *read = arg;
 
 	read->pull->lane = PAWS_LANE_ORDINARY;
+	read->budget.admit = may_tell;
 	paws_page_read(&paws_care_store, &read->pull->device, &read->pull->cursor.ordinary, &read->budget,
 				   put_row, read->pull);
 }
@@ -212,13 +300,16 @@ read_page(Pull *pull)
 	PageRead read = {.pull = pull, .budget = {.changes = pull->changes, .bytes = pull->bytes}};
 	PawsLaneCursor before = pull->cursor.ordinary;
 
+	forget_ask(pull);
 	paws_spi_begin();
 	read_crisis(&read);
-	read_pending(&read);
 	if (!pull->device.crisis_only &&
 		(!read.budget.any || (read.budget.changes > 0 && read.budget.bytes > 0)) &&
 		!paws_run_guarded(read_ordinary, &read, read.budget.any ? forgive_all : is_lock_timeout))
+	{
 		pull->cursor.ordinary = before; /* rows that are out carry cursors of their own */
+		forget_ask(pull);
+	}
 	paws_spi_end();
 	return read.budget.any;
 }
@@ -231,7 +322,6 @@ read_crisis_page(Pull *pull)
 
 	paws_spi_begin();
 	read_crisis(&read);
-	read_pending(&read);
 	paws_spi_end();
 	return read.budget.any;
 }
@@ -269,7 +359,7 @@ begin_pull(Pull *pull, FunctionCallInfo fcinfo, const PawsToken *token, int limi
 	pull->bytes = bounded_argument(fcinfo, limits_at + 1, BYTES_MAX, "max_bytes");
 	if (!PG_ARGISNULL(1))
 		paws_cursor_from_datum(PG_GETARG_DATUM(1), &pull->cursor);
-	(void) paws_database_slot();
+	pull->slot = paws_database_slot();
 	find_device(token, &pull->device);
 	paws_rows_begin(&pull->rows, fcinfo);
 	pull->row_context = AllocSetContextCreate(CurrentMemoryContext, "paws_sync row", ALLOCSET_DEFAULT_SIZES);
@@ -284,6 +374,7 @@ paws_pull(PG_FUNCTION_ARGS)
 	paws_vault_require(PAWS_ROOT_CARE);
 	begin_pull(&pull, fcinfo, token, 2);
 	(void) read_page(&pull);
+	put_limited(&pull);
 	return (Datum) 0;
 }
 
@@ -332,7 +423,7 @@ notice_forgotten(Pull *pull, const PawsToken *token, uint64 *keys)
 static void
 wait_for_page(Pull *pull, bool (*read)(Pull *pull), long timeout, const PawsToken *token, uint64 keys)
 {
-	TimestampTz deadline = GetCurrentTimestamp() + timeout * 1000;
+	int64 deadline = paws_clock() + timeout * 1000;
 
 	for (;;)
 	{
@@ -343,11 +434,13 @@ wait_for_page(Pull *pull, bool (*read)(Pull *pull), long timeout, const PawsToke
 		notice_forgotten(pull, token, &keys);
 		if (read(pull))
 			return;
-		left = (long) ((deadline - GetCurrentTimestamp() + 999) / 1000);
+		left = (long) ((deadline - paws_clock() + 999) / 1000);
 		if (left <= 0)
 			return;
 		if (RecoveryInProgress())
 			left = Min(left, STANDBY_POLL_MS);
+		if (is_cut(pull))
+			left = Min(left, pull->ask.retry_after / 1000 + 1);
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, left, PG_WAIT_EXTENSION);
 	}
 }
@@ -383,6 +476,7 @@ wait_and_read(FunctionCallInfo fcinfo, const PawsToken *token, bool (*read)(Pull
 		paws_wake_key_unwatch();
 	}
 	PG_END_TRY();
+	put_limited(&pull);
 }
 
 Datum

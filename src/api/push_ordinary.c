@@ -111,25 +111,25 @@ answer_waiting(PawsPush *push, PawsItem **refused, int count)
 }
 
 static void
-ask_admission(PawsPush *push, OpenItems *open, const PawsTierPolicy *limits)
+ask_admission(PawsPush *push, OpenItems *open, PawsTier tier)
 {
-	int64 *sizes = palloc(Max(open->count, 1) * sizeof(int64));
-	bool *admitted = palloc(Max(open->count, 1) * sizeof(bool));
-	int64 *retry_after = palloc(Max(open->count, 1) * sizeof(int64));
+	PawsAsk *asks = palloc0(Max(open->count, 1) * sizeof(PawsAsk));
 	PawsItem **refused = palloc(Max(open->count, 1) * sizeof(PawsItem *));
 	int nrefused = 0;
 
 	for (int i = 0; i < open->count; i++)
-		sizes[i] = (int64) open->items[i]->payload_length;
-	paws_admission_ask(push->slot, push->device.subject_no, limits, sizes, open->count, admitted,
-					   retry_after);
+	{
+		asks[i].klass = open->items[i]->klass;
+		asks[i].bytes = (int64) open->items[i]->payload_length;
+	}
+	paws_admission_push(push->slot, push->device.subject_no, tier, asks, open->count);
 	for (int i = 0; i < open->count; i++)
 	{
-		if (admitted[i])
+		if (asks[i].admitted)
 			continue;
 		open->items[i]->outcome = PAWS_OUTCOME_LIMITED;
-		open->items[i]->reason = PAWS_REASON_RATE;
-		open->items[i]->retry_after = retry_after[i];
+		open->items[i]->reason = asks[i].reason;
+		open->items[i]->retry_after = asks[i].retry_after;
 		refused[nrefused++] = open->items[i];
 	}
 	keep_open(open);
@@ -183,7 +183,7 @@ paws_push_ordinary_items(PawsPush *push)
 	tier = answer_finished(push, &open);
 	limits = paws_tier_policy(tier);
 	reject_too_large(&open, limits);
-	ask_admission(push, &open, limits);
+	ask_admission(push, &open, tier);
 	enqueue(push, &open, tier, limits);
 }
 

@@ -35,6 +35,8 @@ int paws_max_subjects_limited = 20000;
 int paws_max_topics = 64;
 int paws_max_leases = 10000;
 int paws_max_flows = 16384;
+int paws_byte_budget = 0;
+int paws_crisis_reserve = 20;
 int paws_key_cache_ttl = 300;
 int paws_bulk_wal_rate = 32 * 1024;
 int paws_erasure_interval = 24 * 60 * 60;
@@ -174,6 +176,11 @@ define_reloadable_settings(void)
 			   1, 86400, PGC_SIGHUP, GUC_UNIT_S);
 	define_int("paws_sync.crisis_max_payload", "Largest payload of a crisis operation.",
 			   &paws_crisis_max_payload, 64, 65536, PGC_SIGHUP, GUC_UNIT_KB);
+	define_int("paws_sync.byte_budget",
+			   "Bytes of payloads that may be pushed and pulled in a second; 0: no bound.", &paws_byte_budget,
+			   0, INT_MAX, PGC_SIGHUP, GUC_UNIT_KB);
+	define_int("paws_sync.crisis_reserve", "Percentage of budget and pool that is kept for the crisis lane.",
+			   &paws_crisis_reserve, 0, 80, PGC_SIGHUP, 0);
 	DefineCustomBoolVariable("paws_sync.require_locked_memory",
 							 "Lets a process use no secret that it cannot lock in memory.", NULL,
 							 &paws_require_locked_memory, paws_require_locked_memory, PGC_SIGHUP, 0, NULL,

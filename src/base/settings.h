@@ -27,14 +27,16 @@ extern int paws_housekeeping_interval;  /* seconds between two walks over all su
 extern int paws_crisis_max_payload;     /* kB */
 extern char *paws_crisis_role;          /* whose members may use reserved connections; empty: none */
 extern int paws_crisis_reserved_connections;
-extern int paws_max_subjects_limited;     /* subjects with a rate that shared memory holds at once */
-extern int paws_max_leases;               /* jobs of each database that can run at once */
-extern int paws_max_topics;               /* topics of each database */
-extern int paws_max_flows;                /* flows of each database that shared memory holds at once */
-extern int paws_key_cache_ttl;            /* seconds */
-extern int paws_bulk_wal_rate;            /* kB in a second */
-extern int paws_erasure_interval;         /* seconds */
-extern int paws_epoch_lifetime;           /* seconds; 0: never */
+extern int paws_max_subjects_limited; /* subjects with a rate that shared memory holds at once */
+extern int paws_max_topics;           /* topics of each database */
+extern int paws_max_flows;            /* flows of each database that shared memory holds at once */
+extern int paws_key_cache_ttl;        /* seconds */
+extern int paws_bulk_wal_rate;        /* kB in a second */
+extern int paws_erasure_interval;     /* seconds */
+extern int paws_epoch_lifetime;       /* seconds; 0: never */
+extern int paws_byte_budget;          /* kB in a second, of ordinary payloads in both directions; 0: none */
+extern int paws_crisis_reserve;       /* percent of byte budget and pool that is kept for crisis */
+extern int paws_max_leases;           /* jobs of each database that can run at once */
 extern int paws_keyring_backup_retention; /* seconds */
 extern int paws_log_scrub;                /* a PawsLogScrub */
 

@@ -24,7 +24,7 @@ typedef enum PawsLock
 	PAWS_LOCK_DATABASES,    /* the slots of databases and their owners */
 	PAWS_LOCK_WORKERS,      /* the slots of workers */
 	PAWS_LOCK_CLAIMS,       /* which operations a worker holds */
-	PAWS_LOCK_ADMISSION,    /* rates of subjects */
+	PAWS_LOCK_RESERVE,      /* the meters of the byte budget; after a lock of admission */
 	PAWS_LOCK_KEYRING,      /* the keyring's file; held over a replacement of it */
 	PAWS_LOCK_KEYRING_COPY, /* its copy in shared memory */
 	PAWS_LOCKS

@@ -10,6 +10,7 @@
 #include "optimizer/cost.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -21,10 +22,34 @@
 #define API_SCHEMA      "paws_sync"
 #define SCHEMA_MARK     "@schema@"
 
+/* Asked for at each turn, so it is kept until a schema changes. */
+static Oid known_identity;
+static bool is_known = false;
+static uint64 changes = 0; /* of schemas, that were heard of */
+
+static void
+forget_identity(Datum arg, int cache, uint32 hash)
+{
+	is_known = false;
+	changes++;
+}
+
 Oid
 paws_extension_identity(void)
 {
-	return get_namespace_oid(IDENTITY_SCHEMA, true);
+	static bool watching = false;
+	uint64 before = changes;
+	Oid found;
+
+	if (is_known)
+		return known_identity;
+	if (!watching)
+		CacheRegisterSyscacheCallback(NAMESPACENAME, forget_identity, (Datum) 0);
+	watching = true;
+	found = get_namespace_oid(IDENTITY_SCHEMA, true);
+	known_identity = found;
+	is_known = changes == before;
+	return found;
 }
 
 void
@@ -103,12 +128,14 @@ execute(PawsStatement *statement, const Datum *args, const char *nulls, long max
 /*
  * Runs the plan with a planner that goes by indexes alone. Our tables are empty at install and full minutes
  * later, so statistics are wrong when plans are made: a queue that was planned while empty would be scanned
- * whole for ever. The settings are process variables of the planner; they are put back however the plan ends.
+ * whole for ever, or collected into a bitmap and sorted for its first row. The settings are process variables
+ * of the planner; they are put back however the plan ends.
  */
 static int
 execute_by_index(PawsStatement *statement, const Datum *args, const char *nulls, long max_rows)
 {
 	bool seqscan = enable_seqscan;
+	bool bitmapscan = enable_bitmapscan;
 	bool hashjoin = enable_hashjoin;
 	bool mergejoin = enable_mergejoin;
 	bool jit = jit_enabled;
@@ -116,12 +143,13 @@ execute_by_index(PawsStatement *statement, const Datum *args, const char *nulls,
 
 	PG_TRY();
 	{
-		enable_seqscan = enable_hashjoin = enable_mergejoin = jit_enabled = false;
+		enable_seqscan = enable_bitmapscan = enable_hashjoin = enable_mergejoin = jit_enabled = false;
 		result = execute(statement, args, nulls, max_rows);
 	}
 	PG_FINALLY();
 	{
 		enable_seqscan = seqscan;
+		enable_bitmapscan = bitmapscan;
 		enable_hashjoin = hashjoin;
 		enable_mergejoin = mergejoin;
 		jit_enabled = jit;

@@ -9,8 +9,10 @@
 #include "base/spi.h"
 #include "base/table.h"
 #include "catalog/namespace.h"
+#include "commands/sequence.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 #define NOTICED_MAX 32
@@ -18,11 +20,13 @@
 /* Tables whose oids are remembered, for the callback that forgets them. */
 static PawsTable *noticed[NOTICED_MAX];
 static int nnoticed = 0;
+static uint64 changes = 0; /* that were heard of */
 
 /* An index that is built anew beside itself gets another oid, and the table is told. */
 static void
 forget_changed(Datum arg, Oid relation)
 {
+	changes++;
 	for (int i = 0; i < nnoticed; i++)
 		if (!OidIsValid(relation) || noticed[i]->oid == relation)
 			noticed[i]->identity = InvalidOid;
@@ -54,31 +58,68 @@ find_by_name(Oid schema, const char *name)
 	return oid;
 }
 
-/* Under the table's lock its indexes stay where they are: REINDEX CONCURRENTLY waits for it before it drops.
+/* What is heard of meanwhile may be about them: then the next one looks again. */
+static void
+find_indexes(PawsTable *table, Relation relation, Oid identity)
+{
+	uint64 before = changes;
+
+	table->ncomparisons = 0;
+	for (int i = 0; i < PAWS_TABLE_INDEXES && table->indexes[i]; i++)
+		table->index_oids[i] = find_by_name(relation->rd_rel->relnamespace, table->indexes[i]);
+	if (changes == before)
+		table->identity = identity;
+}
+
+/*
+ * Under the table's lock its indexes stay where they are: REINDEX CONCURRENTLY waits for it before it drops.
+ * What was changed before that is heard of with the lock; another extension's table then makes us look again.
  */
 Relation
 paws_table_open(PawsTable *table, LOCKMODE mode)
 {
-	Oid identity = paws_extension_identity();
-	Relation relation;
-
 	notice(table);
-	if (table->identity != identity)
-		table->oid = find_by_name(get_namespace_oid(table->schema, true), table->name);
-	relation = table_open(table->oid, mode);
-	if (table->identity == identity && OidIsValid(identity))
-		return relation;
-	for (int i = 0; i < PAWS_TABLE_INDEXES && table->indexes[i]; i++)
-		table->index_oids[i] = find_by_name(relation->rd_rel->relnamespace, table->indexes[i]);
-	table->identity = identity;
-	return relation;
+	for (;;)
+	{
+		Oid identity = paws_extension_identity();
+		Relation relation;
+
+		if (!OidIsValid(identity) || table->identity != identity)
+			table->oid = find_by_name(get_namespace_oid(table->schema, true), table->name);
+		relation = try_table_open(table->oid, mode);
+		if (relation != NULL && paws_extension_identity() == identity)
+		{
+			if (table->identity != identity)
+				find_indexes(table, relation, identity);
+			return relation;
+		}
+		table->identity = InvalidOid;
+		if (relation != NULL)
+			table_close(relation, mode);
+	}
 }
 
+void
+paws_table_next_values(PawsTable *sequence, int64 *values, int count)
+{
+	table_close(paws_table_open(sequence, RowExclusiveLock), NoLock);
+	for (int i = 0; i < count; i++)
+		values[i] = nextval_internal(sequence->oid, false);
+}
+
+/* A transaction's only snapshot is one object, and moves on with its commands; so it is copied. */
 Snapshot
 paws_table_snap(bool latest)
 {
+	Snapshot snapshot;
+
 	CommandCounterIncrement();
-	return RegisterSnapshot(latest ? GetLatestSnapshot() : GetTransactionSnapshot());
+	if (latest || !IsolationUsesXactSnapshot())
+		return RegisterSnapshot(latest ? GetLatestSnapshot() : GetTransactionSnapshot());
+	PushActiveSnapshot(GetTransactionSnapshot());
+	snapshot = RegisterSnapshot(GetActiveSnapshot());
+	PopActiveSnapshot();
+	return snapshot;
 }
 
 void
@@ -89,14 +130,46 @@ paws_table_unsnap(Snapshot snapshot)
 
 /* The function behind "column strategy value", of the column's own type. */
 static void
-set_key(Relation index, const PawsKey *key, ScanKey scan_key)
+find_comparison(Relation index, const PawsKey *key, FmgrInfo *function)
 {
 	int i = key->column - 1;
 	Oid type = index->rd_opcintype[i];
 	Oid operator= get_opfamily_member(index->rd_opfamily[i], type, type, key->strategy);
 
-	ScanKeyEntryInitialize(scan_key, 0, key->column, key->strategy, type, index->rd_indcollation[i],
-						   get_opcode(operator), key->value);
+	fmgr_info_cxt(get_opcode(operator), function, TopMemoryContext);
+}
+
+/* Remembered as long as the table's indexes are. */
+static FmgrInfo *
+comparison(PawsTable *table, int number, Relation index, const PawsKey *key)
+{
+	PawsComparison *known;
+
+	for (int i = 0; i < table->ncomparisons; i++)
+	{
+		known = &table->comparisons[i];
+		if (known->index == number && known->column == key->column && known->strategy == key->strategy)
+			return &known->function;
+	}
+	if (table->ncomparisons >= PAWS_TABLE_KEYS)
+		elog(ERROR, "too many comparisons of one table");
+	known = &table->comparisons[table->ncomparisons];
+	known->index = number;
+	known->column = key->column;
+	known->strategy = key->strategy;
+	find_comparison(index, key, &known->function);
+	table->ncomparisons++;
+	return &known->function;
+}
+
+static void
+set_key(PawsScan *scan, PawsTable *table, int number, const PawsKey *key, ScanKey scan_key)
+{
+	int i = key->column - 1;
+
+	ScanKeyEntryInitializeWithInfo(scan_key, 0, key->column, key->strategy, scan->index->rd_opcintype[i],
+								   scan->index->rd_indcollation[i],
+								   comparison(table, number, scan->index, key), key->value);
 }
 
 void
@@ -109,7 +182,7 @@ paws_scan_begin(PawsScan *scan, PawsTable *table, int index, Snapshot snapshot, 
 	scan->slot = table_slot_create(scan->table, NULL);
 	scan->nkeys = nkeys;
 	for (int i = 0; i < nkeys; i++)
-		set_key(scan->index, &keys[i], &scan->keys[i]);
+		set_key(scan, table, index, &keys[i], &scan->keys[i]);
 	scan->scan = index_beginscan(scan->table, scan->index, snapshot, nkeys, 0);
 	index_rescan(scan->scan, scan->keys, nkeys, NULL, 0);
 }

@@ -2,9 +2,10 @@
  * base/table.h - rows of our own tables by index and by place, without SPI and the executor.
  *
  * For paths where a statement's start and end cost more than its work. Nothing is checked here but what the
- * caller checks: no privileges (what runs here runs for the extension), no CHECK constraints and no domains
- * (the caller writes only what they allow; builds with assertions look). Triggers fire and indexes are kept,
- * whatever an operator or another room put on the table.
+ * caller checks: no privileges and policies (what runs here runs for the extension), no CHECK constraints, no
+ * domains and no NOT NULL (the caller writes only what they allow; builds with assertions look). Defaults are
+ * the caller's too. Triggers for each row fire and indexes are kept, whatever an operator or another room put
+ * on the table; triggers for each statement do not fire, since there is none.
  *
  * Locks are those of the same statement: ACCESS SHARE to read, ROW EXCLUSIVE to write, to the end of the
  * transaction.
@@ -22,7 +23,17 @@
 #include "utils/snapshot.h"
 
 #define PAWS_TABLE_INDEXES 6
+#define PAWS_TABLE_KEYS    16
 #define PAWS_SCAN_KEYS     6
+
+/* The function behind "column strategy value" of an index. */
+typedef struct PawsComparison
+{
+	int index;
+	int column;
+	StrategyNumber strategy;
+	FmgrInfo function;
+} PawsComparison;
 
 /* A table and those of its indexes that are asked for by number. A static of the room that owns it. */
 typedef struct PawsTable
@@ -30,19 +41,29 @@ typedef struct PawsTable
 	const char *schema;
 	const char *name;
 	const char *indexes[PAWS_TABLE_INDEXES];
+	int columns;  /* that whoever writes gives values for: all of the table */
 	Oid identity; /* what follows belongs to this extension; InvalidOid: not looked up, or changed since */
 	Oid oid;
 	Oid index_oids[PAWS_TABLE_INDEXES];
-	bool noticed; /* invalidations reach it */
+	int ncomparisons;
+	PawsComparison comparisons[PAWS_TABLE_KEYS]; /* that were asked for */
+	bool noticed;                                /* invalidations reach it */
 } PawsTable;
 
-/* Opens with a lock that stays to the end of the transaction. Close with table_close(…, NoLock). Errors 42P01
- * if it is gone. */
+/*
+ * Opens with a lock that stays to the end of the transaction. Close with table_close(…, NoLock). Errors 42P01
+ * if it, or one of its indexes, is gone. Indexes are known by name when they are looked for and by oid after
+ * that, so one that is renamed is found by who knows it already.
+ */
 extern Relation paws_table_open(PawsTable *table, LOCKMODE mode);
 
+/* The next `count` values of a sequence of ours, as nextval gives them. */
+extern void paws_table_next_values(PawsTable *sequence, int64 *values, int count);
+
 /*
- * A registered snapshot that sees what the transaction wrote so far: of now under READ COMMITTED, else the
- * transaction's. `latest`: of now in any case. Given back with paws_table_unsnap, or by an error.
+ * A registered snapshot that sees what the transaction wrote so far and nothing that it writes later: of now
+ * under READ COMMITTED, else the transaction's. `latest`: of now in any case. Given back with
+ * paws_table_unsnap, or by an error.
  */
 extern Snapshot paws_table_snap(bool latest);
 extern void paws_table_unsnap(Snapshot snapshot);
@@ -91,17 +112,24 @@ extern bytea *paws_scan_bytea(PawsScan *scan, int column);
 /* The place of the current row. */
 extern ItemPointer paws_scan_place(PawsScan *scan);
 
-/* Writing into one table. Begin and end in one transaction; an error in between cleans up by itself. */
+/*
+ * Writing into one table. Begin and end in one transaction; an error in between cleans up by itself. Two
+ * writers at once end in the reverse order of their beginnings.
+ */
 typedef struct PawsWriter
 {
 	Relation table;
 	EState *estate;
 	ResultRelInfo *info;
-	TupleTableSlot *slot;
+	TupleTableSlot *slot;    /* the row that was put or fetched last */
+	TupleTableSlot *scratch; /* a row that was met */
 	bool triggers;
+	bool conflicts; /* as promised at the beginning */
+	bool looks;     /* indexes are ready to be looked into for conflicts */
 } PawsWriter;
 
-/* `conflicts`: paws_writer_insert_once will be called. Errors 25006 in a read-only transaction. */
+/* `conflicts`: one of the functions …_once or …_new will be called. Errors 25006 in a read-only transaction,
+ * 55000 if the table has other columns than it was made with. */
 extern void paws_writer_begin(PawsWriter *writer, PawsTable *table, bool conflicts);
 
 /* Adds a row; values and nulls of all columns in their order. Errors 23505 as INSERT does. */
@@ -114,9 +142,20 @@ extern void paws_writer_insert(PawsWriter *writer, const Datum *values, const bo
 extern bool paws_writer_insert_once(PawsWriter *writer, PawsTable *table, int index, const Datum *values,
 									const bool *nulls);
 
+/* The same, quicker where no row has the key yet; where one has, a row is put and taken out again. */
+extern bool paws_writer_insert_new(PawsWriter *writer, PawsTable *table, int index, const Datum *values,
+								   const bool *nulls);
+
 /* Adds `count` rows by few WAL records; row i is at values + i * columns, nulls alike. */
 extern void
 paws_writer_insert_many(PawsWriter *writer, const Datum *values, const bool *nulls, int columns, int count);
+
+/*
+ * Both together: put[i] tells whether row i was added. Quick where no row's key is there yet. Rows with equal
+ * keys in one call: the first one is added.
+ */
+extern void paws_writer_insert_many_once(PawsWriter *writer, PawsTable *table, int index, const Datum *values,
+										 const bool *nulls, int columns, int count, bool *put);
 
 /* What became of a row that was to be deleted or changed. */
 typedef enum PawsWritten
@@ -126,7 +165,8 @@ typedef enum PawsWritten
 	PAWS_WRITTEN_GONE    /* it was deleted or changed since the snapshot, or lies elsewhere */
 } PawsWritten;
 
-/* Deletes the row at a place, which the caller has read with `snapshot`. */
+/* Deletes the row at a place, which the caller has read with `snapshot` and still has registered. Errors
+ * 0A000 if somebody put a trigger before it, as for an update. */
 extern PawsWritten paws_writer_delete(PawsWriter *writer, ItemPointer place, Snapshot snapshot, bool wait);
 
 /* Replaces the row at a place; all columns are given anew. No index entry is made where none of the indexed

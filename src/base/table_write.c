@@ -7,29 +7,29 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "base/compat.h"
-#include "base/table.h"
+#include "base/table_private.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
-#include "storage/lmgr.h"
 #include "utils/snapmgr.h"
 
-/* Rows that one call of the table's access method takes. */
-#define ROWS_AT_ONCE 256
-
-static EState *
-make_estate(Relation table)
+/* The table is said to be open, so that triggers that fire do not open it once more and leave it so. */
+static void
+make_estate(PawsWriter *writer)
 {
-	EState *estate = CreateExecutorState();
-	RangeTblEntry *entry = makeNode(RangeTblEntry);
+	RangeTblEntry *entry;
 
+	writer->estate = CreateExecutorState();
+	entry = makeNode(RangeTblEntry);
 	entry->rtekind = RTE_RELATION;
-	entry->relid = RelationGetRelid(table);
-	entry->relkind = table->rd_rel->relkind;
+	entry->relid = RelationGetRelid(writer->table);
+	entry->relkind = writer->table->rd_rel->relkind;
 	entry->rellockmode = RowExclusiveLock;
-	ExecInitRangeTable(estate, list_make1(entry));
-	return estate;
+	ExecInitRangeTable(writer->estate, list_make1(entry));
+	writer->info = makeNode(ResultRelInfo);
+	InitResultRelInfo(writer->info, writer->table, 1, NULL, 0);
+	writer->estate->es_opened_result_relations = list_make1(writer->info);
 }
 
 /* A trigger that may replace or keep back the row before it is deleted or changed needs an executor. */
@@ -44,18 +44,30 @@ refuse_triggers_before(Relation table)
 						errhint("Use a trigger after it.")));
 }
 
+/* Values are copied as many as the table has columns: by whoever altered it, beyond what the caller gives. */
+static void
+check_columns(const PawsTable *table, Relation relation)
+{
+	if (table->columns != 0 && table->columns != RelationGetNumberOfAttributes(relation))
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("a table of paws_sync was altered"),
+						errhint("Keep your columns in a table of your own.")));
+}
+
 void
 paws_writer_begin(PawsWriter *writer, PawsTable *table, bool conflicts)
 {
 	PreventCommandIfReadOnly("writing through paws_sync");
 	PreventCommandIfParallelMode("writing through paws_sync");
 	writer->table = paws_table_open(table, RowExclusiveLock);
-	refuse_triggers_before(writer->table);
-	writer->estate = make_estate(writer->table);
-	writer->info = makeNode(ResultRelInfo);
-	InitResultRelInfo(writer->info, writer->table, 1, NULL, 0);
-	ExecOpenIndices(writer->info, conflicts);
+	check_columns(table, writer->table);
+	make_estate(writer);
+	/* what looking for conflicts needs is made when one is looked for (table_once.c) */
+	ExecOpenIndices(writer->info, false);
+	writer->conflicts = conflicts;
+	writer->looks = false;
 	writer->slot = table_slot_create(writer->table, NULL);
+	writer->scratch = table_slot_create(writer->table, NULL);
 	writer->triggers = writer->info->ri_TrigDesc != NULL;
 	if (writer->triggers)
 		AfterTriggerBeginQuery();
@@ -67,6 +79,7 @@ paws_writer_end(PawsWriter *writer)
 	if (writer->triggers)
 		AfterTriggerEndQuery(writer->estate);
 	ExecDropSingleTupleTableSlot(writer->slot);
+	ExecDropSingleTupleTableSlot(writer->scratch);
 	ExecCloseIndices(writer->info);
 	ExecResetTupleTable(writer->estate->es_tupleTable, false);
 	FreeExecutorState(writer->estate);
@@ -89,9 +102,15 @@ fill(PawsWriter *writer, TupleTableSlot *slot, const Datum *values, const bool *
 #endif
 }
 
-/* What follows a row that is in the table: index entries, triggers. */
-static void
-follow(PawsWriter *writer, TupleTableSlot *slot)
+bool
+paws_writer_prepare(PawsWriter *writer, TupleTableSlot *slot, const Datum *values, const bool *nulls)
+{
+	fill(writer, slot, values, nulls);
+	return !writer->triggers || ExecBRInsertTriggers(writer->estate, writer->info, slot);
+}
+
+void
+paws_writer_follow(PawsWriter *writer, TupleTableSlot *slot)
 {
 	List *recheck = NIL;
 
@@ -106,103 +125,10 @@ follow(PawsWriter *writer, TupleTableSlot *slot)
 void
 paws_writer_insert(PawsWriter *writer, const Datum *values, const bool *nulls)
 {
-	fill(writer, writer->slot, values, nulls);
-	if (writer->triggers && !ExecBRInsertTriggers(writer->estate, writer->info, writer->slot))
+	if (!paws_writer_prepare(writer, writer->slot, values, nulls))
 		return;
 	table_tuple_insert(writer->table, writer->slot, GetCurrentCommandId(true), 0, NULL);
-	follow(writer, writer->slot);
-}
-
-/* With one snapshot for the transaction, a row that this one cannot see is somebody's who was quicker. */
-static void
-refuse_invisible(PawsWriter *writer, ItemPointer place)
-{
-	if (IsolationUsesXactSnapshot() &&
-		!table_tuple_fetch_row_version(writer->table, place, GetTransactionSnapshot(), writer->slot))
-		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-						errmsg("could not serialize access due to concurrent update"),
-						errhint("Repeat the transaction.")));
-}
-
-static bool
-insert_speculatively(PawsWriter *writer, List *arbiters)
-{
-	TransactionId xid = GetCurrentTransactionId();
-	uint32 token = SpeculativeInsertionLockAcquire(xid);
-	bool conflict = false;
-
-	table_tuple_insert_speculative(writer->table, writer->slot, GetCurrentCommandId(true), 0, NULL, token);
-	(void) PAWS_INDEX_ENTRIES(writer->info, writer->slot, writer->estate, PAWS_NO_INDEX_UPDATED, true,
-							  &conflict, arbiters);
-	table_tuple_complete_speculative(writer->table, writer->slot, token, !conflict);
-	SpeculativeInsertionLockRelease(xid);
-	return !conflict;
-}
-
-bool
-paws_writer_insert_once(PawsWriter *writer, PawsTable *table, int index, const Datum *values,
-						const bool *nulls)
-{
-	List *arbiters = list_make1_oid(table->index_oids[index]);
-	ItemPointerData place;
-	bool put;
-
-	do
-	{
-		fill(writer, writer->slot, values, nulls);
-		if (writer->triggers && !ExecBRInsertTriggers(writer->estate, writer->info, writer->slot))
-			return false;
-		if (!ExecCheckIndexConstraints(writer->info, writer->slot, writer->estate, &place, arbiters))
-		{
-			refuse_invisible(writer, &place);
-			ResetPerTupleExprContext(writer->estate);
-			return false;
-		}
-		put = insert_speculatively(writer, arbiters);
-	} while (!put);
-	if (writer->triggers)
-		ExecARInsertTriggers(writer->estate, writer->info, writer->slot, NIL, NULL);
-	ResetPerTupleExprContext(writer->estate);
-	return true;
-}
-
-/* Of one set: rows first, then their entries, so that pages are filled by one record each. */
-static void
-insert_set(PawsWriter *writer, TupleTableSlot **slots, int count)
-{
-	MemoryContext before = MemoryContextSwitchTo(GetPerTupleMemoryContext(writer->estate));
-
-	table_multi_insert(writer->table, slots, count, GetCurrentCommandId(true), 0, NULL);
-	MemoryContextSwitchTo(before);
-	for (int i = 0; i < count; i++)
-		follow(writer, slots[i]);
-}
-
-void
-paws_writer_insert_many(PawsWriter *writer, const Datum *values, const bool *nulls, int columns, int count)
-{
-	int room = Min(count, ROWS_AT_ONCE);
-	TupleTableSlot **slots = palloc(Max(room, 1) * sizeof(TupleTableSlot *));
-	int filled = 0;
-
-	for (int i = 0; i < room; i++)
-		slots[i] = table_slot_create(writer->table, NULL);
-	for (int i = 0; i < count; i++)
-	{
-		fill(writer, slots[filled], values + (Size) i * columns, nulls + (Size) i * columns);
-		if (writer->triggers && !ExecBRInsertTriggers(writer->estate, writer->info, slots[filled]))
-			continue;
-		if (++filled == room)
-		{
-			insert_set(writer, slots, filled);
-			filled = 0;
-		}
-	}
-	if (filled > 0)
-		insert_set(writer, slots, filled);
-	for (int i = 0; i < room; i++)
-		ExecDropSingleTupleTableSlot(slots[i]);
-	pfree(slots);
+	paws_writer_follow(writer, writer->slot);
 }
 
 static PawsWritten
@@ -232,9 +158,11 @@ PawsWritten
 paws_writer_delete(PawsWriter *writer, ItemPointer place, Snapshot snapshot, bool wait)
 {
 	TM_FailureData failure;
-	PawsWritten result = written(table_tuple_delete(writer->table, place, GetCurrentCommandId(true), snapshot,
-													InvalidSnapshot, wait, &failure, false));
+	PawsWritten result;
 
+	refuse_triggers_before(writer->table);
+	result = written(table_tuple_delete(writer->table, place, GetCurrentCommandId(true), snapshot,
+										InvalidSnapshot, wait, &failure, false));
 	if (result == PAWS_WRITTEN && writer->triggers)
 		ExecARDeleteTriggers(writer->estate, writer->info, place, NULL, NULL, false);
 	return result;
@@ -250,6 +178,7 @@ paws_writer_update(PawsWriter *writer, ItemPointer place, Snapshot snapshot, con
 	PawsWritten result;
 	List *recheck = NIL;
 
+	refuse_triggers_before(writer->table);
 	fill(writer, writer->slot, values, nulls);
 	result = written(table_tuple_update(writer->table, place, writer->slot, GetCurrentCommandId(true),
 										snapshot, InvalidSnapshot, wait, &failure, &mode, &updated));

@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "base/clock.h"
 #include "base/compat.h"
 #include "base/settings.h"
 #include "base/shmem.h"
@@ -90,8 +91,7 @@ paws_worker_read(int index, PawsWorkerSlot *copy)
 static bool
 in_use(PawsWorkerSlot *slot)
 {
-	if (slot->used && slot->pid == 0 &&
-		TimestampDifferenceExceeds(slot->asked_at, GetCurrentTimestamp(), START_PATIENCE_MS))
+	if (slot->used && slot->pid == 0 && paws_clock() - slot->asked_at > START_PATIENCE_MS * INT64CONST(1000))
 		slot->used = false;
 	return slot->used;
 }
@@ -123,7 +123,7 @@ take_slot(PawsWorkerKind kind, Oid database)
 		slots[i].generation++;
 		slots[i].database = database;
 		slots[i].pid = 0;
-		slots[i].asked_at = GetCurrentTimestamp();
+		slots[i].asked_at = paws_clock();
 		slots[i].started_at = 0;
 		pg_atomic_write_u32(&slots[i].busy, 0);
 		pg_atomic_write_u64(&slots[i].batches, 0);

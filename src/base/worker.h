@@ -32,7 +32,7 @@ typedef struct PawsWorkerSlot
 	uint32 generation;
 	Oid database; /* InvalidOid for the launcher */
 	int pid;
-	TimestampTz asked_at; /* when it was asked to start */
+	int64 asked_at; /* when it was asked to start, by paws_clock */
 	TimestampTz started_at;
 	pg_atomic_uint32 busy;
 	pg_atomic_uint64 batches;

@@ -28,17 +28,6 @@ static PawsStatement read_entitlement = {
 	.types = {INT8OID},
 };
 
-static PawsStatement look_up = {
-	.sql =
-		"SELECT (SELECT tier FROM paws_care.entitlement WHERE subject_no OPERATOR(pg_catalog.=) $1 "
-		"AND (until IS NULL OR until OPERATOR(pg_catalog.>) pg_catalog.now())), "
-		"c.n, f.outcome, f.reason, f.revision, f.finished_at "
-		"FROM ROWS FROM (pg_catalog.unnest($3)) WITH ORDINALITY AS c (op_id, n) LEFT JOIN paws_care.feed f "
-		"ON f.device_no OPERATOR(pg_catalog.=) $2 AND f.op_id OPERATOR(pg_catalog.=) c.op_id",
-	.nargs = 3,
-	.types = {INT8OID, INT8OID, UUIDARRAYOID},
-};
-
 static PawsStatement write_entitlement = {
 	.sql = "INSERT INTO paws_care.entitlement (subject_no, tier, until, changed_at) VALUES ($1, $2, $3, $4) "
 		   "ON CONFLICT (subject_no) DO UPDATE SET tier = EXCLUDED.tier, until = EXCLUDED.until, "
@@ -53,31 +42,6 @@ paws_care_tier(int64 subject_no)
 	Datum args[1] = {Int64GetDatum(subject_no)};
 
 	if (paws_spi_run(&read_entitlement, args, NULL, 1) == 0)
-		return PAWS_TIER_TRIAL;
-	return (PawsTier) paws_spi_int16(0, 1);
-}
-
-PawsTier
-paws_care_look_up(int64 subject_no, int64 device_no, PawsReceipt *receipts, int count)
-{
-	Datum *op_ids = palloc(Max(count, 1) * sizeof(Datum));
-	Datum args[3] = {Int64GetDatum(subject_no), Int64GetDatum(device_no)};
-	int rows;
-
-	for (int i = 0; i < count; i++)
-		op_ids[i] = UUIDPGetDatum(&receipts[i].op_id);
-	args[2] = paws_spi_array(op_ids, NULL, count, UUIDOID);
-	rows = (int) paws_spi_run(&look_up, args, NULL, 0);
-	for (int row = 0; row < rows; row++)
-	{
-		PawsReceipt *receipt = &receipts[paws_spi_int64(row, 2) - 1];
-
-		receipt->outcome = (PawsOutcome) paws_spi_int16(row, 3);
-		receipt->reason = (PawsReason) paws_spi_int16(row, 4);
-		receipt->revision = paws_spi_int64(row, 5);
-		receipt->finished_at = paws_spi_int64(row, 6);
-	}
-	if (rows == 0 || paws_spi_isnull(0, 1))
 		return PAWS_TIER_TRIAL;
 	return (PawsTier) paws_spi_int16(0, 1);
 }

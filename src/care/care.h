@@ -18,8 +18,8 @@ extern PawsStore paws_care_store;
 /* The tier a subject is served as now: what was set, until it ends; trial for one that nothing was set for.
  */
 extern PawsTier paws_care_tier(int64 subject_no);
-/* The same, and the receipts of a device's operations beside it, in one statement: what each push needs to
- * know. */
+/* The same, and the receipts of a device's operations beside it, by one snapshot: what each push needs to
+ * know. Without SPI. */
 extern PawsTier paws_care_look_up(int64 subject_no, int64 device_no, PawsReceipt *receipts, int count);
 
 /* Removes the entitlement of a subject that is forgotten. */

@@ -47,7 +47,7 @@ CREATE FUNCTION paws_sync.stat_reset()
 	AS 'MODULE_PATHNAME', 'paws_stat_reset';
 REVOKE ALL ON FUNCTION paws_sync.stat_reset() FROM PUBLIC;
 COMMENT ON FUNCTION paws_sync.stat_reset() IS
-	'Starts the counting of latencies anew.';
+	'Starts the counting of latencies, admissions and the reserve anew.';
 
 CREATE FUNCTION paws_sync.status()
 	RETURNS TABLE (component text, state text, detail text)
@@ -112,115 +112,6 @@ COMMENT ON COLUMN paws_sync.pg_stat_paws_sync_workers.operations IS 'Operations 
 COMMENT ON COLUMN paws_sync.pg_stat_paws_sync_workers.errors IS 'Transactions that failed.';
 COMMENT ON COLUMN paws_sync.pg_stat_paws_sync_workers.started_at IS 'When it started.';
 COMMENT ON COLUMN paws_sync.pg_stat_paws_sync_workers.last_active_at IS 'When it last did something.';
-
-CREATE VIEW paws_sync.policy WITH (security_barrier) AS
-	SELECT (enum_range(NULL::paws_sync.class))[class] AS class, (enum_range(NULL::paws_sync.tier))[tier] AS tier,
-		level::integer::paws_sync.level AS level, level::integer AS level_number,
-		make_interval(secs => target_ms / 1000.0) AS target, shipped
-	FROM paws_queue.effective_policy;
-REVOKE ALL ON TABLE paws_sync.policy FROM PUBLIC;
-COMMENT ON VIEW paws_sync.policy IS 'Level and target of each class and tier, as in force.';
-COMMENT ON COLUMN paws_sync.policy.class IS 'Class of operations.';
-COMMENT ON COLUMN paws_sync.policy.tier IS 'Tier of the subject.';
-COMMENT ON COLUMN paws_sync.policy.level IS 'The level that they wait at, by name.';
-COMMENT ON COLUMN paws_sync.policy.level_number IS 'The level, 10 is most urgent.';
-COMMENT ON COLUMN paws_sync.policy.target IS 'The latency that is owed.';
-COMMENT ON COLUMN paws_sync.policy.shipped IS 'False where an operator set it.';
-
-CREATE VIEW paws_sync.tier_policy WITH (security_barrier) AS
-	SELECT (enum_range(NULL::paws_sync.tier))[tier] AS tier, ops_per_second, ops_burst, bytes_per_second, bytes_burst,
-		max_payload, max_devices, make_interval(hours => offline_hours) AS offline_window,
-		coalesce(v.name, 'none') AS compression, compression_level, shipped
-	FROM paws_queue.effective_tier_policy e
-	LEFT JOIN paws_sync.vocabulary() v ON v.kind = 'compression' AND v.code = e.compression;
-REVOKE ALL ON TABLE paws_sync.tier_policy FROM PUBLIC;
-COMMENT ON VIEW paws_sync.tier_policy IS 'What each tier may push, and how long undelivered feed entries are kept. Crisis classes have none of these limits.';
-COMMENT ON COLUMN paws_sync.tier_policy.tier IS 'Tier of the subject.';
-COMMENT ON COLUMN paws_sync.tier_policy.ops_per_second IS 'Operations a second, sustained, for one subject.';
-COMMENT ON COLUMN paws_sync.tier_policy.ops_burst IS 'Operations at once after a pause.';
-COMMENT ON COLUMN paws_sync.tier_policy.bytes_per_second IS 'Payload bytes a second, sustained, for one subject.';
-COMMENT ON COLUMN paws_sync.tier_policy.bytes_burst IS 'Payload bytes at once after a pause.';
-COMMENT ON COLUMN paws_sync.tier_policy.max_payload IS 'Bytes of one payload.';
-COMMENT ON COLUMN paws_sync.tier_policy.max_devices IS 'Devices with full service; further ones have the crisis lane.';
-COMMENT ON COLUMN paws_sync.tier_policy.offline_window IS 'How long a device may be away before it has to begin anew.';
-COMMENT ON COLUMN paws_sync.tier_policy.compression IS 'Codec for payloads of compressible collections.';
-COMMENT ON COLUMN paws_sync.tier_policy.compression_level IS 'Level of the codec; 0 for none.';
-COMMENT ON COLUMN paws_sync.tier_policy.shipped IS 'False where an operator set it.';
-
-CREATE FUNCTION paws_sync.set_policy(class paws_sync.class, tier paws_sync.tier, level paws_sync.level, target_ms integer)
-	RETURNS void
-	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-	AS $$
-BEGIN
-	IF num_nulls($1, $2, $3, $4) > 0 THEN
-		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'class, tier, level and target_ms must not be null';
-	END IF;
-	IF $1 IN ('emergency', 'safety') THEN
-		RAISE EXCEPTION USING ERRCODE = 'PW005', MESSAGE = 'crisis policy cannot be changed',
-			HINT = 'Emergency and safety are served at levels 10 and 9 within 200 ms in every tier.';
-	END IF;
-	IF $3::integer > 8 OR $4 NOT BETWEEN 1 AND 86400000 THEN
-		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'level or target_ms is out of range',
-			HINT = 'Ordinary levels are 1 to 8, targets 1 ms to one day.';
-	END IF;
-	INSERT INTO paws_queue.policy AS p (class, tier, level, target_ms)
-	VALUES (array_position(enum_range(NULL::paws_sync.class), $1), array_position(enum_range(NULL::paws_sync.tier), $2),
-		$3::integer, $4)
-	ON CONFLICT ON CONSTRAINT policy_pkey DO UPDATE SET level = EXCLUDED.level, target_ms = EXCLUDED.target_ms;
-END
-$$;
-REVOKE ALL ON FUNCTION paws_sync.set_policy(paws_sync.class, paws_sync.tier, paws_sync.level, integer) FROM PUBLIC;
-COMMENT ON FUNCTION paws_sync.set_policy(paws_sync.class, paws_sync.tier, paws_sync.level, integer) IS
-	'Sets level and target of an ordinary class for a tier; new operations follow it. Grace can never be set below premium.';
-
-CREATE FUNCTION paws_sync.set_tier_policy(tier paws_sync.tier, ops_per_second integer DEFAULT NULL, ops_burst integer DEFAULT NULL,
-	bytes_per_second bigint DEFAULT NULL, bytes_burst bigint DEFAULT NULL, max_payload integer DEFAULT NULL,
-	max_devices integer DEFAULT NULL, offline_hours integer DEFAULT NULL, compression text DEFAULT NULL,
-	compression_level integer DEFAULT NULL)
-	RETURNS void
-	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-	AS $$
-DECLARE
-	now_in_force paws_queue.effective_tier_policy;
-	codec smallint;
-	codec_level integer;
-BEGIN
-	IF $1 IS NULL THEN
-		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'tier must not be null';
-	END IF;
-	SELECT * INTO STRICT now_in_force FROM paws_queue.effective_tier_policy e
-	WHERE e.tier = array_position(enum_range(NULL::paws_sync.tier), $1);
-	codec := CASE WHEN $9 = 'none' THEN 0 ELSE coalesce(array_position('{lz4,zstd}'::text[], $9), -1) END;
-	IF $9 IS NULL THEN
-		codec := now_in_force.compression;
-	ELSIF codec < 0 THEN
-		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'unknown compression',
-			HINT = 'Use none, lz4 or zstd.';
-	END IF;
-	codec_level := coalesce($10, CASE WHEN codec = now_in_force.compression THEN now_in_force.compression_level::integer
-		WHEN codec = 0 THEN 0 ELSE 1 END);
-	IF codec = 0 AND codec_level <> 0 OR codec = 1 AND codec_level NOT BETWEEN 1 AND 12
-		OR codec = 2 AND codec_level NOT BETWEEN 1 AND 19 THEN
-		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'compression_level is out of range',
-			HINT = 'lz4 has levels 1 to 12, zstd 1 to 19, none has 0.';
-	END IF;
-	INSERT INTO paws_queue.tier_policy AS p (tier, ops_per_second, ops_burst, bytes_per_second, bytes_burst, max_payload,
-		max_devices, offline_hours, compression, compression_level)
-	VALUES (now_in_force.tier, coalesce($2, now_in_force.ops_per_second), coalesce($3, now_in_force.ops_burst),
-		coalesce($4, now_in_force.bytes_per_second), coalesce($5, now_in_force.bytes_burst),
-		coalesce($6, now_in_force.max_payload), coalesce($7, now_in_force.max_devices),
-		coalesce($8, now_in_force.offline_hours), codec, codec_level)
-	ON CONFLICT ON CONSTRAINT tier_policy_pkey DO UPDATE SET ops_per_second = EXCLUDED.ops_per_second,
-		ops_burst = EXCLUDED.ops_burst, bytes_per_second = EXCLUDED.bytes_per_second, bytes_burst = EXCLUDED.bytes_burst,
-		max_payload = EXCLUDED.max_payload, max_devices = EXCLUDED.max_devices, offline_hours = EXCLUDED.offline_hours,
-		compression = EXCLUDED.compression, compression_level = EXCLUDED.compression_level;
-END
-$$;
-REVOKE ALL ON FUNCTION paws_sync.set_tier_policy(paws_sync.tier, integer, integer, bigint, bigint, integer, integer, integer, text, integer) FROM PUBLIC;
-COMMENT ON FUNCTION paws_sync.set_tier_policy(paws_sync.tier, integer, integer, bigint, bigint, integer, integer, integer, text, integer) IS
-	'Sets limits of a tier; what is not given stays as it is. Crisis classes have none of these limits.';
 
 CREATE VIEW paws_sync.pg_stat_paws_sync_memory WITH (security_invoker) AS
 	SELECT pid, kind, memory, bytes

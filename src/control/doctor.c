@@ -4,6 +4,7 @@
 #include "postgres.h"
 
 #include "access/xlog.h"
+#include "base/database.h"
 #include "base/settings.h"
 #include "base/shmem.h"
 #include "base/worker.h"
@@ -13,6 +14,7 @@
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "nodes/pg_list.h"
+#include "queue/admission.h"
 #include "postmaster/postmaster.h"
 #include "replication/logicallauncher.h"
 #include "vault/vault.h"
@@ -88,6 +90,18 @@ put_connections(PawsRows *rows)
 		"Set it to what the crisis service opens at most, and \"max_connections\" well above it.");
 }
 
+/* A limiter that lets through what it should not is no error, but somebody should know. */
+static void
+put_admission(PawsRows *rows)
+{
+	PawsAdmissionCounts total;
+
+	paws_admission_total(paws_database_slot(), &total);
+	put(rows, "limits", "let through without an allowance", total.untracked == 0,
+		psprintf(INT64_FORMAT, total.untracked), "0",
+		"Raise \"paws_sync.max_subjects_limited\" and restart the server; stat_reset() counts anew.");
+}
+
 Datum
 paws_doctor_probe(PG_FUNCTION_ARGS)
 {
@@ -112,5 +126,6 @@ paws_doctor_probe(PG_FUNCTION_ARGS)
 	put_processes(&rows, list_length(names));
 	put_databases(&rows, names);
 	put_connections(&rows);
+	put_admission(&rows);
 	return (Datum) 0;
 }

@@ -58,16 +58,8 @@ CREATE FUNCTION paws_sync.doctor_server()
 		'A session that pushed to the crisis lane and idles in its transaction blocks that subject for as long.'
 	FROM pg_settings s WHERE s.name = 'idle_in_transaction_session_timeout'
 	UNION ALL
-	-- with track_activities off there is no time of those that run, but always how much happened since
-	SELECT 'latency', 'oldest snapshot', coalesce(max(o.since) < '1 hour', true) AND coalesce(max(o.transactions) < 10000000, true),
-		coalesce(max(o.transactions), 0) || ' transactions old', 'less than 10000000, and 1 hour',
-		'It holds back vacuum: see backend_xmin and xact_start in pg_stat_activity, and pg_prepared_xacts.'
-	FROM (SELECT clock_timestamp() - a.xact_start AS since, age(a.backend_xmin) AS transactions FROM pg_stat_activity a
-		WHERE a.backend_xmin IS NOT NULL
-		UNION ALL SELECT clock_timestamp() - x.prepared, age(x.transaction) FROM pg_prepared_xacts x) o
-	UNION ALL
 	SELECT 'latency', 'inactive replication slots', count(*) = 0, count(*)::text, '0',
-		'They keep WAL and hold back vacuum for as long as nobody reads them: drop what is not needed.'
+		'They keep WAL for as long as nobody reads them: drop what is not needed.'
 	FROM pg_replication_slots WHERE NOT active
 	UNION ALL
 	SELECT 'keys', 'memory of all processes', count(*) FILTER (WHERE m.memory = 'unlocked') = 0,
@@ -337,9 +329,10 @@ CREATE FUNCTION paws_sync.doctor()
 	FROM (SELECT 1 AS part, s.* FROM paws_sync.doctor_server() s
 		UNION ALL SELECT 2, p.* FROM paws_sync.doctor_probe() p
 		UNION ALL SELECT 3, o.* FROM paws_sync.doctor_objects() o
-		UNION ALL SELECT 4, t.* FROM paws_sync.doctor_stored() t) d
+		UNION ALL SELECT 4, t.* FROM paws_sync.doctor_stored() t
+		UNION ALL SELECT 5, h.* FROM paws_sync.doctor_horizon() h) d
 	ORDER BY d.area COLLATE "C", d.part, d.check_name COLLATE "C"
 	$$;
 REVOKE ALL ON FUNCTION paws_sync.doctor() FROM PUBLIC;
 COMMENT ON FUNCTION paws_sync.doctor() IS
-	'What is wrong, in words: a row for each check of server, keys, workers, leaks, rights and stored data, with what is wanted, and a hint where it is not so. Takes at most about a second; large tables are sampled.';
+	'What is wrong, in words: a row for each check of server, keys, workers, leaks, rights, stored data and what holds back vacuum, with what is wanted, and a hint where it is not so. Takes at most about a second; large tables are sampled.';

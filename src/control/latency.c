@@ -6,11 +6,13 @@
 #include "base/commit.h"
 #include "base/database.h"
 #include "base/histogram.h"
+#include "base/reserve.h"
 #include "base/settings.h"
 #include "base/shmem.h"
 #include "base/spi.h"
 #include "control/latency.h"
 #include "control/rows.h"
+#include "queue/admission.h"
 #include "queue/policy.h"
 #include "utils/timestamp.h"
 
@@ -150,6 +152,10 @@ paws_stat_latency(PG_FUNCTION_ARGS)
 Datum
 paws_stat_reset(PG_FUNCTION_ARGS)
 {
-	paws_latency_reset(paws_database_slot());
+	int slot = paws_database_slot();
+
+	paws_latency_reset(slot);
+	paws_admission_reset(slot);
+	paws_reserve_reset();
 	PG_RETURN_VOID();
 }

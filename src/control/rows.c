@@ -9,42 +9,38 @@
 #include "utils/guc.h"
 #include "utils/timestamp.h"
 
-/* What the caller expects is what the function returns; where it says nothing the catalog is asked. */
+/* What the caller expects is what the function is declared to return. */
 static TupleDesc
-row_of(FunctionCallInfo fcinfo, const ReturnSetInfo *result)
+describe(FunctionCallInfo fcinfo, const ReturnSetInfo *result)
 {
-	TupleDesc row = result->expectedDesc;
+	TupleDesc descriptor = NULL;
 
-	if (row == NULL && get_call_result_type(fcinfo, NULL, &row) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "function does not return rows");
-	if (row->natts > PAWS_ROW_COLUMNS_MAX)
-		elog(ERROR, "too many columns");
-	return CreateTupleDescCopy(row);
+	if (result->expectedDesc == NULL && get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	return CreateTupleDescCopy(result->expectedDesc ? result->expectedDesc : descriptor);
 }
 
-/*
- * Rows may hold payloads in the clear. The tuplestore that the server would make goes to a temporary file
- * above work_mem; ours does not, and it is the caller's limits that bound it. Nor does it look the function
- * up in the catalogs for each call.
- */
+/* Rows may hold payloads in the clear. The tuplestore that the server offers goes to a temporary file above
+ * work_mem; ours does not, and it is the caller's limits that bound it. */
 void
 paws_rows_begin(PawsRows *rows, FunctionCallInfo fcinfo)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	MemoryContext old;
-	bool random;
 
-	if (result == NULL || !IsA(result, ReturnSetInfo) || (result->allowedModes & SFRM_Materialize) == 0)
+	if (result == NULL || !IsA(result, ReturnSetInfo) || !(result->allowedModes & SFRM_Materialize))
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						errmsg("set of rows is returned where none can be taken")));
-	random = (result->allowedModes & SFRM_Materialize_Random) != 0;
+						errmsg("a set of rows was called for where none can be taken")));
 	old = MemoryContextSwitchTo(result->econtext->ecxt_per_query_memory);
 	result->returnMode = SFRM_Materialize;
-	result->setResult = tuplestore_begin_heap(random, false, MAX_KILOBYTES);
-	result->setDesc = row_of(fcinfo, result);
+	result->setDesc = describe(fcinfo, result);
+	result->setResult =
+		tuplestore_begin_heap((result->allowedModes & SFRM_Materialize_Random) != 0, false, MAX_KILOBYTES);
 	MemoryContextSwitchTo(old);
 	rows->result = result;
 	rows->next = 0;
+	if (result->setDesc->natts > PAWS_ROW_COLUMNS_MAX)
+		elog(ERROR, "too many columns");
 }
 
 void

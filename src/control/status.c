@@ -163,14 +163,13 @@ put_queue(PawsRows *rows, int slot)
 static void
 put_admission(PawsRows *rows, int slot)
 {
-	uint64 refused;
-	uint64 untracked;
+	PawsAdmissionCounts total;
 
-	paws_admission_counts(slot, &refused, &untracked);
-	put(rows, "admission", untracked ? "open" : "ready",
-		psprintf(UINT64_FORMAT " operations limited, " UINT64_FORMAT " let through for want of room in "
-							   "paws_sync.max_subjects_limited",
-				 refused, untracked));
+	paws_admission_total(slot, &total);
+	put(rows, "admission", total.untracked ? "open" : "ready",
+		psprintf(INT64_FORMAT " operations limited, " INT64_FORMAT " let through for want of room in "
+							  "paws_sync.max_subjects_limited",
+				 total.limited, total.untracked));
 }
 
 Datum

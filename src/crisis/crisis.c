@@ -4,9 +4,8 @@
 #include "postgres.h"
 
 #include "base/guarded.h"
-#include "base/spi.h"
+#include "base/reserve.h"
 #include "base/wake.h"
-#include "catalog/pg_type.h"
 #include "crisis/budget.h"
 #include "crisis/crisis.h"
 #include "crisis/queue.h"
@@ -22,12 +21,6 @@ PawsStore paws_crisis_store = {.schema = "paws_crisis",
 							   .keys = PAWS_KEYS_CRISIS,
 							   .done = PAWS_CLOCK_CRISIS,
 							   .acknowledged = PAWS_CLOCK_SLOW};
-
-static PawsStatement await_counter = {
-	.sql = "SELECT 1 FROM paws_crisis.counter WHERE subject_no OPERATOR(pg_catalog.=) $1 FOR UPDATE",
-	.nargs = 1,
-	.types = {INT8OID},
-};
 
 StaticAssertDecl(PAWS_GUARDED_LOCK_TIMEOUT_MS <= PAWS_CRISIS_LOCK_WAIT_MS,
 				 "a crisis push waits too long for its lock");
@@ -53,18 +46,19 @@ typedef struct Waiting
 	int count;
 } Waiting;
 
-/* What waits comes first, and then the changes. Whoever holds the counter is waited for here. */
+/*
+ * What waits comes first, and then the changes. Whoever holds the counter is waited for by the first of
+ * these. Once it is ours, what cannot be applied waits for keys, and all that follows waits with it.
+ */
 static void
 apply_waiting(void *arg)
 {
 	Waiting *waiting = arg;
 	int64 subject_no = waiting->changes[0].subject_no;
-	Datum args[1] = {Int64GetDatum(subject_no)};
-	bool more = paws_spi_run(&await_counter, args, NULL, 0) > 0;
+	bool more = paws_crisis_queue_waits(subject_no);
 
-	/* the counter is ours, so what cannot be applied waits for keys, and all that follows waits with it */
 	while (more)
-		if (!paws_crisis_queue_drain(waiting->slot, subject_no, PAWS_CRISIS_DRAIN_MAX, &more))
+		if (!paws_crisis_queue_drain(waiting->slot, subject_no, PAWS_CRISIS_DRAIN_MAX, true, &more))
 			ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 							errmsg("waiting crisis operations need keys"),
 							errhint("See status() for what is missing.")));
@@ -93,9 +87,12 @@ paws_crisis_apply(int slot, PawsChange *changes, int count)
 {
 	Waiting waiting = {slot, changes, count};
 	bool applied;
+	int64 begun_at;
+	int64 bytes = 0;
 
 	if (count == 0)
 		return;
+	begun_at = paws_reserve_crisis_begin();
 	applied = apply_at_once(changes, count);
 	if (!applied)
 	{
@@ -107,6 +104,9 @@ paws_crisis_apply(int slot, PawsChange *changes, int count)
 		forget_answers(changes, count);
 		paws_crisis_queue_put(slot, changes, count);
 	}
+	for (int i = 0; i < count; i++)
+		bytes += changes[i].envelope ? VARSIZE_ANY_EXHDR(changes[i].envelope) : 0;
+	paws_reserve_crisis_end(begun_at, bytes);
 	/* one push is of one subject */
 	paws_wake_key_at_commit(slot, changes[0].subject_no);
 }

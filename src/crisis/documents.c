@@ -6,6 +6,7 @@
 #include "base/errors.h"
 #include "base/guarded.h"
 #include "base/log_safe.h"
+#include "base/reserve.h"
 #include "base/spi.h"
 #include "catalog/pg_type.h"
 #include "crisis/crisis.h"
@@ -91,6 +92,7 @@ const char *
 paws_crisis_documents(const PawsDevice *device, PawsDocumentEmit emit, void *context)
 {
 	Reading *reading = palloc(sizeof(Reading));
+	int64 begun_at = paws_reserve_crisis_begin();
 
 	reading->device = device;
 	reading->emit = emit;
@@ -98,7 +100,10 @@ paws_crisis_documents(const PawsDevice *device, PawsDocumentEmit emit, void *con
 	reading->left = DOCUMENTS_MAX;
 	reading->bytes = BYTES_MAX;
 	if (paws_run_guarded(read_documents, reading, forgive_all))
+	{
+		paws_reserve_crisis_end(begun_at, BYTES_MAX - reading->bytes);
 		return NULL;
+	}
 	ereport_domain(LOG, PAWS_LOG_SAFE,
 				   (errcode(forgiven), errmsg("crisis documents could not be read"),
 					errdetail("A device was told its crisis resources without them."),

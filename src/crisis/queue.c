@@ -275,7 +275,7 @@ cannot_apply(PawsGenuine first)
 }
 
 bool
-paws_crisis_queue_drain(int slot, int64 subject_no, int limit, bool *more)
+paws_crisis_queue_drain(int slot, int64 subject_no, int limit, bool wait, bool *more)
 {
 	int room = Min(limit, PAWS_QUEUED_MAX);
 	PawsQueued *queued = palloc(room * sizeof(PawsQueued));
@@ -287,7 +287,7 @@ paws_crisis_queue_drain(int slot, int64 subject_no, int limit, bool *more)
 	*more = count == room || good < count;
 	if (good == 0)
 		return cannot_apply(next);
-	paws_store_apply(&paws_crisis_store, changes, good, false);
+	paws_store_apply(&paws_crisis_store, changes, good, wait);
 	if (changes[0].skipped)
 		return false;
 	remove_done(subject_no, queued, good);

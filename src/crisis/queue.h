@@ -26,11 +26,12 @@ extern void paws_crisis_queue_put(int slot, PawsChange *changes, int count);
 extern bool paws_crisis_queue_waits(int64 subject_no);
 
 /*
- * Applies what waits of a subject in the order in which it came; at most `limit`, and about 16 MB. False, and
- * nothing done, if somebody else holds the subject's counter, or the keys are missing that tell whether it is
- * genuine. Errors PW003 if it is not. *more is true if there may be more.
+ * Applies what waits of a subject in the order in which it came; at most `limit`, and about 16 MB. wait: for
+ * whoever holds the subject's counter. False, and nothing done, if somebody else holds the subject's counter,
+ * or the keys are missing that tell whether it is genuine. Errors PW003 if it is not. *more is true if there
+ * may be more.
  */
-extern bool paws_crisis_queue_drain(int slot, int64 subject_no, int limit, bool *more);
+extern bool paws_crisis_queue_drain(int slot, int64 subject_no, int limit, bool wait, bool *more);
 
 #define PAWS_CRISIS_DRAIN_MAX 100
 

@@ -61,6 +61,7 @@ static const char *const reason_names[] = {
 	[PAWS_REASON_WRONG_COLLECTION] = "wrong_collection",
 	[PAWS_REASON_NOT_CRISIS] = "not_crisis",
 	[PAWS_REASON_KEYS_UNAVAILABLE] = "keys_unavailable",
+	[PAWS_REASON_BUDGET] = "budget",
 };
 
 static const char *const conflict_names[] = {
@@ -80,6 +81,14 @@ static const char *const sealing_names[] = {
 static const char *const compression_names[] = {
 	[1] = "lz4",
 	[2] = "zstd",
+};
+
+static const char *const feature_names[] = {
+	[PAWS_FEATURE_ATTACHMENTS] = "attachments",
+	[PAWS_FEATURE_HISTORY_EXPORT] = "history_export",
+	[PAWS_FEATURE_INSIGHTS] = "insights",
+	[PAWS_FEATURE_SHARING] = "sharing",
+	[PAWS_FEATURE_PRIORITY_SUPPORT] = "priority_support",
 };
 
 static const char *const platform_names[] = {
@@ -151,6 +160,7 @@ static const Vocabulary reasons = VOCABULARY("reason", reason_names);
 static const Vocabulary conflicts = VOCABULARY("conflict_policy", conflict_names);
 static const Vocabulary sealings = VOCABULARY("sealing", sealing_names);
 static const Vocabulary compressions = VOCABULARY("compression", compression_names);
+static const Vocabulary features = VOCABULARY("feature", feature_names);
 static const Vocabulary platforms = VOCABULARY("platform", platform_names);
 static const Vocabulary sources = VOCABULARY("source", source_names);
 static const Vocabulary channels = VOCABULARY("channel", channel_names);
@@ -335,10 +345,10 @@ PG_FUNCTION_INFO_V1(paws_vocabulary);
 Datum
 paws_vocabulary(PG_FUNCTION_ARGS)
 {
-	static const Vocabulary *const shown[] = {&platforms,    &classes,    &tiers,        &outcomes,
-											  &reasons,      &conflicts,  &sources,      &channels,
-											  &levels,       &sealings,   &compressions, &job_states,
-											  &job_outcomes, &job_reasons};
+	static const Vocabulary *const shown[] = {&platforms,    &classes,     &tiers,        &outcomes,
+											  &reasons,      &conflicts,   &sources,      &channels,
+											  &levels,       &sealings,    &compressions, &job_states,
+											  &job_outcomes, &job_reasons, &features};
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 
 	InitMaterializedSRF(fcinfo, 0);

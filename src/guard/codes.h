@@ -72,16 +72,17 @@ typedef enum PawsReason
 	PAWS_REASON_APPEND_ONLY = 6,     /* a change to a document of an append collection */
 	PAWS_REASON_DEVICE_REVOKED = 7,
 	PAWS_REASON_CRISIS_ONLY = 8,        /* device beyond the tier's device limit */
-	PAWS_REASON_RATE = 9,               /* operations per second of the tier */
+	PAWS_REASON_RATE = 9,               /* operations or bytes per second of tier or class */
 	PAWS_REASON_BUSY = 10,              /* ordinary tables did not answer in time */
 	PAWS_REASON_DUPLICATE_IN_CALL = 11, /* the same op_id twice in one call */
 	PAWS_REASON_FAILED = 12,            /* applying it failed again and again */
 	PAWS_REASON_WRONG_COLLECTION = 13,  /* the document lives in another collection */
 	PAWS_REASON_NOT_CRISIS = 14,        /* an ordinary collection, in push_crisis */
-	PAWS_REASON_KEYS_UNAVAILABLE = 15   /* the keys that would seal it are not loaded */
+	PAWS_REASON_KEYS_UNAVAILABLE = 15,  /* the keys that would seal it are not loaded */
+	PAWS_REASON_BUDGET = 16             /* the byte budget of the server is used up */
 } PawsReason;
 
-#define PAWS_REASON_LAST PAWS_REASON_KEYS_UNAVAILABLE
+#define PAWS_REASON_LAST PAWS_REASON_BUDGET
 
 typedef enum PawsConflictPolicy
 {
@@ -146,6 +147,16 @@ typedef enum PawsSealingPolicy
 	PAWS_SEALING_LAYERED = 3,  /* both, under keys of two custodians */
 	PAWS_SEALING_CLIENT = 4    /* sealed by the client already: opaque bytes, under one layer of ours */
 } PawsSealingPolicy;
+
+/* What an app offers in a tier; bit code - 1 of paws_queue.tier_policy.features. */
+typedef enum PawsFeature
+{
+	PAWS_FEATURE_ATTACHMENTS = 1,
+	PAWS_FEATURE_HISTORY_EXPORT = 2,
+	PAWS_FEATURE_INSIGHTS = 3,
+	PAWS_FEATURE_SHARING = 4,
+	PAWS_FEATURE_PRIORITY_SUPPORT = 5
+} PawsFeature;
 
 typedef enum PawsPlatform
 {

@@ -392,6 +392,8 @@ COMMENT ON TYPE paws_sync.class IS 'what an operation is for; emergency and safe
 CREATE TYPE paws_sync.outcome AS ENUM
 	('accepted', 'duplicate', 'limited', 'rejected', 'applied', 'conflict', 'superseded');
 COMMENT ON TYPE paws_sync.outcome IS 'the answer to a pushed operation, and the final outcome in its receipt';
+CREATE TYPE paws_sync.feature AS ENUM ('attachments', 'history_export', 'insights', 'sharing', 'priority_support');
+COMMENT ON TYPE paws_sync.feature IS 'what an app offers in a tier beside sync; the engine keeps the list and asks it for nothing';
 CREATE TYPE paws_sync.job_state AS ENUM
 	('scheduled', 'available', 'running', 'completed', 'cancelled', 'expired', 'dead');
 COMMENT ON TYPE paws_sync.job_state IS 'where a job stands; the last four are final but for redrive, which takes it from dead to available';
@@ -404,7 +406,7 @@ CREATE TYPE paws_sync.job_reason AS ENUM
 COMMENT ON TYPE paws_sync.job_reason IS 'why an attempt at a job failed; lease_expired and unreadable are the engine''s own';
 
 CREATE FUNCTION paws_sync.vocabulary(OUT kind text, OUT code integer, OUT name text) RETURNS SETOF record
-	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 94 AS 'MODULE_PATHNAME', 'paws_vocabulary';
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 100 AS 'MODULE_PATHNAME', 'paws_vocabulary';
 REVOKE ALL ON FUNCTION paws_sync.vocabulary() FROM PUBLIC;
 COMMENT ON FUNCTION paws_sync.vocabulary() IS
 	'every closed vocabulary: its kind, the code that tables hold, and the name that SQL shows';

@@ -116,6 +116,12 @@ static const PawsManifestEntry entries[] = {
 	{POLICY, "level", PAWS_KIND_CODE, 0, PAWS_KEPT_FOR_GOOD, false, false},
 	{POLICY, "target_ms", PAWS_KIND_LIMIT, 0, PAWS_KEPT_FOR_GOOD, false, false},
 	{POLICY, "shipped", PAWS_KIND_FLAG, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{POLICY, "ops_per_second", PAWS_KIND_LIMIT, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{POLICY, "ops_burst", PAWS_KIND_LIMIT, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{POLICY, "bytes_per_second", PAWS_KIND_LIMIT, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{POLICY, "bytes_burst", PAWS_KIND_LIMIT, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{POLICY, "pull_bytes_per_second", PAWS_KIND_LIMIT, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{POLICY, "pull_bytes_burst", PAWS_KIND_LIMIT, 0, PAWS_KEPT_FOR_GOOD, false, false},
 
 	{TIERS, "tier", PAWS_KIND_CODE, 0, PAWS_KEPT_FOR_GOOD, false, false},
 	{TIERS, "ops_per_second", PAWS_KIND_LIMIT, 0, PAWS_KEPT_FOR_GOOD, false, false},
@@ -128,6 +134,9 @@ static const PawsManifestEntry entries[] = {
 	{TIERS, "compression", PAWS_KIND_CODE, 0, PAWS_KEPT_FOR_GOOD, false, false},
 	{TIERS, "compression_level", PAWS_KIND_LIMIT, 0, PAWS_KEPT_FOR_GOOD, false, false},
 	{TIERS, "shipped", PAWS_KIND_FLAG, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{TIERS, "pull_bytes_per_second", PAWS_KIND_LIMIT, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{TIERS, "pull_bytes_burst", PAWS_KIND_LIMIT, 0, PAWS_KEPT_FOR_GOOD, false, false},
+	{TIERS, "features", PAWS_KIND_CODE, 0, PAWS_KEPT_FOR_GOOD, false, false},
 
 	{OPERATION, "id", PAWS_KIND_POSITION, 0, PAWS_KEPT_UNTIL_FINISHED, false, false},
 	{OPERATION, "subject_no", PAWS_KIND_NUMBER, 0, PAWS_KEPT_UNTIL_FINISHED, false, false},
@@ -151,7 +160,6 @@ static const PawsManifestEntry entries[] = {
 	{PAUSED, "level", PAWS_KIND_CODE, 0, PAWS_KEPT_UNTIL_REPLACED, false, false},
 
 	{INFLIGHT, "worker", PAWS_KIND_NUMBER, 0, PAWS_KEPT_UNTIL_FINISHED, false, false},
-	{INFLIGHT, "batch", PAWS_KIND_NUMBER, 0, PAWS_KEPT_UNTIL_FINISHED, false, false},
 	{INFLIGHT, "ids", PAWS_KIND_POSITION, 0, PAWS_KEPT_UNTIL_FINISHED, false, false},
 	{INFLIGHT, "recorded_at", PAWS_KIND_TIME, PAWS_CLOCK_EXACT, PAWS_KEPT_UNTIL_FINISHED, false, false},
 

@@ -1,173 +1,402 @@
 /*
- * queue/admission.c - the table of rates: sets of a few entries each, found by hash, under one lock.
- *
- * An entry whose times are past is as good as none, so nothing has to be swept: it is simply taken over.
+ * queue/admission.c - asking: which allowance, whether it and the server's budget have room, and the
+ * counters.
  */
 #include "postgres.h"
 
+#include "base/clock.h"
+#include "base/commit.h"
+#include "base/database.h"
+#include "base/reserve.h"
 #include "base/settings.h"
 #include "base/shmem.h"
-#include "common/hashfn.h"
+#include "miscadmin.h"
 #include "port/atomics.h"
-#include "port/pg_bitutils.h"
-#include "portability/instr_time.h"
 #include "queue/admission.h"
+#include "queue/allowance.h"
+#include "queue/policy.h"
+#include "storage/ipc.h"
+#include "utils/timestamp.h"
 
-#define WAYS 16
+#define SAVE_INTERVAL_NS INT64CONST(10000000000)
 
-typedef struct Rate
+/* Of what is refused: at least a millisecond, and no longer than it takes until limits may be others. */
+#define RETRY_MIN_US 1000
+#define RETRY_MAX_US USECS_PER_DAY
+
+typedef enum Counter
 {
-	int64 subject_no; /* 0: never used */
-	int32 slot;
-	int64 operations_at; /* theoretical arrival times, us */
-	int64 bytes_at;
-} Rate;
+	ADMITTED,
+	LIMITED,
+	UNTRACKED,
+	BYTES_IN,
+	BYTES_OUT,
+	PAGES_CUT,
+	COUNTERS
+} Counter;
 
 typedef struct Counts
 {
-	pg_atomic_uint64 refused;
-	pg_atomic_uint64 untracked;
+	pg_atomic_uint64 since;
+	pg_atomic_uint64 counter[PAWS_CLASS_LAST + 1][PAWS_TIER_LAST + 1][COUNTERS];
 } Counts;
 
-static Counts *counts = NULL; /* [max_databases] */
-static Rate *rates = NULL;    /* [sets() * WAYS], under PAWS_LOCK_ADMISSION */
-
-static uint32
-sets(void)
+typedef struct Shared
 {
-	return pg_nextpower2_32(Max(paws_max_subjects_limited / WAYS, 1));
+	pg_atomic_uint32 changed; /* somebody asked since the file was written */
+	Counts counts[FLEXIBLE_ARRAY_MEMBER];
+} Shared;
+
+static Shared *shared = NULL;
+
+static Size
+counts_size(void)
+{
+	return MAXALIGN(offsetof(Shared, counts) + paws_max_databases * sizeof(Counts));
 }
 
 static Size
 size(void)
 {
-	return add_size(MAXALIGN(mul_size(paws_max_databases, sizeof(Counts))),
-					mul_size(sets() * WAYS, sizeof(Rate)));
+	return add_size(counts_size(), paws_allowance_size());
+}
+
+void
+paws_admission_reset(int slot)
+{
+	Counts *counts = &shared->counts[slot];
+
+	for (int klass = 0; klass <= PAWS_CLASS_LAST; klass++)
+		for (int tier = 0; tier <= PAWS_TIER_LAST; tier++)
+			for (int i = 0; i < COUNTERS; i++)
+				pg_atomic_write_u64(&counts->counter[klass][tier][i], 0);
+	pg_atomic_write_u64(&counts->since, (uint64) GetCurrentTimestamp());
+}
+
+/* By the postmaster, when everybody else is gone. After a crash the file stays as it was last written. */
+static void
+save_at_end(int code, Datum arg)
+{
+	if (code == 0 && pg_atomic_exchange_u32(&shared->changed, 0))
+		(void) paws_allowance_store(false);
 }
 
 static void
 attach(void *memory, bool found)
 {
-	counts = memory;
-	rates = (Rate *) ((char *) memory + MAXALIGN(paws_max_databases * sizeof(Counts)));
+	shared = memory;
+	paws_allowance_attach((char *) memory + counts_size(), found);
 	if (found)
 		return;
-	memset(memory, 0, size());
-	for (int i = 0; i < paws_max_databases; i++)
+	pg_atomic_init_u32(&shared->changed, 0);
+	for (int slot = 0; slot < paws_max_databases; slot++)
 	{
-		pg_atomic_init_u64(&counts[i].refused, 0);
-		pg_atomic_init_u64(&counts[i].untracked, 0);
+		pg_atomic_init_u64(&shared->counts[slot].since, 0);
+		for (int klass = 0; klass <= PAWS_CLASS_LAST; klass++)
+			for (int tier = 0; tier <= PAWS_TIER_LAST; tier++)
+				for (int i = 0; i < COUNTERS; i++)
+					pg_atomic_init_u64(&shared->counts[slot].counter[klass][tier][i], 0);
+		paws_admission_reset(slot);
 	}
-}
-
-static void
-reset(int slot)
-{
-	LWLockAcquire(paws_lock(PAWS_LOCK_ADMISSION), LW_EXCLUSIVE);
-	for (uint32 i = 0; i < sets() * WAYS; i++)
-		if (rates[i].slot == slot)
-			rates[i].subject_no = 0;
-	LWLockRelease(paws_lock(PAWS_LOCK_ADMISSION));
+	paws_allowance_load();
+	if (!IsUnderPostmaster)
+		on_shmem_exit(save_at_end, (Datum) 0);
 }
 
 void
 paws_admission_init(void)
 {
-	static const PawsSharedPart part = {"paws_sync admission", size, attach, reset};
+	static const PawsSharedPart part = {"paws_sync admission", size, attach, paws_admission_reset};
 
 	paws_shmem_offer(&part);
 }
 
-/* The subject's entry, or one to take over, or NULL when all of its set are in use. */
-static Rate *
-find_rate(int slot, int64 subject_no, int64 now)
+void
+paws_admission_save(void)
 {
-	uint32 hash =
-		hash_bytes_uint32((uint32) subject_no ^ (uint32) (subject_no >> 32) ^ ((uint32) slot << 24));
-	Rate *set = &rates[(hash & (sets() - 1)) * WAYS];
-	Rate *idle = NULL;
+	static int64 saved_at = 0;
+	int64 now = paws_clock_ns();
 
-	for (int i = 0; i < WAYS; i++)
-	{
-		if (set[i].subject_no == subject_no && set[i].slot == slot)
-			return &set[i];
-		if (idle == NULL && (set[i].subject_no == 0 || Max(set[i].operations_at, set[i].bytes_at) <= now))
-			idle = &set[i];
-	}
-	if (idle)
-		*idle = (Rate){.subject_no = subject_no, .slot = slot, .operations_at = now, .bytes_at = now};
-	return idle;
+	if (pg_atomic_read_u32(&shared->changed) == 0 || (saved_at != 0 && now - saved_at < SAVE_INTERVAL_NS))
+		return;
+	saved_at = now;
+	pg_atomic_write_u32(&shared->changed, 0);
+	if (!paws_allowance_store(true))
+		pg_atomic_write_u32(&shared->changed, 1);
 }
 
-/* Microseconds that `amount` takes at a rate per second; a rate of 0 never allows anything. */
-static int64
-duration(int64 amount, int64 per_second)
+/* Who asks, and the set of the allowance that is being looked at, locked. */
+typedef struct Asking
 {
-	return per_second > 0 ? (int64) ((double) amount * 1e6 / (double) per_second)
-						  : PG_INT32_MAX * (int64) 1000;
-}
+	int slot;
+	int64 subject_no;
+	PawsTier tier;
+	const PawsPolicy *policies[PAWS_CLASS_LAST + 1]; /* read before any lock */
+	const PawsLimits *limits;
+	PawsAllowanceSet *set;
+	PawsAllowance *allowance; /* NULL: no room for one */
+	int64 now;
+} Asking;
 
-/* How long to wait until `cost` fits under `tolerance`; at most 0 if it does now. */
-static int64
-wait_for(int64 arrival, int64 now, int64 cost, int64 tolerance)
+static void
+count(int slot, PawsTier tier, PawsClass klass, Counter counter, int64 amount)
 {
-	return Max(arrival, now) + cost - tolerance - now;
+	if (amount != 0)
+		pg_atomic_fetch_add_u64(&shared->counts[slot].counter[klass][tier][counter], amount);
 }
 
 static void
-ask_one(Rate *rate, const PawsTierPolicy *limits, int64 bytes, int64 now, bool *admitted, int64 *retry_after)
+begin_asking(Asking *asking, int slot, int64 subject_no, PawsTier tier)
 {
-	int64 operation_cost = duration(1, limits->ops_per_second);
-	int64 operation_tolerance = duration(limits->ops_burst, limits->ops_per_second);
-	int64 bytes_cost = duration(bytes, limits->bytes_per_second);
-	int64 bytes_tolerance = duration(limits->bytes_burst, limits->bytes_per_second);
-	int64 wait;
+	asking->slot = slot;
+	asking->subject_no = subject_no;
+	asking->tier = tier;
+	paws_policies(tier, asking->policies);
+}
 
-	/* what was used up under other limits counts for no more than these allow: a raised tier holds at once */
-	rate->operations_at = Min(rate->operations_at, now + operation_tolerance);
-	rate->bytes_at = Min(rate->bytes_at, now + bytes_tolerance);
-	wait = Max(wait_for(rate->operations_at, now, operation_cost, operation_tolerance),
-			   wait_for(rate->bytes_at, now, bytes_cost, bytes_tolerance));
-	*admitted = wait <= 0 && limits->ops_per_second > 0 && limits->bytes_per_second > 0;
-	*retry_after = *admitted ? 0 : Max(wait, 1000);
-	if (*admitted)
+/* The bucket that a class draws on. */
+static int
+bucket_of(const Asking *asking, PawsClass klass)
+{
+	return asking->policies[klass]->own_limits ? (int) klass : 0;
+}
+
+/* Locks the allowance of a bucket; the clock is read under the lock, so that it never goes back. */
+static void
+open_allowance(Asking *asking, PawsClass klass)
+{
+	PawsAllowanceKey key = {.subject_no = asking->subject_no,
+							.database = MyDatabaseId,
+							.identity = paws_database_identity(asking->slot),
+							.bucket = bucket_of(asking, klass)};
+	uint32 hash;
+
+	asking->limits = &asking->policies[klass]->limits;
+	asking->set = paws_allowance_set_of(&key, &hash);
+	LWLockAcquire(&asking->set->lock, LW_EXCLUSIVE);
+	asking->now = paws_clock_ns();
+	asking->allowance = paws_allowance_find(asking->set, hash, &key, asking->now);
+	if (asking->allowance)
+		paws_allowance_adapt(asking->allowance, asking->limits, asking->now);
+}
+
+static void
+close_allowance(Asking *asking)
+{
+	LWLockRelease(&asking->set->lock);
+	if (pg_atomic_read_u32(&shared->changed) == 0)
+		pg_atomic_write_u32(&shared->changed, 1);
+}
+
+static void
+refuse(PawsAsk *ask, PawsReason reason, int64 wait)
+{
+	ask->admitted = false;
+	ask->reason = reason;
+	ask->retry_after = Min(Max((wait + 999) / 1000, RETRY_MIN_US), RETRY_MAX_US);
+}
+
+static void
+admit(PawsAsk *ask)
+{
+	ask->admitted = true;
+	ask->reason = PAWS_REASON_NONE;
+	ask->retry_after = 0;
+}
+
+static void
+ask_one(Asking *asking, PawsAsk *ask)
+{
+	PawsAllowance *allowance = asking->allowance;
+	int64 wait = allowance ? paws_allowance_push_wait(allowance, asking->limits, ask->bytes, asking->now) : 0;
+
+	if (wait > 0)
 	{
-		rate->operations_at = Max(rate->operations_at, now) + operation_cost;
-		rate->bytes_at = Max(rate->bytes_at, now) + bytes_cost;
+		refuse(ask, PAWS_REASON_RATE, wait);
+		return;
 	}
+	if (!paws_reserve_take(ask->bytes, &wait))
+	{
+		refuse(ask, PAWS_REASON_BUDGET, wait);
+		return;
+	}
+	admit(ask);
+	if (allowance)
+		paws_allowance_push(allowance, asking->limits, ask->bytes, asking->now);
+}
+
+/* All that draws on one bucket, under one lock. `refused` is of the budget, which is everybody's. */
+static void
+ask_bucket(Asking *asking, PawsAsk *asks, int count, int first, PawsAsk **refused)
+{
+	int bucket = bucket_of(asking, asks[first].klass);
+	PawsAsk *before = *refused;
+
+	open_allowance(asking, asks[first].klass);
+	for (int i = first; i < count; i++)
+	{
+		PawsAsk *ask = &asks[i];
+
+		if (bucket_of(asking, ask->klass) != bucket)
+			continue;
+		if (before == NULL)
+			ask_one(asking, ask);
+		else
+			refuse(ask, before->reason, before->retry_after * 1000);
+		if (!ask->admitted)
+			before = ask;
+	}
+	close_allowance(asking);
+	if (before && before->reason == PAWS_REASON_BUDGET)
+		*refused = before;
+}
+
+static void
+count_asks(const Asking *asking, const PawsAsk *asks, int n)
+{
+	int64 sums[PAWS_CLASS_LAST + 1][COUNTERS] = {0};
+	int64 bytes = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		sums[asks[i].klass][asks[i].admitted ? ADMITTED : LIMITED]++;
+		if (!asks[i].admitted)
+			continue;
+		sums[asks[i].klass][BYTES_IN] += asks[i].bytes;
+		bytes += asks[i].bytes;
+	}
+	for (int klass = PAWS_CLASS_FIRST; klass <= PAWS_CLASS_LAST; klass++)
+		for (int i = 0; i < COUNTERS; i++)
+			count(asking->slot, asking->tier, klass, i, sums[klass][i]);
+	paws_reserve_count(bytes);
+}
+
+static void
+count_untracked(const Asking *asking, const PawsAsk *asks, int n, int bucket)
+{
+	for (int i = 0; i < n; i++)
+		if (asks[i].admitted && bucket_of(asking, asks[i].klass) == bucket)
+			count(asking->slot, asking->tier, asks[i].klass, UNTRACKED, 1);
 }
 
 void
-paws_admission_ask(int slot, int64 subject_no, const PawsTierPolicy *limits, const int64 *sizes, int count,
-				   bool *admitted, int64 *retry_after)
+paws_admission_push(int slot, int64 subject_no, PawsTier tier, PawsAsk *asks, int count)
 {
-	instr_time clock;
-	int64 now;
-	Rate *rate;
-	int refused = 0;
+	Asking asking;
+	bool asked[PAWS_CLASS_LAST + 1] = {0};
+	PawsAsk *refused = NULL;
 
-	INSTR_TIME_SET_CURRENT(clock);
-	now = (int64) INSTR_TIME_GET_MICROSEC(clock);
-	LWLockAcquire(paws_lock(PAWS_LOCK_ADMISSION), LW_EXCLUSIVE);
-	rate = find_rate(slot, subject_no, now);
+	begin_asking(&asking, slot, subject_no, tier);
 	for (int i = 0; i < count; i++)
 	{
-		admitted[i] = refused == 0;
-		retry_after[i] = refused == 0 ? 0 : retry_after[i - 1];
-		if (rate && refused == 0)
-			ask_one(rate, limits, sizes[i], now, &admitted[i], &retry_after[i]);
-		refused += !admitted[i];
+		int bucket = bucket_of(&asking, asks[i].klass);
+
+		if (asked[bucket])
+			continue;
+		asked[bucket] = true;
+		ask_bucket(&asking, asks, count, i, &refused);
+		if (asking.allowance == NULL)
+			count_untracked(&asking, asks, count, bucket);
 	}
-	LWLockRelease(paws_lock(PAWS_LOCK_ADMISSION));
-	if (refused > 0)
-		pg_atomic_fetch_add_u64(&counts[slot].refused, refused);
-	if (rate == NULL)
-		pg_atomic_fetch_add_u64(&counts[slot].untracked, count);
+	count_asks(&asking, asks, count);
 }
 
 void
-paws_admission_counts(int slot, uint64 *refused, uint64 *untracked)
+paws_admission_pull(int slot, int64 subject_no, PawsTier tier, PawsAsk *ask)
 {
-	*refused = pg_atomic_read_u64(&counts[slot].refused);
-	*untracked = pg_atomic_read_u64(&counts[slot].untracked);
+	Asking asking;
+	int64 wait = 0;
+
+	begin_asking(&asking, slot, subject_no, tier);
+	open_allowance(&asking, ask->klass);
+	admit(ask);
+	if (asking.allowance)
+		wait = paws_allowance_pull_wait(asking.allowance, asking.limits, asking.now);
+	if (wait > 0)
+		refuse(ask, PAWS_REASON_RATE, wait);
+	else if (!paws_reserve_take(ask->bytes, &wait))
+		refuse(ask, PAWS_REASON_BUDGET, wait);
+	else if (asking.allowance)
+		paws_allowance_pull(asking.allowance, asking.limits, ask->bytes, asking.now);
+	close_allowance(&asking);
+	if (!ask->admitted)
+		count(slot, tier, ask->klass, PAGES_CUT, 1);
+	else if (asking.allowance == NULL)
+		count(slot, tier, ask->klass, UNTRACKED, 1);
+}
+
+void
+paws_admission_correct(int slot, int64 subject_no, PawsTier tier, const PawsAsk *ask, int64 bytes)
+{
+	Asking asking;
+	int64 difference = bytes - ask->bytes;
+
+	count(slot, tier, ask->klass, BYTES_OUT, bytes);
+	paws_reserve_count(bytes);
+	if (difference == 0)
+		return;
+	begin_asking(&asking, slot, subject_no, tier);
+	open_allowance(&asking, ask->klass);
+	if (asking.allowance)
+		paws_allowance_pull(asking.allowance, asking.limits, difference, asking.now);
+	close_allowance(&asking);
+	paws_reserve_correct(difference);
+}
+
+static void
+forget(void *arg)
+{
+	PawsAllowanceKey *key = arg;
+
+	for (key->bucket = 0; key->bucket <= PAWS_CLASS_LAST; key->bucket++)
+		paws_allowance_drop(key);
+	pg_atomic_write_u32(&shared->changed, 1);
+}
+
+void
+paws_admission_forget_at_commit(int slot, int64 subject_no)
+{
+	PawsAllowanceKey *key = paws_at_commit(forget, sizeof(PawsAllowanceKey));
+
+	*key = (PawsAllowanceKey){.subject_no = subject_no,
+							  .database = MyDatabaseId,
+							  .identity = paws_database_identity(slot)};
+}
+
+void
+paws_admission_read(int slot, PawsClass klass, PawsTier tier, PawsAdmissionCounts *counts)
+{
+	pg_atomic_uint64 *counter = shared->counts[slot].counter[klass][tier];
+
+	counts->admitted = (int64) pg_atomic_read_u64(&counter[ADMITTED]);
+	counts->limited = (int64) pg_atomic_read_u64(&counter[LIMITED]);
+	counts->untracked = (int64) pg_atomic_read_u64(&counter[UNTRACKED]);
+	counts->bytes_in = (int64) pg_atomic_read_u64(&counter[BYTES_IN]);
+	counts->bytes_out = (int64) pg_atomic_read_u64(&counter[BYTES_OUT]);
+	counts->pages_cut = (int64) pg_atomic_read_u64(&counter[PAGES_CUT]);
+}
+
+TimestampTz
+paws_admission_since(int slot)
+{
+	return (TimestampTz) pg_atomic_read_u64(&shared->counts[slot].since);
+}
+
+void
+paws_admission_total(int slot, PawsAdmissionCounts *total)
+{
+	*total = (PawsAdmissionCounts){0};
+	for (int klass = PAWS_CLASS_FIRST; klass <= PAWS_CLASS_LAST; klass++)
+		for (int tier = PAWS_TIER_FIRST; tier <= PAWS_TIER_LAST; tier++)
+		{
+			PawsAdmissionCounts one;
+
+			paws_admission_read(slot, klass, tier, &one);
+			total->admitted += one.admitted;
+			total->limited += one.limited;
+			total->untracked += one.untracked;
+			total->bytes_in += one.bytes_in;
+			total->bytes_out += one.bytes_out;
+			total->pages_cut += one.pages_cut;
+		}
 }

@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "base/clock.h"
 #include "base/commit.h"
 #include "base/database.h"
 #include "base/settings.h"
@@ -278,7 +279,7 @@ look_at_level(int slot, int number, PawsPlace from)
 {
 	Level *level = &depths[slot].level[number];
 	Datum args[3] = {Int16GetDatum(number), Int64GetDatum(from.rank), Int64GetDatum(from.id)};
-	int64 when = paws_flow_clock();
+	int64 when = paws_clock();
 
 	if (waiting(level) == 0)
 	{

@@ -3,6 +3,7 @@
  */
 #include "postgres.h"
 
+#include "base/clock.h"
 #include "base/commit.h"
 #include "base/database.h"
 #include "base/settings.h"
@@ -10,7 +11,6 @@
 #include "common/hashfn.h"
 #include "guard/codes.h"
 #include "port/pg_bitutils.h"
-#include "portability/instr_time.h"
 #include "queue/flow.h"
 #include "storage/spin.h"
 
@@ -116,15 +116,6 @@ paws_flow_init(void)
 	paws_shmem_offer(&part);
 }
 
-int64
-paws_flow_clock(void)
-{
-	instr_time now;
-
-	INSTR_TIME_SET_CURRENT(now);
-	return (int64) INSTR_TIME_GET_MICROSEC(now);
-}
-
 /* What a transaction took, and gives back if it does not use it. */
 typedef struct Taken
 {
@@ -204,7 +195,7 @@ int64
 paws_flow_seen(int slot, int domain, int level, int64 head_rank)
 {
 	Flows *flows = flows_of(slot);
-	int64 now = paws_flow_clock();
+	int64 now = paws_clock();
 	int64 age;
 
 	SpinLockAcquire(&flows->mutex);
@@ -227,7 +218,7 @@ void
 paws_flow_restart(int slot, int domain, int level, int64 head_rank, int64 last_rank)
 {
 	Flows *flows = flows_of(slot);
-	int64 now = paws_flow_clock();
+	int64 now = paws_clock();
 
 	SpinLockAcquire(&flows->mutex);
 	paws_flow_rule_start(&levels_of(flows)[place_of(domain, level)], head_rank, last_rank, now);

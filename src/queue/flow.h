@@ -44,12 +44,9 @@ extern void paws_flow_unused(int slot, int domain, int level, uint64 flow, int c
  */
 extern int64 paws_flow_seen(int slot, int domain, int level, int64 head_rank);
 
-/* A search that began at `when` (paws_flow_clock) found this to be the largest rank that waits at the level.
+/* A search that began at `when` (paws_clock) found this to be the largest rank that waits at the level.
  */
 extern void paws_flow_trim(int slot, int domain, int level, int64 last_rank, int64 when);
-
-/* The monotonic clock, us. */
-extern int64 paws_flow_clock(void);
 
 /* After a start: the first and the largest rank that wait at the level. Not called where nothing waits. */
 extern void paws_flow_restart(int slot, int domain, int level, int64 head_rank, int64 last_rank);

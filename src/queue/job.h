@@ -13,7 +13,7 @@
  * All functions need SPI connected, and paws_vault_require_usable(PAWS_ROOT_CARE) before those that seal or
  * open (put, claim, complete with results). Those that write error 25006 on a standby and in a read-only
  * transaction. Times are microseconds, or TimestampTz. What is returned is allocated in the memory context
- * that is current.
+ * that is current; results of submissions in the one before SPI was connected.
  */
 #ifndef PAWS_QUEUE_JOB_H
 #define PAWS_QUEUE_JOB_H

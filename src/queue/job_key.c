@@ -3,6 +3,7 @@
  */
 #include "postgres.h"
 
+#include "base/spi.h"
 #include "guard/manifest.h"
 #include "miscadmin.h"
 #include "queue/job_private.h"
@@ -134,6 +135,16 @@ state_of(int slot, const KeyRow *row)
 	return state != 0 ? state : PAWS_JOB_COMPLETED;
 }
 
+static bytea *
+outliving_spi(const bytea *value)
+{
+	bytea *copy = value != NULL ? paws_spi_alloc(VARSIZE(value)) : NULL;
+
+	if (copy != NULL)
+		memcpy(copy, value, VARSIZE(value));
+	return copy;
+}
+
 /* What is known of the first job of the key. A result of another person's job is not for this caller. */
 static void
 answer_with(int slot, const KeyRow *row, PawsSubmission *answer)
@@ -149,7 +160,7 @@ answer_with(int slot, const KeyRow *row, PawsSubmission *answer)
 	answer->state = state_of(slot, row);
 	answer->result = NULL;
 	if (row->result != NULL && row->subject_no == answer->subject_no)
-		answer->result = paws_job_unseal(&seal, row->result);
+		answer->result = outliving_spi(paws_job_unseal(&seal, row->result));
 }
 
 typedef enum Used

@@ -139,9 +139,13 @@ consider(PawsJobClaim *claim, const PawsTopic *topic, int level, TupleTableSlot 
 	int64 duration = claim->lease > 0 ? claim->lease : topic->lease;
 
 	paws_job_read_row(slot, &row);
-	if (!row.available || row.topic_no != topic->no || row.level != level ||
-		(row.expires_at != 0 && row.expires_at <= claim->now))
+	if (!row.available || row.topic_no != topic->no || row.level != level)
 		return VERDICT_PASSED;
+	if (row.expires_at != 0 && row.expires_at <= claim->now)
+	{
+		paws_job_delayed(claim->database_slot, 0); /* the timer's */
+		return VERDICT_PASSED;
+	}
 	claim->wants_ordering = claim->wants_ordering || row.ordered;
 	if (row.ordered && claim->ordering == NULL)
 		return VERDICT_STOP;
@@ -155,6 +159,7 @@ consider(PawsJobClaim *claim, const PawsTopic *topic, int level, TupleTableSlot 
 			return VERDICT_PASSED;
 		case PAWS_LEASED_FULL:
 			claim->full = true;
+			pg_atomic_fetch_add_u64(&paws_front_counts(claim->database_slot, topic->place)->refused, 1);
 			return VERDICT_STOP;
 	}
 	if (!is_still_there(slot) || (row.ordered && first_of_key(claim, &row, snapshot) != row.id))

@@ -4,41 +4,45 @@
 #include "postgres.h"
 
 #include "base/spi.h"
+#include "base/table.h"
 #include "base/wake.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "queue/depth.h"
 #include "queue/flow.h"
 #include "queue/mark.h"
 #include "queue/queue.h"
 #include "utils/timestamp.h"
 
-#define COLUMNS                                                                                              \
-	"level, rank, class, tier, subject_no, device_no, collection, op_id, doc_id, base_revision, deleted, "   \
-	"enqueued_at, due_at, envelope"
-#define NCOLUMNS 14
-
-static const Oid types[NCOLUMNS] = {INT2OID, INT8OID,        INT2OID,        INT2OID, INT8OID,
-									INT8OID, INT2OID,        UUIDOID,        UUIDOID, INT8OID,
-									BOOLOID, TIMESTAMPTZOID, TIMESTAMPTZOID, BYTEAOID};
-
-static PawsStatement put_one = {
-	.sql = "INSERT INTO paws_queue.operation (" COLUMNS ", base_level) "
-		   "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $1) "
-		   "ON CONFLICT (subject_no, doc_id, device_no, op_id) DO NOTHING RETURNING id, op_id",
-	.nargs = NCOLUMNS,
-	.types = {INT2OID, INT8OID, INT2OID, INT2OID, INT8OID, INT8OID, INT2OID, UUIDOID, UUIDOID, INT8OID,
-			  BOOLOID, TIMESTAMPTZOID, TIMESTAMPTZOID, BYTEAOID},
+/* Columns of the table of operations, from 0. */
+enum
+{
+	COLUMN_ID,
+	COLUMN_SUBJECT_NO,
+	COLUMN_DEVICE_NO,
+	COLUMN_BASE_REVISION,
+	COLUMN_RANK,
+	COLUMN_ENQUEUED_AT,
+	COLUMN_DUE_AT,
+	COLUMN_NOT_BEFORE,
+	COLUMN_OP_ID,
+	COLUMN_DOC_ID,
+	COLUMN_LEVEL,
+	COLUMN_BASE_LEVEL,
+	COLUMN_CLASS,
+	COLUMN_TIER,
+	COLUMN_COLLECTION,
+	COLUMN_ATTEMPTS,
+	COLUMN_DELETED,
+	COLUMN_ENVELOPE,
+	COLUMNS
 };
 
-static PawsStatement put_many = {
-	.sql = "INSERT INTO paws_queue.operation (" COLUMNS ", base_level) "
-		   "SELECT c.*, c.level FROM ROWS FROM (" PAWS_SETS_14 ") AS c (" COLUMNS ") "
-		   "ON CONFLICT (subject_no, doc_id, device_no, op_id) DO NOTHING RETURNING id, op_id",
-	.nargs = NCOLUMNS,
-	.types = {INT2ARRAYOID, INT8ARRAYOID, INT2ARRAYOID, INT2ARRAYOID, INT8ARRAYOID, INT8ARRAYOID,
-			  INT2ARRAYOID, UUIDARRAYOID, UUIDARRAYOID, INT8ARRAYOID, BOOLARRAYOID, TIMESTAMPTZARRAYOID,
-			  TIMESTAMPTZARRAYOID, BYTEAARRAYOID},
-};
+static PawsTable waiting = {.schema = "paws_queue",
+							.name = "operation",
+							.indexes = {"operation_once_idx"},
+							.columns = COLUMNS};
+static PawsTable next_id = {.schema = "paws_queue", .name = "operation_id"};
 
 static PawsStatement find_waiting = {
 	.sql = "SELECT c.n FROM ROWS FROM (" PAWS_SETS_2 ") WITH ORDINALITY AS c (doc_id, op_id, n) "
@@ -50,58 +54,46 @@ static PawsStatement find_waiting = {
 };
 
 static void
-to_datums(PawsOperation *o, Datum *values)
+to_row(PawsOperation *o, int64 id, Datum *values, bool *nulls)
 {
-	values[0] = Int16GetDatum(o->level);
-	values[1] = Int64GetDatum(o->rank);
-	values[2] = Int16GetDatum(o->klass);
-	values[3] = Int16GetDatum(o->tier);
-	values[4] = Int64GetDatum(o->subject_no);
-	values[5] = Int64GetDatum(o->device_no);
-	values[6] = Int16GetDatum(o->collection);
-	values[7] = UUIDPGetDatum(&o->op_id);
-	values[8] = UUIDPGetDatum(&o->doc_id);
-	values[9] = Int64GetDatum(o->base_revision);
-	values[10] = BoolGetDatum(o->deleted);
-	values[11] = TimestampTzGetDatum(o->enqueued_at);
-	values[12] = TimestampTzGetDatum(o->enqueued_at + (int64) o->target_ms * 1000);
-	values[13] = PointerGetDatum(o->envelope);
+	memset(nulls, 0, COLUMNS * sizeof(bool));
+	values[COLUMN_ID] = Int64GetDatum(id);
+	values[COLUMN_SUBJECT_NO] = Int64GetDatum(o->subject_no);
+	values[COLUMN_DEVICE_NO] = Int64GetDatum(o->device_no);
+	values[COLUMN_BASE_REVISION] = Int64GetDatum(o->base_revision);
+	values[COLUMN_RANK] = Int64GetDatum(o->rank);
+	values[COLUMN_ENQUEUED_AT] = TimestampTzGetDatum(o->enqueued_at);
+	values[COLUMN_DUE_AT] = TimestampTzGetDatum(o->enqueued_at + (int64) o->target_ms * 1000);
+	nulls[COLUMN_NOT_BEFORE] = true;
+	values[COLUMN_OP_ID] = UUIDPGetDatum(&o->op_id);
+	values[COLUMN_DOC_ID] = UUIDPGetDatum(&o->doc_id);
+	values[COLUMN_LEVEL] = Int16GetDatum(o->level);
+	values[COLUMN_BASE_LEVEL] = Int16GetDatum(o->level);
+	values[COLUMN_CLASS] = Int16GetDatum(o->klass);
+	values[COLUMN_TIER] = Int16GetDatum(o->tier);
+	values[COLUMN_COLLECTION] = Int16GetDatum(o->collection);
+	values[COLUMN_ATTEMPTS] = Int16GetDatum(0);
+	values[COLUMN_DELETED] = BoolGetDatum(o->deleted);
+	values[COLUMN_ENVELOPE] = PointerGetDatum(o->envelope);
+	nulls[COLUMN_ENVELOPE] = o->envelope == NULL;
 }
 
-static uint64
-insert_many(PawsOperation *operations, int count)
+/* Adds those whose key is not there, and tells which. */
+static void
+insert_rows(PawsOperation *operations, const int64 *ids, int count, bool *put)
 {
-	Datum args[NCOLUMNS];
-	Datum *columns[NCOLUMNS];
-	bool *no_envelope = palloc(count * sizeof(bool));
+	Datum *values = palloc0((Size) count * COLUMNS * sizeof(Datum));
+	bool *nulls = palloc((Size) count * COLUMNS * sizeof(bool));
+	PawsWriter writer;
 
-	for (int c = 0; c < NCOLUMNS; c++)
-		columns[c] = palloc(count * sizeof(Datum));
 	for (int i = 0; i < count; i++)
-	{
-		Datum values[NCOLUMNS];
-
-		to_datums(&operations[i], values);
-		for (int c = 0; c < NCOLUMNS; c++)
-			columns[c][i] = values[c];
-		no_envelope[i] = operations[i].envelope == NULL;
-	}
-	for (int c = 0; c < NCOLUMNS; c++)
-		args[c] = paws_spi_array(columns[c], c == NCOLUMNS - 1 ? no_envelope : NULL, count, types[c]);
-	return paws_spi_run(&put_many, args, NULL, 0);
-}
-
-static uint64
-insert_one(PawsOperation *operation)
-{
-	Datum values[NCOLUMNS];
-	char nulls[NCOLUMNS];
-
-	to_datums(operation, values);
-	memset(nulls, ' ', sizeof(nulls));
-	if (operation->envelope == NULL)
-		nulls[NCOLUMNS - 1] = 'n';
-	return paws_spi_run(&put_one, values, nulls, 0);
+		to_row(&operations[i], ids[i], values + (Size) i * COLUMNS, nulls + (Size) i * COLUMNS);
+	paws_writer_begin(&writer, &waiting, true);
+	if (count == 1)
+		put[0] = paws_writer_insert_new(&writer, &waiting, 0, values, nulls);
+	else
+		paws_writer_insert_many_once(&writer, &waiting, 0, values, nulls, COLUMNS, count, put);
+	paws_writer_end(&writer);
 }
 
 /* Those of one subject at each level take turns with those of others there. */
@@ -145,33 +137,34 @@ run_length(const PawsOperation *operations, int count)
 	return n;
 }
 
-/* Rows come back in the order of the operations, those that waited already left out. */
 void
 paws_queue_put(int slot, PawsOperation *operations, int count)
 {
-	uint64 rows;
-	uint64 row = 0;
+	int64 *ids = palloc(Max(count, 1) * sizeof(int64));
+	bool *put = palloc(Max(count, 1) * sizeof(bool));
+	int nput = 0;
 
 	if (count == 0)
 		return;
+	PreventCommandIfReadOnly("push");
 	for (int i = 0; i < count; i += run_length(operations + i, count - i))
 		give_ranks(slot, operations + i, run_length(operations + i, count - i));
-	rows = count == 1 ? insert_one(&operations[0]) : insert_many(operations, count);
-	for (int i = 0; i < count && row < rows; i++)
+	paws_table_next_values(&next_id, ids, count);
+	insert_rows(operations, ids, count, put);
+	for (int i = 0; i < count; i++)
 	{
-		bool isnull;
-
-		if (memcmp(DatumGetUUIDP(paws_spi_column(row, 2, &isnull)), &operations[i].op_id, UUID_LEN) != 0)
+		if (!put[i])
 			continue;
-		operations[i].id = paws_spi_int64(row++, 1);
-		paws_depth_note_id(slot, operations[i].id);
+		nput++;
+		operations[i].id = ids[i];
+		paws_depth_note_id(slot, ids[i]);
 		paws_depth_at_commit(slot, operations[i].level, 1);
 		paws_mark_lower_at_commit(slot, operations[i].level,
 								  (PawsPlace){operations[i].rank, operations[i].id});
 	}
-	for (int i = 0; row < (uint64) count && i < count; i += run_length(operations + i, count - i))
+	for (int i = 0; nput < count && i < count; i += run_length(operations + i, count - i))
 		return_ranks(slot, operations + i, run_length(operations + i, count - i));
-	if (row > 0)
+	if (nput > 0)
 		paws_wake_at_commit(slot, PAWS_WAKE_POOL);
 }
 

@@ -4,8 +4,8 @@
  * A pool worker's cycle has two transactions at first and one in steady flow:
  *   choose   pick the next operations, take them in memory (so that no other worker picks them), record them
  * in the worker's inflight row; commit. From here on a crash counts an attempt for these and no others. fetch
- * lock the rows with SKIP LOCKED and read them; apply; finish (delete them); choose the next; commit. An
- * operation that an earlier one of the same document still precedes is fetched as blocked and left for later.
+ * read the rows; apply; finish (delete them); choose the next; commit. An operation that an earlier one of
+ * the same document still precedes is fetched as blocked and left for later.
  *
  * All functions need SPI connected unless they say otherwise.
  */
@@ -15,6 +15,7 @@
 #include "postgres.h"
 #include "datatype/timestamp.h"
 #include "guard/codes.h"
+#include "storage/itemptr.h"
 #include "utils/uuid.h"
 
 /* The largest paws_sync.batch_size. */
@@ -40,8 +41,9 @@ typedef struct PawsOperation
 	int16 attempts;
 	TimestampTz enqueued_at;
 	int32 target_ms;
-	bytea *envelope; /* NULL for a deletion */
-	bool blocked;    /* fetch: an earlier operation on the document waits */
+	bytea *envelope;       /* NULL for a deletion */
+	bool blocked;          /* fetch: an earlier operation on the document waits */
+	ItemPointerData place; /* fetch: where its row is */
 } PawsOperation;
 
 extern void paws_queue_init(void);
@@ -54,15 +56,25 @@ extern void paws_queue_put(int slot, PawsOperation *operations, int count);
 extern void paws_queue_find(int64 subject_no, int64 device_no, const pg_uuid_t *doc_ids,
 							const pg_uuid_t *op_ids, int count, bool *found);
 
+/* A worker's row of paws_queue.inflight: where it is, and how many operations are in it. */
+typedef struct PawsRecord
+{
+	ItemPointerData place; /* not valid: none was put yet */
+	int count;
+} PawsRecord;
+
 /* What a worker holds: ids and the database slot, in shared memory. */
 typedef struct PawsClaim
 {
-	int64 batch; /* number of its record in paws_queue.inflight; 0 if there is none */
+	PawsRecord record; /* as the transaction left it; to be put back when that aborts */
 	int count;
 	bool full; /* there may be more than these */
+	bool owed; /* others held what was late, so the guaranteed claim is still to be made */
 	int64 ids[PAWS_BATCH_MAX];
+	int64 subjects[PAWS_BATCH_MAX];
 	int64 ranks[PAWS_BATCH_MAX];
 	int16 levels[PAWS_BATCH_MAX];
+	ItemPointerData places[PAWS_BATCH_MAX]; /* where their rows were when they were chosen */
 } PawsClaim;
 
 /*
@@ -72,17 +84,24 @@ typedef struct PawsClaim
  */
 extern void paws_queue_choose(int slot, int worker, int limit, bool guaranteed, PawsClaim *claim);
 
+/* The same for a worker that leaves what waits to others. */
+extern void paws_queue_choose_none(int slot, int worker, PawsClaim *claim);
+
+/* Records what is claimed for a worker, in place of what was. */
+extern void paws_queue_record(int worker, PawsClaim *claim);
+
 /* After the commit that finished the batch before the one chosen last: lets that go. Without SPI. */
 extern void paws_queue_settle(int worker);
 
 /* Gives back what the worker holds in memory. Without SPI; also runs when the worker exits. */
 extern void paws_queue_release(int worker);
 
-/* Locks and reads what was chosen, in the order of levels and, in each, of arrival; palloc'd. Rows that are
- * gone or locked are left out. */
+/* Reads what was chosen, in the order of levels and, in each, of arrival; palloc'd. Rows that are gone or
+ * moved are left out. */
 extern int paws_queue_fetch(const PawsClaim *claim, PawsOperation **operations);
 
-/* Removes finished operations. */
+/* Removes finished operations that this transaction has fetched. Errors 40001 if somebody else has one of
+ * them, so that nothing is applied twice. */
 extern void paws_queue_finish(int slot, const PawsOperation *operations, int count);
 
 /* Counts an attempt and puts the operation off. */

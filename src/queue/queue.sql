@@ -12,12 +12,26 @@ CREATE TABLE paws_queue.policy (
 	level smallint NOT NULL CHECK (level OPERATOR(pg_catalog.>=) 1 AND level OPERATOR(pg_catalog.<=) 10),
 	target_ms integer NOT NULL CHECK (target_ms OPERATOR(pg_catalog.>=) 1 AND target_ms OPERATOR(pg_catalog.<=) 86400000),
 	shipped boolean NOT NULL DEFAULT false,
+	ops_per_second integer CHECK (ops_per_second OPERATOR(pg_catalog.>=) 0),
+	ops_burst integer CHECK (ops_burst OPERATOR(pg_catalog.>=) 0),
+	bytes_per_second bigint CHECK (bytes_per_second OPERATOR(pg_catalog.>=) 0),
+	bytes_burst bigint CHECK (bytes_burst OPERATOR(pg_catalog.>=) 0),
+	pull_bytes_per_second bigint CHECK (pull_bytes_per_second OPERATOR(pg_catalog.>=) 0),
+	pull_bytes_burst bigint CHECK (pull_bytes_burst OPERATOR(pg_catalog.>=) 0),
 	PRIMARY KEY (class, tier, shipped),
 	CONSTRAINT crisis_levels CHECK ((class OPERATOR(pg_catalog.<=) 2) OPERATOR(pg_catalog.=) (level OPERATOR(pg_catalog.>=) 9)),
-	CONSTRAINT crisis_is_shipped CHECK (shipped OR class OPERATOR(pg_catalog.>) 2)
+	CONSTRAINT crisis_is_shipped CHECK (shipped OR class OPERATOR(pg_catalog.>) 2),
+	CONSTRAINT crisis_is_unlimited CHECK (class OPERATOR(pg_catalog.>) 2 OR ops_per_second IS NULL),
+	CONSTRAINT limits_are_whole CHECK (pg_catalog.num_nulls(ops_per_second, ops_burst, bytes_per_second, bytes_burst,
+		pull_bytes_per_second, pull_bytes_burst) OPERATOR(pg_catalog.=) ANY ('{0,6}'::pg_catalog.int4[])),
+	CONSTRAINT burst CHECK (
+		(ops_per_second OPERATOR(pg_catalog.=) 0 OR ops_burst OPERATOR(pg_catalog.>) 0)
+		AND (bytes_per_second OPERATOR(pg_catalog.=) 0 OR bytes_burst OPERATOR(pg_catalog.>) 0)
+		AND (pull_bytes_per_second OPERATOR(pg_catalog.=) 0 OR pull_bytes_burst OPERATOR(pg_catalog.>) 0))
 );
 REVOKE ALL ON TABLE paws_queue.policy FROM PUBLIC;
-COMMENT ON TABLE paws_queue.policy IS 'Level and latency target for each class and tier.';
+COMMENT ON TABLE paws_queue.policy IS 'Level and latency target for each class and tier, and its limits where it has some of its own.';
+COMMENT ON COLUMN paws_queue.policy.ops_per_second IS 'NULL, as in the other limits: the class has a part in the allowance of its tier.';
 
 CREATE TABLE paws_queue.tier_policy (
 	tier smallint NOT NULL CHECK (tier OPERATOR(pg_catalog.>=) 1 AND tier OPERATOR(pg_catalog.<=) 4),
@@ -31,7 +45,14 @@ CREATE TABLE paws_queue.tier_policy (
 	compression smallint NOT NULL,
 	compression_level smallint NOT NULL,
 	shipped boolean NOT NULL DEFAULT false,
+	pull_bytes_per_second bigint NOT NULL CHECK (pull_bytes_per_second OPERATOR(pg_catalog.>=) 0),
+	pull_bytes_burst bigint NOT NULL CHECK (pull_bytes_burst OPERATOR(pg_catalog.>=) 0),
+	features smallint NOT NULL CHECK (features OPERATOR(pg_catalog.>=) 0 AND features OPERATOR(pg_catalog.<=) 31),
 	PRIMARY KEY (tier, shipped),
+	CONSTRAINT burst CHECK (
+		(ops_per_second OPERATOR(pg_catalog.=) 0 OR ops_burst OPERATOR(pg_catalog.>) 0)
+		AND (bytes_per_second OPERATOR(pg_catalog.=) 0 OR bytes_burst OPERATOR(pg_catalog.>) 0)
+		AND (pull_bytes_per_second OPERATOR(pg_catalog.=) 0 OR pull_bytes_burst OPERATOR(pg_catalog.>) 0)),
 	CONSTRAINT compression_level CHECK (
 		compression OPERATOR(pg_catalog.=) 0 AND compression_level OPERATOR(pg_catalog.=) 0
 		OR compression OPERATOR(pg_catalog.=) 1 AND compression_level OPERATOR(pg_catalog.>=) 1
@@ -40,7 +61,8 @@ CREATE TABLE paws_queue.tier_policy (
 			AND compression_level OPERATOR(pg_catalog.<=) 19)
 );
 REVOKE ALL ON TABLE paws_queue.tier_policy FROM PUBLIC;
-COMMENT ON TABLE paws_queue.tier_policy IS 'What a tier may push, how long undelivered entries of its feeds are kept, and how its payloads are compressed.';
+COMMENT ON TABLE paws_queue.tier_policy IS 'What a tier may push and pull, how long undelivered entries of its feeds are kept, and how its payloads are compressed.';
+COMMENT ON COLUMN paws_queue.tier_policy.features IS 'A bit for each feature: the lowest for code 1 of the vocabulary.';
 COMMENT ON COLUMN paws_queue.tier_policy.compression IS 'Codec for payloads of compressible collections: 0 none, 1 lz4, 2 zstd.';
 
 --      class, tier (1 trial, 2 basic, 3 premium, 4 grace_period), level, target in ms
@@ -55,10 +77,10 @@ INSERT INTO paws_queue.policy (class, tier, level, target_ms, shipped) VALUES
 	(8, 1, 1, 30000, true), (8, 2, 1, 30000, true), (8, 3, 1, 30000, true), (8, 4, 1, 30000, true);
 
 INSERT INTO paws_queue.tier_policy VALUES
-	(1, 2, 500, 65536, 16777216, 65536, 2, 24, 1, 1, true),
-	(2, 10, 2000, 262144, 67108864, 262144, 5, 72, 1, 1, true),
-	(3, 50, 10000, 1048576, 268435456, 1048576, 10, 168, 2, 3, true),
-	(4, 50, 10000, 1048576, 268435456, 1048576, 10, 168, 2, 3, true);
+	(1, 2, 500, 65536, 16777216, 65536, 2, 24, 1, 1, true, 262144, 67108864, 1),
+	(2, 10, 2000, 262144, 67108864, 262144, 5, 72, 1, 1, true, 1048576, 268435456, 3),
+	(3, 50, 10000, 1048576, 268435456, 1048576, 10, 168, 2, 3, true, 4194304, 1073741824, 31),
+	(4, 50, 10000, 1048576, 268435456, 1048576, 10, 168, 2, 3, true, 4194304, 1073741824, 31);
 
 CREATE FUNCTION paws_queue.policy_changed() RETURNS trigger
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
@@ -82,7 +104,7 @@ ALTER TABLE paws_queue.tier_policy ENABLE ALWAYS TRIGGER changed;
 
 -- What operators changed over what is shipped.
 CREATE VIEW paws_queue.effective_policy WITH (security_barrier) AS
-	SELECT DISTINCT ON (class, tier) class, tier, level, target_ms, shipped
+	SELECT DISTINCT ON (class, tier) *
 	FROM paws_queue.policy ORDER BY class, tier, shipped;
 REVOKE ALL ON TABLE paws_queue.effective_policy FROM PUBLIC;
 COMMENT ON VIEW paws_queue.effective_policy IS 'The policy in force: an operator''s row before the shipped one.';
@@ -91,6 +113,17 @@ CREATE VIEW paws_queue.effective_tier_policy WITH (security_barrier) AS
 	SELECT DISTINCT ON (tier) * FROM paws_queue.tier_policy ORDER BY tier, shipped;
 REVOKE ALL ON TABLE paws_queue.effective_tier_policy FROM PUBLIC;
 COMMENT ON VIEW paws_queue.effective_tier_policy IS 'The limits in force: an operator''s row before the shipped one.';
+
+CREATE VIEW paws_queue.effective_limits WITH (security_barrier) AS
+	SELECT p.class, p.tier, p.ops_per_second IS NOT NULL AS own_limits,
+		coalesce(p.ops_per_second, t.ops_per_second) AS ops_per_second, coalesce(p.ops_burst, t.ops_burst) AS ops_burst,
+		coalesce(p.bytes_per_second, t.bytes_per_second) AS bytes_per_second, coalesce(p.bytes_burst, t.bytes_burst) AS bytes_burst,
+		coalesce(p.pull_bytes_per_second, t.pull_bytes_per_second) AS pull_bytes_per_second,
+		coalesce(p.pull_bytes_burst, t.pull_bytes_burst) AS pull_bytes_burst
+	FROM paws_queue.effective_policy p JOIN paws_queue.effective_tier_policy t ON t.tier OPERATOR(pg_catalog.=) p.tier
+	WHERE p.class OPERATOR(pg_catalog.>) 2;
+REVOKE ALL ON TABLE paws_queue.effective_limits FROM PUBLIC;
+COMMENT ON VIEW paws_queue.effective_limits IS 'The limits in force for each ordinary class: its own, or those of its tier.';
 
 CREATE SEQUENCE paws_queue.operation_id AS bigint;
 REVOKE ALL ON SEQUENCE paws_queue.operation_id FROM PUBLIC;
@@ -130,14 +163,12 @@ COMMENT ON COLUMN paws_queue.operation.attempts IS 'Attempts that failed or cras
 COMMENT ON COLUMN paws_queue.operation.envelope IS 'The sealed payload; NULL for a deletion.';
 
 CREATE TABLE paws_queue.inflight (
-	worker smallint NOT NULL,
-	batch bigint NOT NULL,
-	ids bigint[] NOT NULL,
 	recorded_at timestamptz NOT NULL,
-	PRIMARY KEY (worker, batch)
+	worker smallint NOT NULL,
+	ids bigint[] NOT NULL
 ) WITH (vacuum_truncate = off, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 REVOKE ALL ON TABLE paws_queue.inflight FROM PUBLIC;
-COMMENT ON TABLE paws_queue.inflight IS 'What each worker is about to apply, committed before it starts: after a crash only these count an attempt.';
+COMMENT ON TABLE paws_queue.inflight IS 'What each worker is about to apply, committed before it starts: after a crash only these count an attempt. Its one row is replaced with each batch and found by its place, so there is no index.';
 
 CREATE TABLE paws_queue.paused_level (
 	level smallint PRIMARY KEY CHECK (level OPERATOR(pg_catalog.>=) 1 AND level OPERATOR(pg_catalog.<=) 8)

@@ -5,19 +5,21 @@
 
 #include "base/errors.h"
 #include "base/spi.h"
+#include "base/table.h"
 #include "catalog/pg_type.h"
 #include "guard/manifest.h"
 #include "registry/registry.h"
 #include "utils/timestamp.h"
 
-static PawsStatement find_device = {
-	.sql =
-		"SELECT d.device_no, d.subject_no, s.subject, d.revoked_at IS NOT NULL, d.crisis_only "
-		"FROM paws_registry.device d JOIN paws_registry.subject s ON s.subject_no OPERATOR(pg_catalog.=) d.subject_no "
-		"WHERE d.device OPERATOR(paws_sync.=) $1",
-	.nargs = 1,
-	.type_names = {"device"},
-};
+/* Columns of the table of devices, and of that of subjects. */
+#define DEVICE_NO          1
+#define DEVICE_SUBJECT_NO  3
+#define DEVICE_CRISIS_ONLY 5
+#define DEVICE_REVOKED_AT  7
+#define SUBJECT_TOKEN      2
+
+static PawsTable devices = {.schema = "paws_registry", .name = "device", .indexes = {"device_device_key"}};
+static PawsTable subjects = {.schema = "paws_registry", .name = "subject", .indexes = {"subject_pkey"}};
 
 static PawsStatement find_subject = {
 	.sql = "SELECT subject_no FROM paws_registry.subject WHERE subject OPERATOR(paws_sync.=) $1",
@@ -77,20 +79,59 @@ now(void)
 	return TimestampTzGetDatum(paws_manifest_time(PAWS_CLOCK_SLOW, PAWS_TIER_NONE, GetCurrentTimestamp()));
 }
 
+/* False if there is no such device. */
+static bool
+read_device(const PawsToken *token, Snapshot snapshot, PawsDevice *device)
+{
+	PawsKey key = {.column = 1, .strategy = BTEqualStrategyNumber, .value = PointerGetDatum(token)};
+	PawsScan scan;
+	bool revoked_is_null;
+	bool found;
+
+	paws_scan_begin(&scan, &devices, 0, snapshot, &key, 1);
+	found = paws_scan_next(&scan);
+	if (found)
+	{
+		device->device_no = paws_scan_int64(&scan, DEVICE_NO);
+		device->subject_no = paws_scan_int64(&scan, DEVICE_SUBJECT_NO);
+		device->crisis_only = paws_scan_bool(&scan, DEVICE_CRISIS_ONLY);
+		(void) paws_scan_column(&scan, DEVICE_REVOKED_AT, &revoked_is_null);
+		device->revoked = !revoked_is_null;
+	}
+	paws_scan_end(&scan);
+	return found;
+}
+
+/* False if the subject is gone. */
+static bool
+read_subject(Snapshot snapshot, PawsDevice *device)
+{
+	PawsKey key = {.column = 1,
+				   .strategy = BTEqualStrategyNumber,
+				   .value = Int64GetDatum(device->subject_no)};
+	PawsScan scan;
+	bool isnull;
+	bool found;
+
+	paws_scan_begin(&scan, &subjects, 0, snapshot, &key, 1);
+	found = paws_scan_next(&scan);
+	if (found)
+		memcpy(&device->subject, DatumGetPointer(paws_scan_column(&scan, SUBJECT_TOKEN, &isnull)),
+			   sizeof(PawsToken));
+	paws_scan_end(&scan);
+	return found;
+}
+
 void
 paws_registry_device(const PawsToken *token, PawsDevice *device)
 {
-	Datum args[1] = {PointerGetDatum(token)};
-	bool isnull;
+	Snapshot snapshot = paws_table_snap(false);
+	bool found = read_device(token, snapshot, device) && read_subject(snapshot, device);
 
-	if (paws_spi_run(&find_device, args, NULL, 1) == 0)
+	paws_table_unsnap(snapshot);
+	if (!found)
 		ereport(ERROR, (errcode(PAWS_ERRCODE_UNKNOWN_DEVICE), errmsg("device is not registered"),
 						errhint("Register it with paws_sync.register_device in this database.")));
-	device->device_no = paws_spi_int64(0, 1);
-	device->subject_no = paws_spi_int64(0, 2);
-	memcpy(&device->subject, DatumGetPointer(paws_spi_column(0, 3, &isnull)), sizeof(PawsToken));
-	device->revoked = paws_spi_bool(0, 4);
-	device->crisis_only = paws_spi_bool(0, 5);
 }
 
 int64

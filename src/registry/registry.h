@@ -33,7 +33,7 @@ typedef struct PawsCollection
 	char name[PAWS_COLLECTION_NAME_MAX + 1];
 } PawsCollection;
 
-/* The device behind a verified token. Errors PW002 if it was never registered here. */
+/* The device behind a verified token. Errors PW002 if it was never registered here. Without SPI. */
 extern void paws_registry_device(const PawsToken *token, PawsDevice *device);
 
 /* The number of a subject, 0 if it was never seen; ensure makes it if need be. */

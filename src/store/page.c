@@ -26,7 +26,18 @@ typedef struct Reader
 static bool
 full(const PawsPageBudget *budget)
 {
-	return budget->any && (budget->changes <= 0 || budget->bytes <= 0);
+	return budget->cut || (budget->any && (budget->changes <= 0 || budget->bytes <= 0));
+}
+
+/* Asked before the cursor moves; what has no payload may always be told. */
+static bool
+may_tell(Reader *reader, const PawsFeedEntry *entry, const bytea *envelope)
+{
+	PawsPageBudget *budget = reader->budget;
+
+	if (envelope && budget->admit)
+		budget->cut = !budget->admit(reader->context, entry, VARSIZE_ANY_EXHDR(envelope));
+	return !budget->cut;
 }
 
 /* Only what comes from another device, and is still so, has a payload to deliver. */
@@ -127,6 +138,8 @@ read_seed(Reader *reader)
 	{
 		PawsPageRow row = {.kind = PAWS_PAGE_CHANGE, .entry = reader->entries[i]};
 
+		if (!may_tell(reader, &row.entry, reader->envelopes[i]))
+			break;
 		reader->cursor->after = row.entry.doc_id;
 		if (complete && i == last)
 			end_seed(reader->cursor);
@@ -152,6 +165,8 @@ read_feed(Reader *reader)
 	{
 		PawsPageRow row = {.kind = PAWS_PAGE_CHANGE, .entry = reader->entries[i]};
 
+		if (!may_tell(reader, &row.entry, reader->envelopes[i]))
+			break;
 		reader->cursor->position = row.entry.position;
 		reader->cursor->digest = paws_store_entry_digest(reader->device->subject_no, &row.entry);
 		if (row.entry.device_no == reader->device->device_no)

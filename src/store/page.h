@@ -46,12 +46,17 @@ typedef struct PawsPageRow
 	PawsLaneCursor after; /* the lane's cursor once this row is processed */
 } PawsPageRow;
 
-/* What a page may still hold; a page has at least one row if there is anything. */
+/* Whether an entry whose envelope has `bytes` may be told. The context is that of PawsPageEmit. */
+typedef bool (*PawsPageAdmit)(void *context, const PawsFeedEntry *entry, int64 bytes);
+
+/* What a page may still hold; a page has at least one row if there is anything that may be told. */
 typedef struct PawsPageBudget
 {
 	int changes;
 	int64 bytes;
 	bool any;
+	PawsPageAdmit admit; /* NULL: everything may */
+	bool cut;            /* the page ends before an entry that may not */
 } PawsPageBudget;
 
 typedef void (*PawsPageEmit)(void *context, const PawsPageRow *row);

@@ -1,5 +1,5 @@
 /*
- * store/statements.c - the SQL of the store, once for both lanes.
+ * store/statements.c - the SQL of the store, once for both lanes; and its tables, for what does without SQL.
  *
  * Sets come as arrays of equal length. unnest stands in ROWS FROM, because only the unqualified name may take
  * several arguments and workers have an empty search_path.
@@ -13,15 +13,6 @@
 StaticAssertDecl(PAWS_STORE_LAST_STATEMENT < PAWS_STORE_STATEMENTS, "PAWS_STORE_STATEMENTS is too small");
 
 #define EQ " OPERATOR(pg_catalog.=) "
-#define HEAD_COLUMNS                                                                                         \
-	"subject_no, doc_id, collection, revision, deleted, position, op_id, base_revision, envelope, seal, "    \
-	"changed_at"
-#define HEAD_SETS "ROWS FROM (" PAWS_SETS_11 ")"
-#define HEAD_TYPES                                                                                           \
-	{                                                                                                        \
-		INT8ARRAYOID, UUIDARRAYOID, INT2ARRAYOID, INT8ARRAYOID, BOOLARRAYOID, INT8ARRAYOID, UUIDARRAYOID,    \
-			INT8ARRAYOID, BYTEAARRAYOID, BYTEAARRAYOID, TIMESTAMPTZARRAYOID                                  \
-	}
 #define ENTRY_COLUMNS                                                                                        \
 	"f.position, f.device_no, f.op_id, f.doc_id, f.collection, f.revision, f.outcome, f.reason, "            \
 	"f.deleted, f.finished_at"
@@ -45,53 +36,12 @@ static const PawsStatement templates[] = {
 			.nargs = 1,
 			.types = {INT8OID},
 		},
-	[PAWS_STORE_LOCK_WAIT] =
-		{
-			.sql = "SELECT subject_no, position FROM @schema@.counter "
-				   "WHERE subject_no" EQ "ANY ($1) ORDER BY subject_no FOR UPDATE",
-			.nargs = 1,
-			.types = {INT8ARRAYOID},
-		},
 	[PAWS_STORE_LOCK_SKIP] =
 		{
 			.sql = "SELECT subject_no, position FROM @schema@.counter "
 				   "WHERE subject_no" EQ "ANY ($1) ORDER BY subject_no FOR UPDATE SKIP LOCKED",
 			.nargs = 1,
 			.types = {INT8ARRAYOID},
-		},
-	[PAWS_STORE_FIND_REPEATS] =
-		{
-			.sql = "SELECT c.n, f.outcome, f.reason, f.revision, f.position "
-				   "FROM ROWS FROM (" PAWS_SETS_2 ") WITH ORDINALITY AS c (device_no, op_id, n) "
-				   "JOIN @schema@.feed f ON f.device_no" EQ "c.device_no AND f.op_id" EQ "c.op_id",
-			.nargs = 2,
-			.types = {INT8ARRAYOID, UUIDARRAYOID},
-		},
-	[PAWS_STORE_READ_HEADS] =
-		{
-			.sql = "SELECT c.n, d.revision, d.collection, d.deleted "
-				   "FROM ROWS FROM (" PAWS_SETS_2 ") WITH ORDINALITY AS c (subject_no, doc_id, n) "
-				   "JOIN @schema@.document d ON d.subject_no" EQ "c.subject_no AND d.doc_id" EQ "c.doc_id",
-			.nargs = 2,
-			.types = {INT8ARRAYOID, UUIDARRAYOID},
-		},
-	[PAWS_STORE_INSERT_HEADS] =
-		{
-			.sql = "INSERT INTO @schema@.document (" HEAD_COLUMNS ") SELECT * FROM " HEAD_SETS " AS c",
-			.nargs = 11,
-			.types = HEAD_TYPES,
-		},
-	/* an upsert: the tombstone that was read may expire meanwhile */
-	[PAWS_STORE_UPDATE_HEADS] =
-		{
-			.sql =
-				"INSERT INTO @schema@.document AS d (" HEAD_COLUMNS ") SELECT * FROM " HEAD_SETS
-				" AS c ON CONFLICT (subject_no, doc_id) DO UPDATE SET revision = EXCLUDED.revision, "
-				"deleted = EXCLUDED.deleted, position = EXCLUDED.position, op_id = EXCLUDED.op_id, "
-				"base_revision = EXCLUDED.base_revision, envelope = EXCLUDED.envelope, seal = EXCLUDED.seal, "
-				"changed_at = EXCLUDED.changed_at",
-			.nargs = 11,
-			.types = HEAD_TYPES,
 		},
 	[PAWS_STORE_INSERT_BRANCHES] =
 		{
@@ -101,15 +51,6 @@ static const PawsStatement templates[] = {
 			.nargs = 9,
 			.types = {INT8ARRAYOID, UUIDARRAYOID, UUIDARRAYOID, INT2ARRAYOID, INT8ARRAYOID, BOOLARRAYOID,
 					  INT8ARRAYOID, BYTEAARRAYOID, TIMESTAMPTZARRAYOID},
-		},
-	[PAWS_STORE_INSERT_FEED] =
-		{
-			.sql =
-				"INSERT INTO @schema@.feed (subject_no, position, device_no, op_id, doc_id, collection, revision, outcome, "
-				"reason, deleted, finished_at) SELECT * FROM ROWS FROM (" PAWS_SETS_11 ") AS c",
-			.nargs = 11,
-			.types = {INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, UUIDARRAYOID, UUIDARRAYOID, INT2ARRAYOID,
-					  INT8ARRAYOID, INT2ARRAYOID, INT2ARRAYOID, BOOLARRAYOID, TIMESTAMPTZARRAYOID},
 		},
 	[PAWS_STORE_ADVANCE] =
 		{
@@ -305,4 +246,23 @@ paws_store_run(PawsStore *store, PawsStoreStatement which, const Datum *args, co
 		statement->schema = store->schema;
 	}
 	return paws_spi_run(statement, args, nulls, 0);
+}
+
+static const PawsTable tables[PAWS_STORE_TABLES] = {
+	[PAWS_TABLE_COUNTER] = {.name = "counter", .indexes = {"counter_pkey"}, .columns = COUNTER_COLUMNS},
+	[PAWS_TABLE_DOCUMENT] = {.name = "document", .indexes = {"document_pkey"}, .columns = DOCUMENT_COLUMNS},
+	[PAWS_TABLE_FEED] = {.name = "feed", .indexes = {"feed_receipt_idx"}, .columns = FEED_COLUMNS},
+};
+
+PawsTable *
+paws_store_table(PawsStore *store, PawsStoreTable which)
+{
+	PawsTable *table = &store->table[which];
+
+	if (table->name == NULL)
+	{
+		*table = tables[which];
+		table->schema = store->schema;
+	}
+	return table;
 }

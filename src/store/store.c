@@ -4,93 +4,49 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
-#include "base/spi.h"
-#include "catalog/pg_type.h"
+#include "base/table.h"
 #include "store/store.h"
 #include "store/store_private.h"
 #include "utils/timestamp.h"
 
-static int
-compare_subjects(const void *a, const void *b)
-{
-	int64 x = *(const int64 *) a;
-	int64 y = *(const int64 *) b;
-
-	return (x > y) - (x < y);
-}
-
-/* The distinct subjects of the changes, ascending: the order in which every process locks them. */
-static int
-distinct_subjects(const PawsChange *changes, int count, int64 *subjects)
-{
-	int distinct = 0;
-
-	for (int i = 0; i < count; i++)
-		subjects[i] = changes[i].subject_no;
-	qsort(subjects, count, sizeof(int64), compare_subjects);
-	for (int i = 0; i < count; i++)
-		if (distinct == 0 || subjects[distinct - 1] != subjects[i])
-			subjects[distinct++] = subjects[i];
-	return distinct;
-}
-
-/* Locks the counters and returns them, ascending by subject; those that others hold are left out unless wait.
- */
-static int
-lock_counters(PawsStore *store, const PawsChange *changes, int count, bool wait, PawsCounter *counters)
-{
-	int64 *subjects = palloc(count * sizeof(int64));
-	int distinct = distinct_subjects(changes, count, subjects);
-	Datum *values = palloc(distinct * sizeof(Datum));
-	Datum args[1];
-	int locked;
-
-	for (int i = 0; i < distinct; i++)
-		values[i] = Int64GetDatum(subjects[i]);
-	args[0] = paws_spi_array(values, NULL, distinct, INT8OID);
-	locked = (int) paws_store_run(store, wait ? PAWS_STORE_LOCK_WAIT : PAWS_STORE_LOCK_SKIP, args, NULL);
-	for (int i = 0; i < locked; i++)
-	{
-		counters[i].subject_no = paws_spi_int64(i, 1);
-		counters[i].before = counters[i].position = paws_spi_int64(i, 2);
-	}
-	return locked;
-}
-
 static PawsCounter *
-counter_of(PawsCounter *counters, int ncounters, int64 subject_no)
+counter_of(const PawsBatch *batch, int64 subject_no)
 {
-	return bsearch(&subject_no, counters, ncounters, sizeof(PawsCounter), compare_subjects);
+	return bsearch(&subject_no, batch->counters, batch->ncounters, sizeof(PawsCounter),
+				   paws_store_compare_subjects);
 }
 
 /* Operations that have a receipt are repeats: they take its answer and are not applied again. */
 static void
-find_repeats(PawsStore *store, PawsChange *changes, int count)
+take_receipt(PawsScan *feed, PawsChange *change)
 {
-	Datum *devices = palloc(count * sizeof(Datum));
-	Datum *op_ids = palloc(count * sizeof(Datum));
-	Datum args[2];
-	int found;
+	change->repeated = true;
+	change->outcome = (PawsOutcome) paws_scan_int16(feed, FEED_OUTCOME);
+	change->reason = (PawsReason) paws_scan_int16(feed, FEED_REASON);
+	change->revision = paws_scan_int64(feed, FEED_REVISION);
+	change->position = paws_scan_int64(feed, FEED_POSITION);
+}
 
-	for (int i = 0; i < count; i++)
-	{
-		devices[i] = Int64GetDatum(changes[i].device_no);
-		op_ids[i] = UUIDPGetDatum(&changes[i].op_id);
-	}
-	args[0] = paws_spi_array(devices, NULL, count, INT8OID);
-	args[1] = paws_spi_array(op_ids, NULL, count, UUIDOID);
-	found = (int) paws_store_run(store, PAWS_STORE_FIND_REPEATS, args, NULL);
-	for (int row = 0; row < found; row++)
-	{
-		PawsChange *change = &changes[paws_spi_int64(row, 1) - 1];
+static void
+find_repeats(PawsStore *store, PawsBatch *batch)
+{
+	PawsKey keys[2] = {{1, BTEqualStrategyNumber, Int64GetDatum(0)},
+					   {2, BTEqualStrategyNumber, UUIDPGetDatum(&batch->changes[0].op_id)}};
+	PawsScan feed;
 
-		change->repeated = true;
-		change->outcome = (PawsOutcome) paws_spi_int16(row, 2);
-		change->reason = (PawsReason) paws_spi_int16(row, 3);
-		change->revision = paws_spi_int64(row, 4);
-		change->position = paws_spi_int64(row, 5);
+	paws_scan_begin(&feed, paws_store_table(store, PAWS_TABLE_FEED), 0, batch->snapshot, keys, 2);
+	for (int i = 0; i < batch->count; i++)
+	{
+		PawsChange *change = &batch->changes[i];
+		Datum values[2] = {Int64GetDatum(change->device_no), UUIDPGetDatum(&change->op_id)};
+
+		if (change->skipped)
+			continue;
+		paws_scan_again(&feed, values);
+		if (paws_scan_next(&feed))
+			take_receipt(&feed, change);
 	}
+	paws_scan_end(&feed);
 }
 
 static int
@@ -98,47 +54,56 @@ compare_heads(const void *a, const void *b)
 {
 	const PawsHead *x = a;
 	const PawsHead *y = b;
-	int by_subject = compare_subjects(&x->subject_no, &y->subject_no);
+	int by_subject = paws_store_compare_subjects(&x->subject_no, &y->subject_no);
 
 	return by_subject ? by_subject : memcmp(&x->doc_id, &y->doc_id, UUID_LEN);
 }
 
-/* The head of each document concerned, in order; revision 0 stands for a document that does not exist. */
-static int
-read_heads(PawsStore *store, PawsChange *changes, int count, PawsHead *heads)
+/* The documents of what is to be applied, each once, in order. */
+static void
+collect_heads(PawsBatch *batch)
 {
-	Datum *subjects = palloc(count * sizeof(Datum));
-	Datum *doc_ids = palloc(count * sizeof(Datum));
-	Datum args[2];
-	int nheads = 0;
-	int found;
+	PawsHead *heads = batch->heads;
+	int n = 0;
 
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < batch->count; i++)
 	{
-		heads[i] = (PawsHead){.subject_no = changes[i].subject_no, .doc_id = changes[i].doc_id};
-	}
-	qsort(heads, count, sizeof(PawsHead), compare_heads);
-	for (int i = 0; i < count; i++)
-		if (nheads == 0 || compare_heads(&heads[nheads - 1], &heads[i]) != 0)
-			heads[nheads++] = heads[i];
-	for (int i = 0; i < nheads; i++)
-	{
-		subjects[i] = Int64GetDatum(heads[i].subject_no);
-		doc_ids[i] = UUIDPGetDatum(&heads[i].doc_id);
-	}
-	args[0] = paws_spi_array(subjects, NULL, nheads, INT8OID);
-	args[1] = paws_spi_array(doc_ids, NULL, nheads, UUIDOID);
-	found = (int) paws_store_run(store, PAWS_STORE_READ_HEADS, args, NULL);
-	for (int row = 0; row < found; row++)
-	{
-		PawsHead *head = &heads[paws_spi_int64(row, 1) - 1];
+		const PawsChange *change = &batch->changes[i];
 
+		if (!change->skipped && !change->repeated)
+			heads[n++] = (PawsHead){.subject_no = change->subject_no, .doc_id = change->doc_id};
+	}
+	qsort(heads, n, sizeof(PawsHead), compare_heads);
+	batch->nheads = 0;
+	for (int i = 0; i < n; i++)
+		if (batch->nheads == 0 || compare_heads(&heads[batch->nheads - 1], &heads[i]) != 0)
+			heads[batch->nheads++] = heads[i];
+}
+
+/* Revision 0 stands for a document that does not exist. */
+static void
+read_heads(PawsStore *store, PawsBatch *batch)
+{
+	PawsKey keys[2] = {{1, BTEqualStrategyNumber, Int64GetDatum(0)},
+					   {2, BTEqualStrategyNumber, UUIDPGetDatum(&batch->changes[0].doc_id)}};
+	PawsScan document;
+
+	paws_scan_begin(&document, paws_store_table(store, PAWS_TABLE_DOCUMENT), 0, batch->snapshot, keys, 2);
+	for (int i = 0; i < batch->nheads; i++)
+	{
+		PawsHead *head = &batch->heads[i];
+		Datum values[2] = {Int64GetDatum(head->subject_no), UUIDPGetDatum(&head->doc_id)};
+
+		paws_scan_again(&document, values);
+		if (!paws_scan_next(&document))
+			continue;
 		head->stored = true;
-		head->revision = paws_spi_int64(row, 2);
-		head->collection = paws_spi_int16(row, 3);
-		head->deleted = paws_spi_bool(row, 4);
+		head->place = *paws_scan_place(&document);
+		head->revision = paws_scan_int64(&document, DOCUMENT_REVISION);
+		head->collection = paws_scan_int16(&document, DOCUMENT_COLLECTION);
+		head->deleted = paws_scan_bool(&document, DOCUMENT_DELETED);
 	}
-	return nheads;
+	paws_scan_end(&document);
 }
 
 static void
@@ -205,6 +170,20 @@ refuse_forgotten(void)
 					errhint("The transaction might succeed if retried.")));
 }
 
+/* Finds out whose counter could not be had. */
+static void
+mark_skipped(PawsBatch *batch, bool wait)
+{
+	for (int i = 0; i < batch->count; i++)
+	{
+		PawsChange *change = &batch->changes[i];
+
+		change->skipped = counter_of(batch, change->subject_no) == NULL;
+		if (change->skipped && wait)
+			refuse_forgotten();
+	}
+}
+
 void
 paws_store_apply(PawsStore *store, PawsChange *changes, int count, bool wait)
 {
@@ -215,26 +194,25 @@ paws_store_apply(PawsStore *store, PawsChange *changes, int count, bool wait)
 		return;
 	batch.counters = palloc(count * sizeof(PawsCounter));
 	batch.heads = palloc(count * sizeof(PawsHead));
-	batch.ncounters = lock_counters(store, changes, count, wait, batch.counters);
-	now =
-		GetCurrentTimestamp(); /* under the locks, so that times follow positions, as far as they are told */
-	/* each statement below has a snapshot of its own, taken under the locks */
-	find_repeats(store, changes, count);
-	batch.nheads = read_heads(store, changes, count, batch.heads);
+	batch.ncounters = paws_store_reserve(store, changes, count, wait, batch.counters);
+	mark_skipped(&batch, wait);
+	/* under the locks, so that times follow positions, as far as they are told */
+	now = GetCurrentTimestamp();
+	batch.snapshot = paws_table_snap(false);
+	find_repeats(store, &batch);
+	collect_heads(&batch);
+	read_heads(store, &batch);
 	for (int i = 0; i < count; i++)
 	{
 		PawsChange *change = &changes[i];
-		PawsCounter *counter = counter_of(batch.counters, batch.ncounters, change->subject_no);
 		PawsHead wanted = {.subject_no = change->subject_no, .doc_id = change->doc_id};
 
-		change->skipped = counter == NULL;
-		if (change->skipped && wait)
-			refuse_forgotten();
 		if (change->skipped || change->repeated)
 			continue;
 		decide(bsearch(&wanted, batch.heads, batch.nheads, sizeof(PawsHead), compare_heads), change);
-		change->position = ++counter->position;
+		change->position = ++counter_of(&batch, change->subject_no)->position;
 		change->finished_at = paws_manifest_time(store->done, change->tier, now);
 	}
 	paws_store_write(store, &batch);
+	paws_table_unsnap(batch.snapshot);
 }

@@ -13,6 +13,7 @@
 
 #include "postgres.h"
 #include "base/spi.h"
+#include "base/table.h"
 #include "datatype/timestamp.h"
 #include "guard/codes.h"
 #include "guard/manifest.h"
@@ -20,6 +21,15 @@
 #include "vault/vault.h"
 
 #define PAWS_STORE_STATEMENTS 34
+
+/* What is read and written without SQL. */
+typedef enum PawsStoreTable
+{
+	PAWS_TABLE_COUNTER,
+	PAWS_TABLE_DOCUMENT,
+	PAWS_TABLE_FEED,
+	PAWS_STORE_TABLES
+} PawsStoreTable;
 
 typedef struct PawsStore
 {
@@ -29,6 +39,7 @@ typedef struct PawsStore
 	PawsClock done;                                 /* of what was applied */
 	PawsClock acknowledged;                         /* of acknowledgements */
 	PawsStatement statement[PAWS_STORE_STATEMENTS]; /* prepared at first use */
+	PawsTable table[PAWS_STORE_TABLES];             /* likewise */
 } PawsStore;
 
 /* One change on its way into the store: the operation, and what became of it. */

@@ -1,5 +1,5 @@
 /*
- * store/write.c - writes what a batch decided, one statement for each table.
+ * store/write.c - writes what a batch decided, table by table.
  */
 #include "postgres.h"
 
@@ -64,40 +64,60 @@ seal_of(const PawsStore *store, const PawsChange *change)
 }
 
 static void
-put_head(const PawsStore *store, Columns *c, PawsChange *change)
+head_values(const PawsStore *store, PawsChange *change, Datum *values, bool *nulls)
 {
-	int row = c->count++;
+	bytea *seal = seal_of(store, change);
 
-	c->values[0][row] = Int64GetDatum(change->subject_no);
-	c->values[1][row] = UUIDPGetDatum(&change->doc_id);
-	c->values[2][row] = Int16GetDatum(change->collection);
-	c->values[3][row] = Int64GetDatum(change->revision);
-	c->values[4][row] = BoolGetDatum(change->deleted);
-	c->values[5][row] = Int64GetDatum(change->position);
-	c->values[6][row] = UUIDPGetDatum(&change->op_id);
-	c->values[7][row] = Int64GetDatum(change->base_revision);
-	put_bytea(c, 8, row, change->envelope);
-	put_bytea(c, 9, row, seal_of(store, change));
-	c->values[10][row] = TimestampTzGetDatum(change->finished_at);
+	values[DOCUMENT_SUBJECT_NO - 1] = Int64GetDatum(change->subject_no);
+	values[DOCUMENT_REVISION - 1] = Int64GetDatum(change->revision);
+	values[DOCUMENT_POSITION - 1] = Int64GetDatum(change->position);
+	values[DOCUMENT_BASE_REVISION - 1] = Int64GetDatum(change->base_revision);
+	values[DOCUMENT_CHANGED_AT - 1] = TimestampTzGetDatum(change->finished_at);
+	values[DOCUMENT_DOC_ID - 1] = UUIDPGetDatum(&change->doc_id);
+	values[DOCUMENT_OP_ID - 1] = UUIDPGetDatum(&change->op_id);
+	values[DOCUMENT_COLLECTION - 1] = Int16GetDatum(change->collection);
+	values[DOCUMENT_DELETED - 1] = BoolGetDatum(change->deleted);
+	values[DOCUMENT_SEAL - 1] = PointerGetDatum(seal);
+	values[DOCUMENT_ENVELOPE - 1] = PointerGetDatum(change->envelope);
+	memset(nulls, 0, DOCUMENT_COLUMNS * sizeof(bool));
+	nulls[DOCUMENT_SEAL - 1] = seal == NULL;
+	nulls[DOCUMENT_ENVELOPE - 1] = change->envelope == NULL;
 }
 
-/* Only the last change of a document in the batch becomes its head; the ones before it are entries of the
- * feed alone. */
+/*
+ * Only the last change of a document in the batch becomes its head; the ones before it are entries of the
+ * feed alone. A tombstone that was read may expire meanwhile; then the document is made anew.
+ */
 static void
 write_heads(PawsStore *store, PawsBatch *batch)
 {
-	static const Oid types[] = {INT8OID, UUIDOID, INT2OID,  INT8OID,  BOOLOID,       INT8OID,
-								UUIDOID, INT8OID, BYTEAOID, BYTEAOID, TIMESTAMPTZOID};
-	Columns made;
-	Columns changed;
+	Datum *values = palloc(Max(batch->nheads, 1) * DOCUMENT_COLUMNS * sizeof(Datum));
+	bool *nulls = palloc(Max(batch->nheads, 1) * DOCUMENT_COLUMNS * sizeof(bool));
+	PawsWriter writer;
+	int made = 0;
 
-	make_columns(&made, lengthof(types), batch->nheads);
-	make_columns(&changed, lengthof(types), batch->nheads);
+	paws_writer_begin(&writer, paws_store_table(store, PAWS_TABLE_DOCUMENT), false);
 	for (int i = 0; i < batch->nheads; i++)
-		if (batch->heads[i].change)
-			put_head(store, batch->heads[i].stored ? &changed : &made, batch->heads[i].change);
-	run_set(store, PAWS_STORE_INSERT_HEADS, &made, types, lengthof(types));
-	run_set(store, PAWS_STORE_UPDATE_HEADS, &changed, types, lengthof(types));
+	{
+		PawsHead *head = &batch->heads[i];
+		Datum *row = values + made * DOCUMENT_COLUMNS;
+		bool *row_nulls = nulls + made * DOCUMENT_COLUMNS;
+
+		if (head->change == NULL)
+			continue;
+		head_values(store, head->change, row, row_nulls);
+		if (!head->stored ||
+			paws_writer_update(&writer, &head->place, batch->snapshot, row, row_nulls, true) != PAWS_WRITTEN)
+			made++;
+	}
+	paws_writer_insert_many(&writer, values, nulls, DOCUMENT_COLUMNS, made);
+	paws_writer_end(&writer);
+}
+
+static bool
+is_kept(const PawsChange *change)
+{
+	return !change->skipped && !change->repeated && change->outcome == PAWS_OUTCOME_CONFLICT;
 }
 
 static void
@@ -106,14 +126,17 @@ write_branches(PawsStore *store, PawsBatch *batch)
 	static const Oid types[] = {INT8OID, UUIDOID, UUIDOID,  INT2OID,       INT8OID,
 								BOOLOID, INT8OID, BYTEAOID, TIMESTAMPTZOID};
 	Columns c;
+	int kept = 0;
 
-	make_columns(&c, lengthof(types), batch->count);
+	for (int i = 0; i < batch->count; i++)
+		kept += is_kept(&batch->changes[i]);
+	make_columns(&c, lengthof(types), kept);
 	for (int i = 0; i < batch->count; i++)
 	{
 		PawsChange *change = &batch->changes[i];
 		int row = c.count;
 
-		if (change->skipped || change->repeated || change->outcome != PAWS_OUTCOME_CONFLICT)
+		if (!is_kept(change))
 			continue;
 		c.count++;
 		c.values[0][row] = Int64GetDatum(change->subject_no);
@@ -130,64 +153,45 @@ write_branches(PawsStore *store, PawsBatch *batch)
 }
 
 static void
-write_feed(PawsStore *store, PawsBatch *batch)
+entry_values(const PawsChange *change, Datum *values)
 {
-	static const Oid types[] = {INT8OID, INT8OID, INT8OID, UUIDOID, UUIDOID,       INT2OID,
-								INT8OID, INT2OID, INT2OID, BOOLOID, TIMESTAMPTZOID};
-	Columns c;
-
-	make_columns(&c, lengthof(types), batch->count);
-	for (int i = 0; i < batch->count; i++)
-	{
-		PawsChange *change = &batch->changes[i];
-		int row = c.count;
-
-		if (change->skipped || change->repeated)
-			continue;
-		c.count++;
-		c.values[0][row] = Int64GetDatum(change->subject_no);
-		c.values[1][row] = Int64GetDatum(change->position);
-		c.values[2][row] = Int64GetDatum(change->device_no);
-		c.values[3][row] = UUIDPGetDatum(&change->op_id);
-		c.values[4][row] = UUIDPGetDatum(&change->doc_id);
-		c.values[5][row] = Int16GetDatum(change->collection);
-		c.values[6][row] = Int64GetDatum(change->revision);
-		c.values[7][row] = Int16GetDatum(change->outcome);
-		c.values[8][row] = Int16GetDatum(change->reason);
-		c.values[9][row] = BoolGetDatum(change->deleted);
-		c.values[10][row] = TimestampTzGetDatum(change->finished_at);
-	}
-	run_set(store, PAWS_STORE_INSERT_FEED, &c, types, lengthof(types));
+	values[FEED_SUBJECT_NO - 1] = Int64GetDatum(change->subject_no);
+	values[FEED_POSITION - 1] = Int64GetDatum(change->position);
+	values[FEED_DEVICE_NO - 1] = Int64GetDatum(change->device_no);
+	values[FEED_REVISION - 1] = Int64GetDatum(change->revision);
+	values[FEED_FINISHED_AT - 1] = TimestampTzGetDatum(change->finished_at);
+	values[FEED_OP_ID - 1] = UUIDPGetDatum(&change->op_id);
+	values[FEED_DOC_ID - 1] = UUIDPGetDatum(&change->doc_id);
+	values[FEED_COLLECTION - 1] = Int16GetDatum(change->collection);
+	values[FEED_OUTCOME - 1] = Int16GetDatum(change->outcome);
+	values[FEED_REASON - 1] = Int16GetDatum(change->reason);
+	values[FEED_DELETED - 1] = BoolGetDatum(change->deleted);
 }
 
 static void
-advance_counters(PawsStore *store, PawsBatch *batch)
+write_feed(PawsStore *store, PawsBatch *batch)
 {
-	Columns c;
-	Datum args[2];
+	Datum *values = palloc(batch->count * FEED_COLUMNS * sizeof(Datum));
+	bool *nulls = palloc0(batch->count * FEED_COLUMNS * sizeof(bool));
+	PawsWriter writer;
+	int count = 0;
 
-	make_columns(&c, 2, batch->ncounters);
-	for (int i = 0; i < batch->ncounters; i++)
-	{
-		PawsCounter *counter = &batch->counters[i];
-
-		if (counter->position == counter->before)
-			continue;
-		c.values[0][c.count] = Int64GetDatum(counter->subject_no);
-		c.values[1][c.count++] = Int64GetDatum(counter->position);
-	}
-	if (c.count == 0)
+	for (int i = 0; i < batch->count; i++)
+		if (!batch->changes[i].skipped && !batch->changes[i].repeated)
+			entry_values(&batch->changes[i], values + count++ * FEED_COLUMNS);
+	if (count == 0)
 		return;
-	args[0] = paws_spi_array(c.values[0], NULL, c.count, INT8OID);
-	args[1] = paws_spi_array(c.values[1], NULL, c.count, INT8OID);
-	paws_store_run(store, PAWS_STORE_ADVANCE, args, NULL);
+	paws_writer_begin(&writer, paws_store_table(store, PAWS_TABLE_FEED), false);
+	paws_writer_insert_many(&writer, values, nulls, FEED_COLUMNS, count);
+	paws_writer_end(&writer);
 }
 
 void
 paws_store_write(PawsStore *store, PawsBatch *batch)
 {
-	write_heads(store, batch);
+	if (batch->nheads > 0)
+		write_heads(store, batch);
 	write_branches(store, batch);
 	write_feed(store, batch);
-	advance_counters(store, batch);
+	paws_store_unreserve(store, batch->counters, batch->ncounters);
 }

@@ -135,6 +135,38 @@ write_header(uint8_t *out, const PawsSealing *sealing, const Suite *suite)
 		paws_put32(out + AT_OUTER_ID, sealing->outer->id);
 }
 
+/* For both layers at once, since the system is asked for it; but a sealed box makes its own first. */
+static void
+draw_unique(const Suite *suite, uint8_t *out)
+{
+	uint8_t drawn[2 * PAWS_GCM_UNIQUE];
+	size_t inner = suite->unique == PAWS_SEALED_UNIQUE ? 0 : suite->unique;
+	size_t outer = suite->layered ? PAWS_GCM_UNIQUE : 0;
+
+	randombytes_buf(drawn, inner + outer);
+	memcpy(out + inner_start(suite), drawn, inner);
+	memcpy(out + PAWS_OUTER_HEADER_BYTES, drawn + inner, outer);
+}
+
+static bool
+seal_with_secret(const PawsLayer *layer, const uint8_t secret[32], uint8_t *at)
+{
+	PawsKdfKey from;
+	bool sealed;
+
+	paws_kdf_prepare(&from, secret, PAWS_DATA_KEY_BYTES);
+	sealed = paws_gcm_layer_seal(layer, &from, at);
+	sodium_memzero(&from, sizeof(from));
+	return sealed;
+}
+
+static bool
+seal_outer_layer(const PawsLayer *layer, const PawsOuterKey *outer, uint8_t *at)
+{
+	return outer->prepared != NULL ? paws_gcm_layer_seal(layer, outer->prepared, at)
+								   : seal_with_secret(layer, outer->secret, at);
+}
+
 static bool
 seal_layer(const Suite *suite, const PawsLayer *layer, const PawsDataKey *key, uint8_t *at)
 {
@@ -144,7 +176,7 @@ seal_layer(const Suite *suite, const PawsLayer *layer, const PawsDataKey *key, u
 		case PAWS_SUITE_LAYERED:
 			return paws_xchacha_layer_seal(layer, key->secret, at);
 		case PAWS_SUITE_AES256GCM:
-			return paws_gcm_layer_seal(layer, key->secret, at);
+			return seal_with_secret(layer, key->secret, at);
 		case PAWS_SUITE_SEALED:
 		case PAWS_SUITE_SEALED_LAYERED:
 			return paws_sealed_layer_seal(layer, key->public_key, at);
@@ -182,11 +214,15 @@ paws_envelope_seal(uint8_t *out, const PawsSealing *sealing, const PawsEnvelopeC
 	at = out + inner_start(suite);
 	paws_padding_write(at + PAWS_LAYER_START(suite->unique), sealing->codec, stored, stored_length);
 	layer = inner_layer(out, encoded, padded);
+	if (suite->unique != PAWS_SEALED_UNIQUE)
+		draw_unique(suite, out);
 	sealed = seal_layer(suite, &layer, sealing->key, at);
 	if (sealed && suite->layered)
 	{
+		if (suite->unique == PAWS_SEALED_UNIQUE)
+			draw_unique(suite, out);
 		layer = outer_layer(suite, out, encoded, padded);
-		sealed = paws_gcm_layer_seal(&layer, sealing->outer->secret, out + PAWS_OUTER_HEADER_BYTES);
+		sealed = seal_outer_layer(&layer, sealing->outer, out + PAWS_OUTER_HEADER_BYTES);
 	}
 	if (!sealed)
 		sodium_memzero(out, overhead(suite) + padded);
@@ -247,6 +283,25 @@ paws_envelope_commitment(const uint8_t *envelope, size_t length)
 }
 
 static bool
+open_with_secret(const PawsLayer *layer, const uint8_t secret[32], const uint8_t *at, uint8_t *out)
+{
+	PawsKdfKey from;
+	bool open;
+
+	paws_kdf_prepare(&from, secret, PAWS_DATA_KEY_BYTES);
+	open = paws_gcm_layer_open(layer, &from, at, out);
+	sodium_memzero(&from, sizeof(from));
+	return open;
+}
+
+static bool
+open_outer_layer(const PawsLayer *layer, const PawsOuterKey *outer, const uint8_t *at, uint8_t *out)
+{
+	return outer->prepared != NULL ? paws_gcm_layer_open(layer, outer->prepared, at, out)
+								   : open_with_secret(layer, outer->secret, at, out);
+}
+
+static bool
 open_layer(const Suite *suite, const PawsLayer *layer, const PawsDataKey *key, const uint8_t *at,
 		   uint8_t *out)
 {
@@ -256,7 +311,7 @@ open_layer(const Suite *suite, const PawsLayer *layer, const PawsDataKey *key, c
 		case PAWS_SUITE_LAYERED:
 			return paws_xchacha_layer_open(layer, key->secret, at, out);
 		case PAWS_SUITE_AES256GCM:
-			return paws_gcm_layer_open(layer, key->secret, at, out);
+			return open_with_secret(layer, key->secret, at, out);
 		case PAWS_SUITE_SEALED:
 		case PAWS_SUITE_SEALED_LAYERED:
 			return paws_sealed_layer_open(layer, key, at, out);
@@ -294,7 +349,7 @@ decrypt(const Suite *suite, const uint8_t *envelope, size_t padded, const PawsDa
 	/* The inner layer is opened where it came out. */
 	*plain = out + PAWS_LAYER_START(suite->unique);
 	layer = outer_layer(suite, envelope, encoded, padded);
-	if (!paws_gcm_layer_open(&layer, outer->secret, envelope + PAWS_OUTER_HEADER_BYTES, out))
+	if (!open_outer_layer(&layer, outer, envelope + PAWS_OUTER_HEADER_BYTES, out))
 		return false;
 	layer = inner_layer(envelope, encoded, padded);
 	return open_layer(suite, &layer, key, out, *plain);

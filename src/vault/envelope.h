@@ -106,11 +106,13 @@ typedef struct PawsDataKey
 	uint8_t public_key[PAWS_DATA_KEY_BYTES]; /* X25519, needed for 0x03 and 0x13 */
 } PawsDataKey;
 
-/* The key of an outer layer, and its id in the header, which is not 0. */
+/* The key of an outer layer, and its id in the header, which is not 0. Whoever has more to do than one
+ * envelope prepares it once (vault/kdf.h). */
 typedef struct PawsOuterKey
 {
 	uint32_t id;
 	uint8_t secret[PAWS_OUTER_KEY_BYTES];
+	const struct PawsKdfKey *prepared; /* from the secret, which is not read then; or NULL */
 } PawsOuterKey;
 
 /* How to seal. */

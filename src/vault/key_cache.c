@@ -10,9 +10,9 @@
 #include <sodium.h>
 
 #include "access/xact.h"
+#include "base/clock.h"
 #include "base/settings.h"
 #include "utils/timeout.h"
-#include "utils/timestamp.h"
 #include "vault/key_cache.h"
 #include "vault/secret.h"
 
@@ -29,7 +29,7 @@ static CachedKey *cache = NULL;
 static uint64 uses = 0;
 static uint64 followed = 0;
 static TimeoutId timer = MAX_TIMEOUTS;
-static TimestampTz deadline = 0; /* of what is in the cache */
+static int64 deadline = 0; /* of what is in the cache, by paws_clock */
 static volatile sig_atomic_t at_work = 0;
 static volatile sig_atomic_t expired = 0;
 
@@ -67,16 +67,18 @@ end_work(void)
 		wipe();
 }
 
-/* For the case that something stopped the timer. */
+/* For the case that something stopped the timer, or that it waits for a wall clock that was set back. */
 static void
 keep_deadline(void)
 {
-	if (cache == NULL || get_timeout_active(timer) || paws_key_cache_count() == 0)
+	int64 left = deadline - paws_clock();
+
+	if ((left > 0 && get_timeout_active(timer)) || paws_key_cache_count() == 0)
 		return;
-	if (GetCurrentTimestamp() >= deadline)
+	if (left <= 0)
 		paws_key_cache_wipe();
 	else
-		enable_timeout_at(timer, deadline);
+		enable_timeout_after(timer, (int) (left / 1000) + 1);
 }
 
 /* An error in a session stops its timers, and nothing is called that could start them again for sure. */
@@ -96,10 +98,10 @@ start_timer(void)
 		RegisterXactCallback(at_transaction_event, NULL);
 	}
 	keep_deadline();
-	if (get_timeout_active(timer))
+	if (deadline > paws_clock() && get_timeout_active(timer))
 		return;
-	deadline = GetCurrentTimestamp() + (int64) paws_key_cache_ttl * USECS_PER_SEC;
-	enable_timeout_at(timer, deadline);
+	deadline = paws_clock() + (int64) paws_key_cache_ttl * USECS_PER_SEC;
+	enable_timeout_after(timer, paws_key_cache_ttl * 1000);
 }
 
 static bool

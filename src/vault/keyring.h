@@ -66,7 +66,10 @@ extern void paws_keyring_watch(void);
 /* Offers the shared memory. Called from _PG_init while preloading. */
 extern void paws_keyring_init(void);
 
-/* Copies a base secret, number 1 being the first; false if it is not in memory. The caller wipes its copy. */
+/* The base secret that everything derives from. */
+#define PAWS_FIRST_BASE 1
+
+/* Copies a base secret by its number; false if it is not in memory. The caller wipes its copy. */
 extern bool paws_keyring_base(PawsRoot root, uint32 number, uint8_t key[PAWS_KEYRING_KEY_BYTES]);
 
 /* The newest epoch of this database, 0 if it has none yet. Needs a database. */

@@ -10,6 +10,7 @@
 #include "vault/aead.h"
 #include "vault/context.h"
 #include "vault/envelope.h"
+#include "vault/kdf.h"
 
 #define PAWS_HEADER_BYTES       32
 #define PAWS_OUTER_HEADER_BYTES (PAWS_HEADER_BYTES + 4)
@@ -59,17 +60,18 @@ paws_layer_derive(PawsLayerKeys *keys, const uint8_t secret[32], const char *lab
 				  const uint8_t *recipient, const uint8_t context[PAWS_CONTEXT_BYTES]);
 
 /*
- * The kinds. `at` is where the layer begins. Opening writes layer->length bytes to `out`, which may be the
- * place of the ciphertext; false if commitment or tag is not right. Sealing is false if the cipher is not
+ * The kinds. `at` is where the layer begins; XChaCha20 and AES-GCM find unique bytes there that were drawn
+ * for this layer alone, a sealed box makes its own. Opening writes layer->length bytes to `out`, which may be
+ * the place of the ciphertext; false if commitment or tag is not right. Sealing is false if the cipher is not
  * available or the public key is none.
  */
 extern bool paws_xchacha_layer_seal(const PawsLayer *layer, const uint8_t secret[32], uint8_t *at);
 extern bool
 paws_xchacha_layer_open(const PawsLayer *layer, const uint8_t secret[32], const uint8_t *at, uint8_t *out);
 
-extern bool paws_gcm_layer_seal(const PawsLayer *layer, const uint8_t secret[32], uint8_t *at);
+extern bool paws_gcm_layer_seal(const PawsLayer *layer, const PawsKdfKey *from, uint8_t *at);
 extern bool
-paws_gcm_layer_open(const PawsLayer *layer, const uint8_t secret[32], const uint8_t *at, uint8_t *out);
+paws_gcm_layer_open(const PawsLayer *layer, const PawsKdfKey *from, const uint8_t *at, uint8_t *out);
 
 extern bool paws_sealed_layer_seal(const PawsLayer *layer, const uint8_t public_key[32], uint8_t *at);
 extern bool

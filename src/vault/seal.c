@@ -13,22 +13,9 @@
 #include "vault/compress.h"
 #include "vault/data_key.h"
 #include "vault/key_wrap.h"
+#include "vault/outer_key.h"
 #include "vault/supersede.h"
 #include "vault/vault.h"
-
-/* The outer layers belong to the crisis root, so that one of care's documents takes two custodians to read.
- */
-#define OUTER_KEY_ID       1
-#define CARE_OUTER_LABEL   "outer layer care 1"
-#define CRISIS_OUTER_LABEL "outer layer crisis 1"
-
-static void
-get_outer_key(PawsKeyHome home, PawsOuterKey *outer)
-{
-	outer->id = OUTER_KEY_ID;
-	paws_vault_purpose_key(PAWS_ROOT_CRISIS, home == PAWS_KEYS_CRISIS ? CRISIS_OUTER_LABEL : CARE_OUTER_LABEL,
-						   outer->secret);
-}
 
 static bool
 has_outer_layer(uint8_t suite)
@@ -52,9 +39,18 @@ paws_vault_can_seal(uint8_t suite)
 		   (!has_outer_layer(suite) || paws_vault_usable(PAWS_ROOT_CRISIS));
 }
 
+/* There is no secret in it, and it may fail: so it is asked for first. */
+static void
+find_outer_key(PawsKeyHome home, uint8_t suite, PawsOuterKey *outer)
+{
+	memset(outer, 0, sizeof(*outer));
+	if (has_outer_layer(suite))
+		paws_outer_key(home, outer);
+}
+
 /* Whatever needs a key is asked for before any is in this process's hands. */
 static void
-require_to_seal(PawsKeyHome home, uint8_t suite)
+require_to_seal(PawsKeyHome home, uint8_t suite, PawsOuterKey *outer)
 {
 	if (!paws_suite_available(suite))
 		ereport(ERROR,
@@ -63,6 +59,7 @@ require_to_seal(PawsKeyHome home, uint8_t suite)
 				 errhint("Define the collection with sealing \"standard\".")));
 	if (home == PAWS_KEYS_CARE && has_outer_layer(suite))
 		paws_vault_require_usable(PAWS_ROOT_CRISIS);
+	find_outer_key(home, suite, outer);
 }
 
 /* What the codecs keep for their next call holds parts of payloads: no longer than a transaction. */
@@ -132,21 +129,14 @@ make_room(uint8_t suite, size_t stored_length)
 
 /* Seals into an envelope from make_room, and wipes the key. */
 static void
-seal_into(bytea *envelope, PawsKeyHome home, uint8_t suite, PawsDataKey *key,
+seal_into(bytea *envelope, uint8_t suite, const PawsOuterKey *outer, PawsDataKey *key,
 		  const PawsEnvelopeContext *context, const Stored *stored)
 {
-	PawsOuterKey outer;
-	PawsSealing sealing = {.suite = suite, .key = key, .codec = stored->codec};
+	PawsSealing sealing = {.suite = suite, .key = key, .outer = outer, .codec = stored->codec};
 	bool sealed;
 
-	if (has_outer_layer(suite))
-	{
-		get_outer_key(home, &outer);
-		sealing.outer = &outer;
-	}
 	sealed =
 		paws_envelope_seal((uint8_t *) VARDATA(envelope), &sealing, context, stored->bytes, stored->length);
-	sodium_memzero(&outer, sizeof(outer));
 	sodium_memzero(key, sizeof(*key));
 	if (!sealed)
 		ereport(ERROR, (errcode(PAWS_ERRCODE_ENVELOPE), errmsg("payload could not be sealed")));
@@ -157,6 +147,7 @@ paws_vault_seal(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *c
 				const PawsSealForm *form, const uint8_t *payload, size_t length)
 {
 	uint8_t suite = home == PAWS_KEYS_CRISIS ? crisis_suite() : form->suite;
+	PawsOuterKey outer;
 	PawsDataKey key;
 	Stored stored;
 	bytea *envelope;
@@ -164,11 +155,11 @@ paws_vault_seal(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *c
 	if (length > PAWS_PAYLOAD_MAX)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("payload is too large to be sealed")));
-	require_to_seal(home, suite);
+	require_to_seal(home, suite, &outer);
 	compress_payload(&stored, home == PAWS_KEYS_CRISIS ? NULL : form, payload, length);
 	envelope = make_room(suite, stored.length);
 	paws_data_key_to_seal(home, subject_no, &key);
-	seal_into(envelope, home, suite, &key, context, &stored);
+	seal_into(envelope, suite, &outer, &key, context, &stored);
 	wipe_stored(&stored, length);
 	return envelope;
 }
@@ -221,7 +212,7 @@ read_name(PawsKeyHome home, const bytea *envelope, PawsEnvelopeName *name)
 {
 	return paws_envelope_name((const uint8_t *) VARDATA_ANY(envelope), VARSIZE_ANY_EXHDR(envelope), name) &&
 		   name->purpose == paws_key_purpose(home) &&
-		   (!has_outer_layer(name->suite) || name->outer_id == OUTER_KEY_ID);
+		   (!has_outer_layer(name->suite) || paws_outer_key_is(name->outer_id));
 }
 
 bool
@@ -264,11 +255,8 @@ find_keys(PawsKeyHome home, int64 subject_no, const bytea *envelope, Opening *op
 	if (!read_name(home, envelope, &opening->name))
 		return false;
 	require_to_open(home, opening->name.suite);
-	if (!paws_data_key_to_open(home, subject_no, opening->name.key_id, &opening->key))
-		return false;
-	if (has_outer_layer(opening->name.suite))
-		get_outer_key(home, &opening->outer);
-	return true;
+	find_outer_key(home, opening->name.suite, &opening->outer);
+	return paws_data_key_to_open(home, subject_no, opening->name.key_id, &opening->key);
 }
 
 /* Opens into a palloc'd bytea that has room for more than it holds; NULL on any defect. */
@@ -332,20 +320,23 @@ paws_vault_reseal(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext 
 	uint8_t suite;
 	size_t length;
 	bytea *opened;
+	PawsOuterKey outer;
 	PawsDataKey key;
 	Stored stored;
 	bytea *sealed = NULL;
 
 	if (!has_keys(home, subject_no, envelope))
 		return NULL;
+	(void) read_name(home, envelope, &name);
+	suite = home == PAWS_KEYS_CRISIS ? crisis_suite() : name.suite;
+	find_outer_key(home, suite, &outer);
 	paws_data_key_to_seal(home, subject_no, &key);
 	opened = open_stored(home, subject_no, context, envelope, &name, &codec, &length);
 	if (opened != NULL)
 	{
-		suite = home == PAWS_KEYS_CRISIS ? crisis_suite() : name.suite;
 		stored = (Stored){.codec = codec, .bytes = (const uint8_t *) VARDATA(opened), .length = length};
 		sealed = make_room(suite, length);
-		seal_into(sealed, home, suite, &key, context, &stored);
+		seal_into(sealed, suite, &outer, &key, context, &stored);
 		sodium_memzero(VARDATA(opened), length);
 		pfree(opened);
 	}

@@ -24,7 +24,7 @@ static const uint8_t zero_nonce[PAWS_GCM_NONCE_BYTES];
 _Static_assert(sizeof(PawsLayerKeys) == PAWS_KDF_BYTES, "one block of the derivation");
 
 static void
-derive(PawsLayerKeys *keys, const uint8_t secret[32], const PawsLayerHead *head, const uint8_t *context)
+derive(PawsLayerKeys *keys, const PawsKdfKey *from, const PawsLayerHead *head, const uint8_t *context)
 {
 	uint8_t fixed[FIXED_MAX];
 	uint8_t *at = fixed;
@@ -37,20 +37,19 @@ derive(PawsLayerKeys *keys, const uint8_t secret[32], const PawsLayerHead *head,
 	at += PAWS_CONTEXT_BYTES;
 	paws_put32(at, 8 * PAWS_KDF_BYTES);
 	at += sizeof(uint32_t);
-	paws_kdf_counter((uint8_t *) keys, secret, PAWS_DATA_KEY_BYTES, fixed, (size_t) (at - fixed));
+	paws_kdf_counter((uint8_t *) keys, from, fixed, (size_t) (at - fixed));
 }
 
 bool
-paws_gcm_layer_seal(const PawsLayer *layer, const uint8_t secret[32], uint8_t *at)
+paws_gcm_layer_seal(const PawsLayer *layer, const PawsKdfKey *from, uint8_t *at)
 {
 	uint8_t *body = at + PAWS_LAYER_START(PAWS_GCM_UNIQUE);
 	PawsLayerHead head;
 	PawsLayerKeys keys;
 	bool sealed;
 
-	randombytes_buf(at, PAWS_GCM_UNIQUE);
 	paws_layer_begin_head(&head, layer, at, PAWS_GCM_UNIQUE);
-	derive(&keys, secret, &head, layer->context);
+	derive(&keys, from, &head, layer->context);
 	paws_layer_end_head(&head, keys.commitment);
 	memcpy(at + PAWS_GCM_UNIQUE, keys.commitment, PAWS_COMMITMENT_BYTES);
 	sealed = paws_aead_gcm_seal(body, body, layer->length, head.bytes, head.bound + PAWS_COMMITMENT_BYTES,
@@ -60,14 +59,14 @@ paws_gcm_layer_seal(const PawsLayer *layer, const uint8_t secret[32], uint8_t *a
 }
 
 bool
-paws_gcm_layer_open(const PawsLayer *layer, const uint8_t secret[32], const uint8_t *at, uint8_t *out)
+paws_gcm_layer_open(const PawsLayer *layer, const PawsKdfKey *from, const uint8_t *at, uint8_t *out)
 {
 	PawsLayerHead head;
 	PawsLayerKeys keys;
 	bool good;
 
 	paws_layer_begin_head(&head, layer, at, PAWS_GCM_UNIQUE);
-	derive(&keys, secret, &head, layer->context);
+	derive(&keys, from, &head, layer->context);
 	paws_layer_end_head(&head, keys.commitment);
 	good =
 		sodium_memcmp(keys.commitment, at + PAWS_GCM_UNIQUE, PAWS_COMMITMENT_BYTES) == 0 &&

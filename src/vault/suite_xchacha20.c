@@ -18,7 +18,6 @@ paws_xchacha_layer_seal(const PawsLayer *layer, const uint8_t secret[32], uint8_
 	PawsLayerHead head;
 	PawsLayerKeys keys;
 
-	randombytes_buf(at, PAWS_XCHACHA_UNIQUE);
 	paws_layer_begin_head(&head, layer, at, PAWS_XCHACHA_UNIQUE);
 	paws_layer_derive(&keys, secret, LABEL, &head, NULL, layer->context);
 	paws_layer_end_head(&head, keys.commitment);

@@ -12,7 +12,6 @@
 #include "vault/vault.h"
 
 #define SUBJECT_ID_LABEL "subject id"
-#define FIRST_BASE       1
 
 void
 paws_vault_init(void)
@@ -81,7 +80,7 @@ paws_vault_purpose_key(PawsRoot root, const char *label, uint8_t key[32])
 	uint8_t base[PAWS_KEYRING_KEY_BYTES];
 
 	paws_vault_require(root);
-	if (!paws_keyring_base(root, FIRST_BASE, base))
+	if (!paws_keyring_base(root, PAWS_FIRST_BASE, base))
 		elog(ERROR, "a base secret is gone");
 	paws_purpose_key(base, label, key);
 	sodium_memzero(base, sizeof(base));

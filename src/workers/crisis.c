@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "base/reserve.h"
 #include "base/settings.h"
 #include "base/spi.h"
 #include "base/wake.h"
@@ -64,6 +65,7 @@ static Drained
 drain(int64 subject_no, int limit)
 {
 	volatile Drained result = DRAINED_FAILED;
+	int64 begun_at = paws_reserve_crisis_begin();
 
 	if (!paws_worker_begin("paws_sync: apply crisis operations"))
 		return DRAINED_FAILED;
@@ -73,7 +75,7 @@ drain(int64 subject_no, int limit)
 		bool mine;
 
 		paws_spi_begin();
-		mine = paws_crisis_queue_drain(paws_worker_database_slot(), subject_no, limit, &more);
+		mine = paws_crisis_queue_drain(paws_worker_database_slot(), subject_no, limit, false, &more);
 		paws_spi_end();
 		paws_worker_commit();
 		result = !mine ? DRAINED_HELD : more ? DRAINED_PART : DRAINED;
@@ -83,6 +85,8 @@ drain(int64 subject_no, int limit)
 		paws_worker_abort();
 	}
 	PG_END_TRY();
+	/* the push reported the bytes */
+	paws_reserve_crisis_end(begun_at, 0);
 	return result;
 }
 

@@ -3,6 +3,7 @@
  */
 #include "postgres.h"
 
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/settings.h"
 #include "base/settle.h"
@@ -29,8 +30,8 @@ typedef struct Part
 {
 	const char *activity;
 	long (*work)(int slot);
-	TimestampTz resume_at;
-	int failures; /* in a row */
+	int64 resume_at; /* by paws_clock */
+	int failures;    /* in a row */
 } Part;
 
 static bool
@@ -175,7 +176,7 @@ static long
 take_turn(Part *part, int slot)
 {
 	uint64 before = pgWalUsage.wal_bytes;
-	long wait = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), part->resume_at);
+	long wait = (long) ((part->resume_at - paws_clock() + 999) / 1000);
 
 	if (wait > 0)
 		return wait;
@@ -185,7 +186,7 @@ take_turn(Part *part, int slot)
 	if (wait == PAWS_KEEPER_IDLE)
 		return wait;
 	wait = Max(Max(wait, pause_after(pgWalUsage.wal_bytes - before)), 1);
-	part->resume_at = GetCurrentTimestamp() + wait * 1000;
+	part->resume_at = paws_clock() + wait * 1000;
 	return wait;
 }
 

@@ -15,6 +15,7 @@
 #include "base/worker.h"
 #include "catalog/pg_database.h"
 #include "nodes/pg_list.h"
+#include "queue/admission.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "vault/keyring.h"
@@ -140,6 +141,7 @@ turn(void)
 
 	paws_keyring_watch();
 	claim_keyring();
+	paws_admission_save();
 	stop_unwanted(wanted);
 	foreach (cell, wanted)
 		good = keep(PAWS_WORKER_CRISIS, PAWS_CRISIS_ENTRY, lfirst_oid(cell), PAWS_CRISIS_WORKERS) && good;

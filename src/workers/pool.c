@@ -7,6 +7,7 @@
 #include "postgres.h"
 
 #include "base/database.h"
+#include "base/reserve.h"
 #include "base/settings.h"
 #include "base/spi.h"
 #include "base/wake.h"
@@ -42,7 +43,7 @@ static uint64 choices = 0;
 static double us_per_operation = 100;
 static int fruitless = 0; /* batches in a row that came to nothing */
 static int asleep_slot = -1;
-static bool gathering = false; /* resting after the last batch */
+static bool gathering = false; /* resting, deaf to wakes */
 
 /* As many as should fit the time of a batch, by what the last ones took. */
 static int
@@ -51,6 +52,47 @@ batch_limit(void)
 	int fits = (int) ((double) paws_batch_time * 1000.0 / us_per_operation);
 
 	return Max(1, Min(fits, Min(paws_batch_size, PAWS_BATCH_MAX)));
+}
+
+static int64
+waiting(int slot)
+{
+	int64 total = 0;
+
+	for (int level = 1; level <= PAWS_LEVEL_ORDINARY_MAX; level++)
+	{
+		PawsDepth depth;
+
+		paws_depth_read(slot, level, &depth);
+		total += depth.depth;
+	}
+	return total;
+}
+
+/*
+ * What fits one batch is left to a worker with a lower number that is at work: two would each take half of
+ * it, and most of a small batch is what it costs by itself. Only while that one gets on: if it has finished
+ * nothing since the last look, this one goes to work as well.
+ */
+static bool
+leave_to_others(int slot)
+{
+	static uint64 seen = 0;
+	uint64 before = seen;
+	uint64 finished = 0;
+	bool busy = false;
+
+	for (int i = 0; i < paws_worker_index(); i++)
+	{
+		PawsWorkerSlot other;
+
+		if (!paws_worker_read(i, &other) || other.kind != PAWS_WORKER_POOL || other.database != MyDatabaseId)
+			continue;
+		busy = busy || pg_atomic_read_u32(&other.busy) != 0;
+		finished += pg_atomic_read_u64(&other.batches);
+	}
+	seen = finished;
+	return busy && finished != before && waiting(slot) < batch_limit();
 }
 
 /* Every so often a claim goes to the most overdue work, whatever its level: that bounds every wait. */
@@ -111,9 +153,9 @@ outlive_spi(Applied *batch)
 }
 
 /*
- * One transaction. What was chosen but could not be fetched is held by a process that is just ending; whether
- * it finished its work is not known yet, and what follows in the same document must not overtake it. So then
- * nothing is applied.
+ * One transaction. What was chosen but could not be fetched was finished by a process that ended meanwhile,
+ * or changed by another; and what follows in the same document must not overtake it. So then nothing is
+ * applied.
  */
 static void
 apply(Applied *batch, PawsReason refused, bool choose_next)
@@ -132,7 +174,9 @@ apply(Applied *batch, PawsReason refused, bool choose_next)
 	}
 	paws_queue_unblock(batch->slot, batch->operations, batch->count);
 	batch->applied_at = GetCurrentTimestamp();
-	if (choose_next)
+	if (choose_next && leave_to_others(batch->slot))
+		paws_queue_choose_none(batch->slot, paws_worker_index(), claim);
+	else if (choose_next)
 		choose(batch->slot);
 	outlive_spi(batch);
 	paws_spi_end();
@@ -276,6 +320,8 @@ apply_one_by_one(void)
 		claim->count = 1;
 		claim->ids[0] = all->ids[i];
 		claim->levels[0] = all->levels[i];
+		claim->places[0] = all->places[i];
+		claim->subjects[0] = all->subjects[i];
 		if (!try_apply(&batch, PAWS_REASON_NONE, false, &sqlstate) && !transient(sqlstate) &&
 			look_at(&operation))
 			give_up_or_postpone(&operation);
@@ -373,12 +419,18 @@ try_turn(void)
 		claim = MemoryContextAllocZero(TopMemoryContext, sizeof(PawsClaim));
 		drop_claim();
 	}
+	if (claim->count == 0 && paws_worker_database_slot() >= 0 && leave_to_others(paws_worker_database_slot()))
+	{
+		gathering = true;
+		return GATHER_MS;
+	}
 	if (!paws_vault_ready(PAWS_ROOT_CARE) || (claim->count == 0 && !first_choice()))
 		return paws_poll_interval;
 	pg_atomic_write_u32(&self->busy, 1);
+	paws_reserve_batch_begin();
 	wait = work();
 	pg_atomic_write_u32(&self->busy, 0);
-	return wait;
+	return Max(wait, paws_reserve_batch_end());
 }
 
 /* What fails outside of a batch (choosing, looking) costs the turn, not the worker. */
@@ -386,8 +438,11 @@ static long
 turn(void)
 {
 	volatile long wait = FAILED_TURN_MS;
-	int64 batch = claim ? claim->batch : 0;
+	PawsRecord record;
 
+	memset(&record, 0, sizeof(record));
+	if (claim)
+		record = claim->record;
 	PG_TRY();
 	{
 		wait = try_turn();
@@ -397,7 +452,7 @@ turn(void)
 		paws_worker_abort();
 		pg_atomic_write_u32(&paws_worker_self()->busy, 0);
 		drop_claim();
-		claim->batch = batch; /* what was recorded since went with the transaction */
+		claim->record = record; /* what was recorded since went with the transaction */
 	}
 	PG_END_TRY();
 	return wait;

@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "base/clock.h"
 #include "base/database.h"
 #include "base/log_safe.h"
 #include "base/settings.h"
@@ -11,6 +12,7 @@
 #include "base/wake.h"
 #include "base/worker.h"
 #include "care/care.h"
+#include "control/horizon.h"
 #include "crisis/crisis.h"
 #include "miscadmin.h"
 #include "queue/depth.h"
@@ -34,7 +36,7 @@ typedef struct House
 	bool crisis_done;
 	int64 care_walk;
 	int64 crisis_walk;
-	TimestampTz walked_at; /* when the last began */
+	int64 walked_at; /* when the last began, by paws_clock; 0: none yet */
 } House;
 
 /* As committed: a turn that fails does not skip a slice. */
@@ -64,11 +66,11 @@ recover(int slot)
 static void
 keep_house(House *h)
 {
-	TimestampTz now = GetCurrentTimestamp();
+	int64 now = paws_clock();
 
 	if (!h->walking)
 	{
-		if (now < h->walked_at + (int64) paws_housekeeping_interval * USECS_PER_SEC)
+		if (h->walked_at > 0 && now < h->walked_at + (int64) paws_housekeeping_interval * USECS_PER_SEC)
 			return;
 		*h = (House){.walking = true, .walked_at = now};
 	}
@@ -83,14 +85,14 @@ static void
 keep_pool(void)
 {
 	static bool complained = false;
-	static TimestampTz started_at = 0;
-	TimestampTz now = GetCurrentTimestamp();
+	static int64 started_at = 0;
+	int64 now = paws_clock();
 	int running = paws_worker_count(PAWS_WORKER_POOL, MyDatabaseId);
 
 	if (running > paws_pool_size)
 		paws_worker_stop(PAWS_WORKER_POOL, MyDatabaseId, paws_pool_size);
 	/* a worker that ends as soon as it starts wakes us by it */
-	if (running >= paws_pool_size || !TimestampDifferenceExceeds(started_at, now, TURN_MS / 2))
+	if (running >= paws_pool_size || (started_at > 0 && now - started_at < TURN_MS * INT64CONST(500)))
 		return;
 	started_at = now;
 	for (; running < paws_pool_size; running++)
@@ -114,10 +116,10 @@ keep_pool(void)
 static void
 observe(int slot)
 {
-	static TimestampTz observed_at = 0;
-	TimestampTz now = GetCurrentTimestamp();
+	static int64 observed_at = 0;
+	int64 now = paws_clock();
 
-	if (now > observed_at && now - observed_at < TURN_MS * INT64CONST(900))
+	if (observed_at > 0 && now - observed_at < TURN_MS * INT64CONST(900))
 		return;
 	paws_depth_observe(slot);
 	observed_at = now;
@@ -187,6 +189,7 @@ turn(void)
 	slot = paws_worker_database_slot();
 	(void) paws_wake_take(slot, PAWS_WAKE_SCHEDULER);
 	wait = try_to_look_after(slot);
+	paws_horizon_note();
 	kept = paws_depth_counted(slot) ? paws_keeper_turn(slot) : PAWS_KEEPER_IDLE;
 	if (kept != PAWS_KEEPER_IDLE)
 		wait = Min(wait, kept);

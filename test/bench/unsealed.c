@@ -58,6 +58,12 @@ paws_vault_open(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *c
 }
 
 bytea *
+paws_vault_open_or_null(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *context, const bytea *envelope)
+{
+	return paws_vault_open(home, subject_no, context, envelope);
+}
+
+bytea *
 paws_vault_reseal(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *context, const bytea *envelope)
 {
 	return NULL;

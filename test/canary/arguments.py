@@ -100,7 +100,8 @@ RIGHT = {
     ("set_tier_policy", "tier"): "grace_period",
 }
 RIGHT.update({("set_tier_policy", name): None for name in (
-    "ops_per_second", "ops_burst", "bytes_per_second", "bytes_burst", "max_payload", "max_devices", "offline_hours")})
+    "ops_per_second", "ops_burst", "bytes_per_second", "bytes_burst", "max_payload", "max_devices", "offline_hours",
+    "pull_bytes_per_second", "pull_bytes_burst", "features")})
 
 # By the name of a type, where the name of the argument says nothing.
 RIGHT_TYPE = {

@@ -357,7 +357,7 @@ class Device:
                 changes += 1
                 self.learn(doc_id, revision, None if deleted else digest(payload))
                 self.observer.changed(self, collection, doc_id, revision)
-            elif kind == "position":    # nothing for this device; only the cursor is further on
+            elif kind in ("position", "limited"):   # nothing for this device; only the cursor is further on
                 pass
             elif kind == "receipt":
                 self.finish(op_id, outcome, revision, code)
@@ -379,6 +379,8 @@ class Device:
             rows = call(self.token, self.cursor)
             changes += self.take(rows)
             size = sum(len(row[6]) for row in rows if row[6] is not None)
+            if rows and rows[-1][1] == "limited":       # the rest comes with a later pull
+                return changes
             if not rows or (not thorough and len(rows) < MAX_CHANGES and size < MAX_BYTES // 2):
                 return changes
 

@@ -26,6 +26,7 @@ sub read_on
 	foreach my $row (@$rows)
 	{
 		BAIL_OUT("reset: $row->{code}") if $row->{kind} eq 'reset';
+		next if $row->{kind} eq 'pending'; # comes again as a change
 		$seen{ $row->{doc_id} } = $row;
 		$times{"$row->{doc_id} $row->{revision}"}++;
 	}

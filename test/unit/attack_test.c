@@ -362,10 +362,13 @@ replace_inner(const Fixture *with, uint8_t *envelope, size_t length, const uint8
 					   .header_length = PAWS_OUTER_HEADER_BYTES,
 					   .context = encoded,
 					   .length = length - 100 - 16};
+	PawsKdfKey from;
 
 	paws_context_encode(&with->context, encoded);
 	memcpy(envelope + 100, inner, layer.length);
-	paws_gcm_layer_seal(&layer, with->outer.secret, envelope + PAWS_OUTER_HEADER_BYTES);
+	paws_kdf_prepare(&from, with->outer.secret, sizeof(with->outer.secret));
+	randombytes_buf(envelope + PAWS_OUTER_HEADER_BYTES, PAWS_GCM_UNIQUE);
+	paws_gcm_layer_seal(&layer, &from, envelope + PAWS_OUTER_HEADER_BYTES);
 }
 
 /* The inner layer, as the outer key gives it: free it. */
@@ -378,9 +381,11 @@ take_inner(const Fixture *with, const uint8_t *envelope, size_t length)
 					   .context = encoded,
 					   .length = length - 100 - 16};
 	uint8_t *inner = malloc(layer.length);
+	PawsKdfKey from;
 
 	paws_context_encode(&with->context, encoded);
-	tap_ok(paws_gcm_layer_open(&layer, with->outer.secret, envelope + PAWS_OUTER_HEADER_BYTES, inner),
+	paws_kdf_prepare(&from, with->outer.secret, sizeof(with->outer.secret));
+	tap_ok(paws_gcm_layer_open(&layer, &from, envelope + PAWS_OUTER_HEADER_BYTES, inner),
 		   suite_name(with->suite, "(the outer key gives the inner layer, still sealed)"));
 	return inner;
 }
@@ -472,6 +477,7 @@ malformed_refused(uint8_t suite, const uint8_t padded[PADDED])
 					   .header_length = PAWS_HEADER_BYTES,
 					   .context = encoded,
 					   .length = PADDED};
+	PawsKdfKey from;
 	bool refused;
 
 	paws_context_encode(&with.context, encoded);
@@ -479,7 +485,10 @@ malformed_refused(uint8_t suite, const uint8_t padded[PADDED])
 	if (suite == PAWS_SUITE_XCHACHA20)
 		paws_xchacha_layer_seal(&layer, with.key.secret, envelope + 32);
 	else if (suite == PAWS_SUITE_AES256GCM)
-		paws_gcm_layer_seal(&layer, with.key.secret, envelope + 32);
+	{
+		paws_kdf_prepare(&from, with.key.secret, sizeof(with.key.secret));
+		paws_gcm_layer_seal(&layer, &from, envelope + 32);
+	}
 	else
 		paws_sealed_layer_seal(&layer, with.key.public_key, envelope + 32);
 	refused = refuses(&with, envelope, length);

@@ -48,6 +48,7 @@ static void
 derive(const Attack *attack, const uint8_t secret[32], uint8_t both[64])
 {
 	uint8_t fixed[512];
+	PawsKdfKey from;
 	size_t bound = attack->at.commitment;
 	size_t length;
 
@@ -57,7 +58,8 @@ derive(const Attack *attack, const uint8_t secret[32], uint8_t both[64])
 		memcpy(fixed + length, attack->envelope, bound);
 		memcpy(fixed + length + bound, attack->encoded, PAWS_CONTEXT_BYTES);
 		memcpy(fixed + length + bound + PAWS_CONTEXT_BYTES, (uint8_t[]){0, 0, 2, 0}, 4);
-		paws_kdf_counter(both, secret, 32, fixed, length + bound + PAWS_CONTEXT_BYTES + 4);
+		paws_kdf_prepare(&from, secret, 32);
+		paws_kdf_counter(both, &from, fixed, length + bound + PAWS_CONTEXT_BYTES + 4);
 		return;
 	}
 	length = (size_t) snprintf((char *) fixed, sizeof(fixed), "paws_sync envelope v1");

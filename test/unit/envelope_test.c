@@ -6,6 +6,7 @@
  * compares.
  */
 #include "fixture.h"
+#include "vault/kdf.h"
 #include "vault/aead.h"
 
 #define LONG_LENGTH 1000
@@ -209,6 +210,30 @@ test_seal_refusals(uint8_t suite)
 		   suite_name(suite, "more than can be stored is refused before it is read"));
 }
 
+/* A key that was prepared is the same key, and its secret is not looked at. */
+static void
+test_prepared_outer_key(uint8_t suite)
+{
+	Fixture with = fixture(suite);
+	Fixture prepared = with;
+	PawsKdfKey from;
+	size_t length;
+	uint8_t *envelope = seal_known(&with, &length);
+
+	paws_kdf_prepare(&from, with.outer.secret, sizeof(with.outer.secret));
+	prepared.outer.prepared = &from;
+	memset(prepared.outer.secret, 0xee, sizeof(prepared.outer.secret));
+	tap_ok(opens_to(&prepared, envelope, length, known_payload, strlen(known_payload)),
+		   suite_name(suite, "opens with a prepared outer key"));
+	free(envelope);
+	envelope = seal_known(&prepared, &length);
+	tap_ok(opens_to(&with, envelope, length, known_payload, strlen(known_payload)),
+		   suite_name(suite, "what is sealed with a prepared outer key opens with its secret"));
+	paws_kdf_prepare(&from, prepared.outer.secret, sizeof(prepared.outer.secret));
+	tap_ok(refuses(&prepared, envelope, length), suite_name(suite, "another prepared key does not open"));
+	free(envelope);
+}
+
 static void
 test_unknown_suites(void)
 {
@@ -359,6 +384,8 @@ test_envelopes(void)
 		test_round_trips(all_suites[i]);
 		test_freshness(all_suites[i]);
 		test_seal_refusals(all_suites[i]);
+		if (all_suites[i] >= 0x10)
+			test_prepared_outer_key(all_suites[i]);
 		test_without_aes(all_suites[i]);
 	}
 	if (suite_here(PAWS_SUITE_AES256GCM))

@@ -17,8 +17,10 @@ main(void)
 		return 1;
 	}
 	test_tokens();
+	test_narrowing();
 	test_padding();
 	test_compression();
+	test_base64();
 	test_envelopes();
 	test_attacks();
 	test_collisions();
@@ -26,6 +28,7 @@ main(void)
 	test_keyrings();
 	test_purposes();
 	test_root_grammar();
+	test_scheduling();
 	printf("1..%d\n", tap_count);
 	return tap_failures == 0 ? 0 : 1;
 }

@@ -151,8 +151,10 @@ static bool
 try_kdf(const Vector *vector)
 {
 	uint8_t out[PAWS_KDF_BYTES];
+	PawsKdfKey from;
 
-	paws_kdf_counter(out, vector->field[0], vector->length[0], vector->field[1], vector->length[1]);
+	paws_kdf_prepare(&from, vector->field[0], vector->length[0]);
+	paws_kdf_counter(out, &from, vector->field[1], vector->length[1]);
 	return vector->valid && vector->fields == 3 && vector->length[2] >= 16 &&
 		   vector->length[2] <= sizeof(out) && memcmp(out, vector->field[2], vector->length[2]) == 0;
 }

@@ -21,8 +21,10 @@ tap_ok(bool passed, const char *name)
 
 /* The suites, one in each *_test.c. */
 extern void test_tokens(void);
+extern void test_narrowing(void);
 extern void test_padding(void);
 extern void test_compression(void);
+extern void test_base64(void);
 extern void test_envelopes(void);
 extern void test_attacks(void);
 extern void test_collisions(void);
@@ -30,5 +32,6 @@ extern void test_published_vectors(void);
 extern void test_keyrings(void);
 extern void test_purposes(void);
 extern void test_root_grammar(void);
+extern void test_scheduling(void);
 
 #endif

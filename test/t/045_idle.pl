@@ -1,0 +1,85 @@
+# An engine that has nothing to do does nothing: it writes no WAL, changes no row, wakes seldom and takes next to no time of the
+# processor. What the server itself writes while it idles (checkpoints, lists of running transactions) is told apart by reading it.
+use strict;
+use warnings;
+
+use PawsLoad;
+use PawsNode;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(usleep);
+
+my $SECONDS = 10;
+
+plan skip_all => 'this system tells nothing of processes' unless -r "/proc/$$/status";
+
+# As shipped, for tests make everybody look around more often.
+my $node = PawsNode->new_node('idle', 'paws_sync.poll_interval' => '1s', 'paws_sync.housekeeping_interval' => '60s', 'autovacuum' => 'off',
+	'track_io_timing' => 'off', 'full_page_writes' => 'on');
+$node->safe_psql('postgres', 'CREATE EXTENSION pg_walinspect');
+
+# How often the processes of a kind gave up the processor by themselves, which each wake ends with, and clock ticks they used.
+sub use_of
+{
+	my ($kind) = @_;
+	my %used = (wakes => 0, ticks => 0);
+
+	foreach my $pid (worker_pids($node, $kind))
+	{
+		slurp_file("/proc/$pid/status") =~ /^voluntary_ctxt_switches:\s+(\d+)/m or die "no switches of $pid";
+		$used{wakes} += $1;
+		my ($rest) = slurp_file("/proc/$pid/stat") =~ /^\d+ \(.*\) (.*)/;
+		my @field = split / /, $rest;
+		$used{ticks} += $field[11] + $field[12];
+	}
+	return \%used;
+}
+
+# After some work, so that it is an engine that has something to remember.
+my $load = PawsLoad->new($node, writers => 2, subjects => 2, crisis => 0.2);
+$load->begin(30);
+$load->finish;
+$load->check('before');
+wait_for_sql($node, 'the house to be kept once', "SELECT batches > 3 FROM paws_sync.pg_stat_paws_sync_workers WHERE kind = 'scheduler'");
+$node->safe_psql('postgres', 'CHECKPOINT');
+usleep(2_000_000);
+
+my $tables = "SELECT string_agg(relid || ' ' || n_tup_ins || ' ' || n_tup_upd || ' ' || n_tup_del, ', ' ORDER BY relid) FROM pg_stat_all_tables";
+my $rows = $node->safe_psql('postgres', $tables);
+my $xid = $node->safe_psql('postgres', 'SELECT pg_snapshot_xmax(pg_current_snapshot())');
+my %before = map { $_ => use_of($_) } qw(launcher scheduler pool);
+my $began = $node->safe_psql('postgres', 'SELECT pg_current_wal_insert_lsn()');
+my $turns = $node->safe_psql('postgres', "SELECT batches FROM paws_sync.pg_stat_paws_sync_workers WHERE kind = 'scheduler'");
+usleep($SECONDS * 1_000_000);
+my $ended = $node->safe_psql('postgres', 'SELECT pg_current_wal_insert_lsn()');
+my %after = map { $_ => use_of($_) } qw(launcher scheduler pool);
+$turns = $node->safe_psql('postgres', "SELECT batches FROM paws_sync.pg_stat_paws_sync_workers WHERE kind = 'scheduler'") - $turns;
+
+# The server's own: resource managers Standby (running transactions) and XLOG (checkpoints).
+my $foreign = $began eq $ended ? '' : $node->safe_psql('postgres',
+	"SELECT string_agg(resource_manager || ' ' || record_type, ', ') FROM pg_get_wal_records_info('$began', '$ended') "
+	  . "WHERE (resource_manager, record_type) NOT IN (('Standby', 'RUNNING_XACTS'), ('XLOG', 'CHECKPOINT_ONLINE'), ('XLOG', 'CHECKPOINT_SHUTDOWN'))");
+is($foreign, '', "no WAL in $SECONDS seconds");
+is($node->safe_psql('postgres', 'SELECT pg_snapshot_xmax(pg_current_snapshot())'), $xid, 'no number of a transaction is used');
+is($node->safe_psql('postgres', $tables), $rows, 'no row of any table is changed');
+cmp_ok($turns, '<=', 2 * $SECONDS, "the scheduler took $turns turns");
+cmp_ok($turns, '>', 0, 'it is awake');
+
+# Twice what the intervals say, and room for what the system wakes: without rest it would be hundreds of thousands.
+my %allowed = (launcher => 2 * $SECONDS + 10, scheduler => 4 * $SECONDS + 20, pool => 2 * (2 * $SECONDS + 10));
+foreach my $kind (qw(launcher scheduler pool))
+{
+	my $wakes = $after{$kind}{wakes} - $before{$kind}{wakes};
+	my $ticks = $after{$kind}{ticks} - $before{$kind}{ticks};
+
+	cmp_ok($wakes, '<=', $allowed{$kind}, "$kind: woke $wakes times");
+	note("$kind: $ticks ticks of the processor");
+}
+
+# It has not fallen asleep for good.
+$load->begin(5);
+$load->finish;
+$load->check('after');
+
+$node->stop('immediate');
+done_testing();
