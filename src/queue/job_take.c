@@ -78,7 +78,8 @@ take_snapshot(PawsJobClaim *claim)
 
 /*
  * False if somebody deleted or changed the row since the snapshot, or is at it: a lease that was ended is
- * gone only after that is in the row. Whoever it is tells of the job again if it is still there.
+ * gone only after that is in the row. Whoever it is tells of the job again if it is still there. Nor is a row
+ * taken that this very transaction put or changed: it may be rolled back, and is told of when it is not.
  */
 static bool
 is_still_there(TupleTableSlot *slot)
@@ -87,6 +88,8 @@ is_still_there(TupleTableSlot *slot)
 	uint16 infomask = header->t_infomask;
 	TransactionId xmax;
 
+	if (TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(header)))
+		return false;
 	if ((infomask & HEAP_XMAX_INVALID) || HEAP_XMAX_IS_LOCKED_ONLY(infomask))
 		return true;
 	xmax = HeapTupleHeaderGetUpdateXid(header);
