@@ -228,8 +228,7 @@ take_level(PawsJobClaim *claim, int level)
 static void
 take(PawsJobClaim *claim)
 {
-	static uint64 claims = 0;
-	bool guaranteed = paws_rule_guaranteed(++claims, paws_guaranteed_share);
+	bool guaranteed = paws_rule_guaranteed(paws_job_count_claim(claim->database_slot), paws_guaranteed_share);
 	PawsRuleLevel levels[PAWS_RULE_LEVELS];
 	int level;
 
