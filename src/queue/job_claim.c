@@ -113,6 +113,43 @@ open_all(PawsJobClaim *claim, PawsClaimedJob *jobs)
 	return opened;
 }
 
+/* Tells of the next job of the same subject, if one more may run; false if there is none. */
+static bool
+tell_follower(PawsJobClaim *claim, const PawsJobRow *row)
+{
+	int slot = claim->database_slot;
+	PawsTopic topic;
+	int16 level;
+	PawsJobPlace at;
+
+	if (row->ordered || row->subject_no == 0)
+		return false;
+	topic = *paws_job_topic(row->topic_no);
+	if (topic.in_flight_per_flow == 0 ||
+		!paws_lease_flow_has_room(slot, topic.place, paws_job_flow(row), topic.in_flight_per_flow))
+		return false;
+	paws_job_follower(row, &topic, slot, &level, &at);
+	if (level == 0)
+		return false;
+	paws_front_tell(slot, topic.place, level, at);
+	return true;
+}
+
+/*
+ * A claim passes over what a subject has beyond its bound, for good. Whoever ends one of its jobs tells of
+ * one that follows; so whoever takes one tells of the next, lest fewer and fewer run at once. False if
+ * nothing was told.
+ */
+static bool
+tell_followers(PawsJobClaim *claim, int from)
+{
+	bool told = false;
+
+	for (int i = from; i < claim->ntaken; i++)
+		told |= tell_follower(claim, &claim->taken[i].row);
+	return told;
+}
+
 /* ---- which level ---- */
 
 /* The topics that may be served, copied: a process's list of topics may change under its hands. */
@@ -191,8 +228,7 @@ take_level(PawsJobClaim *claim, int level)
 static void
 take(PawsJobClaim *claim)
 {
-	static uint64 claims = 0;
-	bool guaranteed = paws_rule_guaranteed(++claims, paws_guaranteed_share);
+	bool guaranteed = paws_rule_guaranteed(paws_job_count_claim(claim->database_slot), paws_guaranteed_share);
 	PawsRuleLevel levels[PAWS_RULE_LEVELS];
 	int level;
 
@@ -217,6 +253,7 @@ paws_job_claim(int slot, const int16 *topics, int ntopics, int max, int64 lease,
 {
 	PawsJobClaim claim = {.database_slot = slot, .max = max, .lease = lease, .now = GetCurrentTimestamp()};
 	int opened;
+	int from;
 
 	PreventCommandDuringRecovery("claim()");
 	PreventCommandIfParallelMode("claim()");
@@ -229,7 +266,11 @@ paws_job_claim(int slot, const int16 *topics, int ntopics, int max, int64 lease,
 	claim.taken = palloc(max * sizeof(PawsJobTaken));
 	claim.opener = open_more;
 	open_relations(&claim);
-	take(&claim);
+	do
+	{
+		from = claim.ntaken;
+		take(&claim);
+	} while (tell_followers(&claim, from) && claim.ntaken < max && !claim.full);
 	opened = open_all(&claim, jobs);
 	close_relations(&claim);
 	return opened;

@@ -156,12 +156,28 @@ make(int date)
 	return true;
 }
 
+/* What a dump was restored from is tied to nothing. */
+static PawsStatement find_untied = {
+	.sql = "SELECT c.oid::pg_catalog.int8 FROM pg_catalog.pg_class c "
+		   "WHERE c.relnamespace OPERATOR(pg_catalog.=) 'paws_queue'::pg_catalog.regnamespace "
+		   "AND c.relkind OPERATOR(pg_catalog.=) 'r' "
+		   "AND c.relname::pg_catalog.text OPERATOR(pg_catalog.~) '^history_[0-9]{8}$' AND NOT EXISTS "
+		   "(SELECT 1 FROM pg_catalog.pg_depend d "
+		   "WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass "
+		   "AND d.objid OPERATOR(pg_catalog.=) c.oid "
+		   "AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass)",
+};
+
 int
 paws_job_history_ahead(void)
 {
 	int today = date_of(GetCurrentTimestamp());
+	int made = make(today) + make(today + 1);
+	int untied = (int) paws_spi_run(&find_untied, NULL, NULL, 0);
 
-	return make(today) + make(today + 1);
+	for (int i = 0; i < untied; i++)
+		tie_to_extension((Oid) paws_spi_int64(i, 1));
+	return made;
 }
 
 static PawsStatement list_tables = {

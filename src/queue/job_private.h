@@ -233,6 +233,9 @@ extern void paws_wake_jobs_init(void);
 /* So many jobs of a topic are available. */
 extern void paws_job_wake(int slot, int place, int count);
 
+/* Counts a claim, from 1: a session may make few, and some must be guaranteed to each level. */
+extern uint64 paws_job_count_claim(int slot);
+
 /* The timer is to look no later than at this time of paws_lease_clock. */
 extern void paws_job_alarm(int slot, int64 at);
 extern void paws_job_alarm_quietly(int slot, int64 at);

@@ -35,6 +35,7 @@ typedef struct Database
 	pg_atomic_uint32 waiters;
 	pg_atomic_uint32 flush_wanted;
 	pg_atomic_uint32 counted;
+	pg_atomic_uint64 claims;    /* since the start, of all sessions */
 	pg_atomic_uint64 flush_to;  /* LSN */
 	pg_atomic_uint64 first_due; /* of rows, by the machine's clock; 0: not known */
 	pg_atomic_uint64 alarm;     /* when the timer will look by itself */
@@ -74,6 +75,7 @@ attach(void *memory, bool found)
 	memset(memory, 0, size());
 	for (int slot = 0; slot < paws_max_databases; slot++)
 	{
+		pg_atomic_init_u64(&databases[slot].claims, 0);
 		pg_atomic_init_u64(&databases[slot].flush_to, 0);
 		reset(slot);
 	}
@@ -159,6 +161,12 @@ paws_job_wake(int slot, int place, int count)
 		SetLatch(&ProcGlobal->allProcs[i].procLatch);
 		count--;
 	}
+}
+
+uint64
+paws_job_count_claim(int slot)
+{
+	return pg_atomic_add_fetch_u64(&databases[slot].claims, 1);
 }
 
 /* ---- the timer ---- */

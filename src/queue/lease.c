@@ -194,6 +194,8 @@ next_look(const PawsLeaseEntry *entry, int64 now)
 {
 	if (entry->state == PAWS_LEASE_FREE)
 		return PG_INT64_MAX;
+	if (entry->state == PAWS_LEASE_UNREADABLE)
+		return now + REAP_AFTER_US / 10;
 	return entry->state == PAWS_LEASE_ENDING ? Max(entry->lease.until, now + REAP_AFTER_US)
 											 : entry->lease.until;
 }
@@ -247,7 +249,7 @@ remove_over(int slot, PawsLeaseEntry *removed)
 			removed[found++] = *entry;
 			paws_lease_entry_remove(slot, entry);
 		}
-		else if (entry->state != PAWS_LEASE_UNREADABLE)
+		else
 			earliest = Min(earliest, next_look(entry, now));
 	}
 	pg_atomic_write_u64(paws_lease_earliest(slot), (uint64) earliest);
