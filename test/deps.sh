@@ -20,7 +20,7 @@ case ${1:-} in
     demo)
         # libfaketime sets the clock of a server; the last three of these are for the unit tests: another implementation,
         # and published vectors.
-        packages+=(libfaketime python3 python3-psycopg python3-fake-factory pgbouncer faketime python3-cryptography python3-cryptography-vectors
+        packages+=(libfaketime python3 python3-psycopg python3-fake-factory pgbouncer python3-cryptography python3-cryptography-vectors
                    golang-golang-x-crypto-dev)
         ;;
     canary)

@@ -91,6 +91,7 @@ typedef struct PawsJobCursor
 	Snapshot snapshot;
 	int database_slot;
 	bool plain; /* nobody put a trigger on the table */
+	bool waits; /* for whoever is at a row; else that row is left alone */
 } PawsJobCursor;
 
 extern void paws_job_open(PawsJobCursor *cursor, int slot);
@@ -102,7 +103,7 @@ extern void paws_job_refresh(PawsJobCursor *cursor);
 /* Finds a job; `hint` (may be NULL or not valid): where it was. False if there is none. */
 extern bool paws_job_find(PawsJobCursor *cursor, int64 id, ItemPointer hint, PawsJobRow *row);
 
-/* Both wait for whoever is at the row. False if it is gone, or was changed since. */
+/* False if the row is gone, was changed since, or somebody is at it who is not waited for. */
 extern bool paws_job_delete(PawsJobCursor *cursor, const PawsJobRow *row);
 extern bool paws_job_update(PawsJobCursor *cursor, PawsJobRow *row);
 
@@ -239,7 +240,12 @@ extern void paws_job_alarm_quietly(int slot, int64 at);
 /* A row is due in so many microseconds: to be available, or to expire. */
 extern void paws_job_delayed(int slot, int64 delay);
 
-/* What is known of when the first row is due, by paws_lease_clock: PG_INT64_MAX none; 0: nothing is known. */
+/* True if the machine's clock was set back since something was scheduled; until it is accepted. */
+extern bool paws_job_clock_is_back(int slot);
+extern void paws_job_accept_clock(int slot);
+
+/* What is known of when the first row is due, by the machine's clock: PG_INT64_MAX none; 0: nothing is known.
+ */
 extern int64 paws_job_first_due(int slot);
 extern void paws_job_set_first_due(int slot, int64 seen, int64 at);
 

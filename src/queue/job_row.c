@@ -144,6 +144,7 @@ paws_job_open(PawsJobCursor *cursor, int slot)
 	cursor->snapshot = paws_table_snap(true);
 	cursor->database_slot = slot;
 	cursor->plain = cursor->table->trigdesc == NULL;
+	cursor->waits = true;
 }
 
 void
@@ -222,9 +223,9 @@ paws_job_delete(PawsJobCursor *cursor, const PawsJobRow *row)
 
 	if (cursor->plain)
 		return is_written(table_tuple_delete(cursor->table, &tid, GetCurrentCommandId(true), cursor->snapshot,
-											 InvalidSnapshot, true, &failure, false));
+											 InvalidSnapshot, cursor->waits, &failure, false));
 	paws_writer_begin(&writer, &paws_job_table, false);
-	deleted = paws_writer_delete(&writer, &tid, cursor->snapshot, true) == PAWS_WRITTEN;
+	deleted = paws_writer_delete(&writer, &tid, cursor->snapshot, cursor->waits) == PAWS_WRITTEN;
 	paws_writer_end(&writer);
 	return deleted;
 }
@@ -240,7 +241,8 @@ paws_job_update(PawsJobCursor *cursor, PawsJobRow *row)
 	row->envelope = (bytea *) PG_DETOAST_DATUM_COPY(PointerGetDatum(row->envelope));
 	paws_job_form_row(row, values, nulls);
 	paws_writer_begin(&writer, &paws_job_table, false);
-	updated = paws_writer_update(&writer, &row->tid, cursor->snapshot, values, nulls, true) == PAWS_WRITTEN;
+	updated = paws_writer_update(&writer, &row->tid, cursor->snapshot, values, nulls, cursor->waits) ==
+			  PAWS_WRITTEN;
 	paws_writer_end(&writer);
 	return updated;
 }

@@ -78,7 +78,8 @@ take_snapshot(PawsJobClaim *claim)
 
 /*
  * False if somebody deleted or changed the row since the snapshot, or is at it: a lease that was ended is
- * gone only after that is in the row. Whoever it is tells of the job again if it is still there.
+ * gone only after that is in the row. Whoever it is tells of the job again if it is still there. Nor is a row
+ * taken that this very transaction put or changed: it may be rolled back, and is told of when it is not.
  */
 static bool
 is_still_there(TupleTableSlot *slot)
@@ -87,6 +88,8 @@ is_still_there(TupleTableSlot *slot)
 	uint16 infomask = header->t_infomask;
 	TransactionId xmax;
 
+	if (TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(header)))
+		return false;
 	if ((infomask & HEAP_XMAX_INVALID) || HEAP_XMAX_IS_LOCKED_ONLY(infomask))
 		return true;
 	xmax = HeapTupleHeaderGetUpdateXid(header);
@@ -139,9 +142,13 @@ consider(PawsJobClaim *claim, const PawsTopic *topic, int level, TupleTableSlot 
 	int64 duration = claim->lease > 0 ? claim->lease : topic->lease;
 
 	paws_job_read_row(slot, &row);
-	if (!row.available || row.topic_no != topic->no || row.level != level ||
-		(row.expires_at != 0 && row.expires_at <= claim->now))
+	if (!row.available || row.topic_no != topic->no || row.level != level)
 		return VERDICT_PASSED;
+	if (row.expires_at != 0 && row.expires_at <= claim->now)
+	{
+		paws_job_delayed(claim->database_slot, 0); /* the timer's */
+		return VERDICT_PASSED;
+	}
 	claim->wants_ordering = claim->wants_ordering || row.ordered;
 	if (row.ordered && claim->ordering == NULL)
 		return VERDICT_STOP;
@@ -155,6 +162,7 @@ consider(PawsJobClaim *claim, const PawsTopic *topic, int level, TupleTableSlot 
 			return VERDICT_PASSED;
 		case PAWS_LEASED_FULL:
 			claim->full = true;
+			pg_atomic_fetch_add_u64(&paws_front_counts(claim->database_slot, topic->place)->refused, 1);
 			return VERDICT_STOP;
 	}
 	if (!is_still_there(slot) || (row.ordered && first_of_key(claim, &row, snapshot) != row.id))

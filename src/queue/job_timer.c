@@ -12,6 +12,9 @@
 #include "queue/job_private.h"
 #include "utils/timestamp.h"
 
+/* For a row that somebody is at. */
+#define AGAIN_US 100000
+
 static PawsStatement find_due = {
 	.sql = "SELECT id FROM paws_queue.job WHERE NOT available "
 		   "AND run_at OPERATOR(pg_catalog.<=) $1 ORDER BY run_at LIMIT $2",
@@ -77,8 +80,7 @@ look_ahead(int slot)
 	for (int column = 1; column <= 2; column++)
 		if (!paws_spi_isnull(0, column))
 			first = Min(first, paws_spi_int64(0, column));
-	paws_job_set_first_due(slot, seen,
-						   first == DT_NOEND ? PG_INT64_MAX : paws_lease_clock() + Max(first - now, 0));
+	paws_job_set_first_due(slot, seen, first);
 }
 
 static bool
@@ -102,33 +104,6 @@ promote(int slot, PawsJobCursor *cursor, PawsJobRow *row)
 }
 
 int
-paws_job_promote(int slot, int limit)
-{
-	TimestampTz now = GetCurrentTimestamp();
-	PawsJobCursor cursor;
-	PawsJobRow row;
-	int64 *ids;
-	int found;
-	int done = 0;
-
-	if (paws_job_first_due(slot) > paws_lease_clock())
-		return 0;
-	look_ahead(slot);
-	found = find_ids(&find_due, now, limit, &ids);
-	if (found == 0)
-		return 0;
-	paws_job_before_write(true);
-	paws_job_open(&cursor, slot);
-	for (int i = 0; i < found; i++)
-		if (paws_job_find(&cursor, ids[i], NULL, &row) && !row.available && row.run_at <= now)
-			done += promote(slot, &cursor, &row);
-	paws_job_close(&cursor);
-	if (found == limit)
-		paws_job_delayed(slot, 0);
-	return done;
-}
-
-int
 paws_job_clock_moved(int slot, int limit)
 {
 	TimestampTz now = GetCurrentTimestamp();
@@ -144,6 +119,7 @@ paws_job_clock_moved(int slot, int limit)
 		return 0;
 	paws_job_before_write(true);
 	paws_job_open(&cursor, slot);
+	cursor.waits = false;
 	for (int i = 0; i < found; i++)
 	{
 		if (!paws_job_find(&cursor, ids[i], NULL, &row) || row.available || row.delay < 0)
@@ -152,6 +128,46 @@ paws_job_clock_moved(int slot, int limit)
 		done += paws_job_update(&cursor, &row);
 	}
 	paws_job_close(&cursor);
+	return done;
+}
+
+/* Somebody was at a row that is due. */
+static void
+look_again(int slot)
+{
+	paws_job_set_first_due(slot, paws_job_first_due(slot), GetCurrentTimestamp() + AGAIN_US);
+	paws_job_delayed(slot, AGAIN_US);
+}
+
+int
+paws_job_promote(int slot, int limit)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	PawsJobCursor cursor;
+	PawsJobRow row;
+	int64 *ids;
+	int found;
+	int done = 0;
+
+	if (paws_job_clock_is_back(slot) && paws_job_clock_moved(slot, limit) < limit)
+		paws_job_accept_clock(slot);
+	if (paws_job_first_due(slot) > now)
+		return 0;
+	look_ahead(slot);
+	found = find_ids(&find_due, now, limit, &ids);
+	if (found == 0)
+		return 0;
+	paws_job_before_write(true);
+	paws_job_open(&cursor, slot);
+	cursor.waits = false;
+	for (int i = 0; i < found; i++)
+		if (paws_job_find(&cursor, ids[i], NULL, &row) && !row.available && row.run_at <= now)
+			done += promote(slot, &cursor, &row);
+	paws_job_close(&cursor);
+	if (found == limit)
+		paws_job_delayed(slot, 0);
+	else if (done < found)
+		look_again(slot);
 	return done;
 }
 
@@ -169,12 +185,17 @@ paws_job_expire(int slot, int limit)
 		return 0;
 	paws_job_before_write(true);
 	paws_job_open(&cursor, slot);
+	cursor.waits = false;
 	for (int i = 0; i < found; i++)
 		/* one that runs may be completed; it expires if it comes back */
 		if (!paws_lease_exists(slot, ids[i]) && paws_job_find(&cursor, ids[i], NULL, &row) &&
 			row.expires_at != 0 && row.expires_at <= now)
 			done += paws_job_remove(slot, &cursor, &row, PAWS_JOB_EXPIRED);
 	paws_job_close(&cursor);
+	if (done == 0)
+		return 0;
+	if (found == limit)
+		paws_job_delayed(slot, 0);
 	return done;
 }
 
@@ -214,6 +235,7 @@ paws_job_expire_leases(int slot, int limit)
 		return 0;
 	paws_job_before_write(true);
 	paws_job_open(&cursor, slot);
+	cursor.waits = false;
 	for (int i = 0; i < found; i++)
 		done += expire_lease(slot, &cursor, &leases[i], unreadable[i]);
 	paws_job_close(&cursor);

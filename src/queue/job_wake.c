@@ -18,6 +18,10 @@
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/proc.h"
+#include "utils/timestamp.h"
+
+/* By so much clocks drift, or are slewed, between two looks. */
+#define CLOCK_TOLERANCE_US 50000
 
 /* Topics that one process waits for: a bit for each, shared by those whose places are 64 apart. */
 typedef struct Waiter
@@ -32,8 +36,9 @@ typedef struct Database
 	pg_atomic_uint32 flush_wanted;
 	pg_atomic_uint32 counted;
 	pg_atomic_uint64 flush_to;  /* LSN */
-	pg_atomic_uint64 first_due; /* by paws_lease_clock; 0: not known */
+	pg_atomic_uint64 first_due; /* of rows, by the machine's clock; 0: not known */
 	pg_atomic_uint64 alarm;     /* when the timer will look by itself */
+	pg_atomic_uint64 offset;    /* of the machine's clock when something was scheduled: the largest */
 } Database;
 
 static Database *databases = NULL; /* [max_databases] */
@@ -56,6 +61,7 @@ reset(int slot)
 	pg_atomic_write_u32(&databases[slot].counted, 0);
 	pg_atomic_write_u64(&databases[slot].first_due, 0);
 	pg_atomic_write_u64(&databases[slot].alarm, (uint64) PG_INT64_MAX);
+	pg_atomic_write_u64(&databases[slot].offset, (uint64) PG_INT64_MIN);
 }
 
 static void
@@ -173,16 +179,50 @@ paws_job_alarm(int slot, int64 at)
 	}
 }
 
+/* From the clock of leases to that of the machine. */
+static int64
+clock_offset(void)
+{
+	return GetCurrentTimestamp() - paws_lease_clock();
+}
+
+static void
+note_clock(int slot)
+{
+	pg_atomic_uint64 *offset = &databases[slot].offset;
+	int64 now = clock_offset();
+	uint64 known = pg_atomic_read_u64(offset);
+
+	while ((int64) known < now && !pg_atomic_compare_exchange_u64(offset, &known, (uint64) now))
+		;
+}
+
+bool
+paws_job_clock_is_back(int slot)
+{
+	int64 known = (int64) pg_atomic_read_u64(&databases[slot].offset);
+
+	return known != PG_INT64_MIN && clock_offset() < known - CLOCK_TOLERANCE_US;
+}
+
+void
+paws_job_accept_clock(int slot)
+{
+	pg_atomic_write_u64(&databases[slot].offset, (uint64) clock_offset());
+}
+
 void
 paws_job_delayed(int slot, int64 delay)
 {
 	pg_atomic_uint64 *due = &databases[slot].first_due;
-	int64 at = paws_lease_clock() + Max(delay, 0);
+	int64 at = GetCurrentTimestamp() + Max(delay, 0);
 	uint64 known = pg_atomic_read_u64(due);
+
+	note_clock(slot);
 
 	while ((int64) known > at && !pg_atomic_compare_exchange_u64(due, &known, (uint64) at))
 		;
-	paws_job_alarm(slot, at);
+	paws_job_alarm(slot, paws_lease_clock() + Max(delay, 0));
 }
 
 int64
@@ -212,13 +252,16 @@ paws_job_next_due(int slot)
 {
 	int64 now = paws_lease_clock();
 	int64 at = PG_INT64_MAX;
+	int64 first;
 	int64 over;
 
 	pg_atomic_exchange_u64(&databases[slot].alarm, (uint64) PG_INT64_MAX);
 	over = paws_lease_next_over(slot);
 	if (over >= 0)
 		at = now + over;
-	at = Min(at, paws_job_first_due(slot));
+	first = paws_job_first_due(slot);
+	if (first != PG_INT64_MAX)
+		at = Min(at, now + Max(first - GetCurrentTimestamp(), 0));
 	if (at == PG_INT64_MAX)
 		return -1;
 	paws_job_alarm_quietly(slot, at);

@@ -222,6 +222,13 @@ ticks() {
     done
     echo "$total"
 }
+# Those of the whole server, processes that ended among them.
+server_ticks() {
+    local postmaster
+    postmaster=$(as_server head -n 1 "$dir/data/postmaster.pid")
+    { cat /proc/[0-9]*/stat 2>/dev/null || true; } | awk -v postmaster="$postmaster" '{ pid = $1; sub(/^.*\) /, "") }
+        pid == postmaster { total += $14 + $15 } pid == postmaster || $2 == postmaster { total += $12 + $13 } END { print total }'
+}
 us_each() { calc "1000000 * ($1) / $(getconf CLK_TCK) / $2" 2; } # TICKS OPERATIONS
 applied() { sql 'SELECT coalesce(sum(operations), 0) FROM paws_sync.pg_stat_paws_sync_workers'; }
 
@@ -290,10 +297,10 @@ alternate() { # PREFIX RUN COUNT
     done
 }
 
-alternate_table() { # PREFIX TITLE
+alternate_table() { # PREFIX TITLE WHOSE
     local case title
 
-    printf '\n| %-64s |   without |      with | ratio | last fifth: with | ratio | µs of the pool | ratio | dead rows kept |\n' "$2"
+    printf '\n| %-64s |   without |      with | ratio | last fifth: with | ratio | µs of %-8s | ratio | dead rows kept |\n' "$2" "$3"
     printf '|%s|-----------|-----------|-------|------------------|-------|----------------|-------|----------------|\n' "$(printf -- '-%.0s' $(seq 66))"
     for case in $held; do
         title=title_$case
@@ -308,7 +315,7 @@ part_flow() {
     queue_table=paws_queue.operation
     vacuum_jobs=
     alternate flow run_flow "$passing"
-    alternate_table flow "operations/s from push_many to applied, $passing pass" >>"$report"
+    alternate_table flow "operations/s from push_many to applied, $passing pass" "the pool" >>"$report"
 }
 
 # ---------------------------------------------------------------------------------------------------------------------------
@@ -402,14 +409,16 @@ part_backlog() {
 # jobs: submitted, claimed and completed by 100, by 4 clients.
 
 run_jobs() {
-    local slice=0 count=$(($2 / 400 * 400)) rate
+    local slice=0 count=$(($2 / 400 * 400)) rate used
 
+    used=$(server_ticks)
     load jobs_100 4 -t $((count / 400)) -l --log-prefix="$work/jobs"
     measured "$1.rate" "$(calc "100 * $(tps jobs_100)")"
+    measured "$1.cpu" "$(us_each "$(server_ticks) - $used" "$count")"
     # each line of the log: when a transaction ended
     cat "$work"/jobs.* | awk '{ printf "%s.%06d\n", $5, $6 }' | sort -n | awk '
         { t[NR] = $1 }
-        END { for (s = 1; s <= 10; s++) { a = int(NR * (s - 1) / 10) + 1; b = int(NR * s / 10); print t[b] > t[a] ? 100 * (b - a) / (t[b] - t[a]) : 0 } }' |
+        END { for (s = 1; s <= 10; s++) { a = int(NR * (s - 1) / 10) + 1; b = int(NR * s / 10); print (t[b] > t[a] ? 100 * (b - a) / (t[b] - t[a]) : 0) } }' |
         while read -r rate; do measured "$1.slice$((++slice))" "$rate"; done
     rm -f "$work"/jobs.[0-9]*
     # one at a time, among all that is dead by now
@@ -429,7 +438,7 @@ part_jobs() {
     queue_table=paws_queue.job
     vacuum_jobs=', paws_queue.job'
     alternate jobs run_jobs "$passing"
-    alternate_table jobs "jobs/s submitted, claimed, completed by 100, $passing pass" >>"$report"
+    alternate_table jobs "jobs/s submitted, claimed, completed by 100, $passing pass" "all" >>"$report"
     {
         printf '\n| %-64s |   without |      with | ratio |\n' "jobs/s claimed and completed one at a time, after that"
         printf '|%s|-----------|-----------|-------|\n' "$(printf -- '-%.0s' $(seq 66))"

@@ -357,7 +357,7 @@ class Device:
                 changes += 1
                 self.learn(doc_id, revision, None if deleted else digest(payload))
                 self.observer.changed(self, collection, doc_id, revision)
-            elif kind in ("position", "limited"):   # nothing for this device; only the cursor is further on
+            elif kind in ("position", "limited", "pending"):   # nothing new, or what comes again as a change
                 pass
             elif kind == "receipt":
                 self.finish(op_id, outcome, revision, code)

@@ -8,7 +8,7 @@ use PawsNode;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $BACKLOG = 100_000;
+my $BACKLOG = 300_000;
 my $SUBJECTS = 20;
 my $INTERACTIVE = 40;
 

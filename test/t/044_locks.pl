@@ -22,9 +22,13 @@ my $tables = "SELECT c.oid::regclass AS relation FROM pg_class c WHERE c.relkind
 my $load = PawsLoad->new($node, writers => 4, subjects => 3, crisis => 0.2, rollbacks => 0.3);
 new_subject($node, 'leaves', 'premium');
 my @leaving = map { new_device($node, 'leaves', $_) } qw(ios web);
+my $has_jobs = $node->safe_psql('postgres', "SELECT to_regproc('paws_sync.submit_many') IS NOT NULL") eq 't';
+$node->safe_psql('postgres', "SELECT paws_sync.define_topic('calm', lease => '200 ms', backoff => '1 ms', max_backoff => '1 ms', max_attempts => 2)")
+  if $has_jobs;
 $node->safe_psql('postgres', 'CREATE TABLE seen (relation regclass, mode text, granted boolean, PRIMARY KEY (relation, mode, granted)); CREATE TABLE stop ()');
 
 my $holder = $node->background_psql('postgres');
+$holder->set_query_timer_restart();
 my $holder_pid = $holder->query_safe('SELECT pg_backend_pid()');
 my $all = join(', ', split /\n/, $node->safe_psql('postgres', $tables));
 $holder->query_safe("BEGIN; LOCK TABLE $all IN SHARE UPDATE EXCLUSIVE MODE");
@@ -46,6 +50,21 @@ END \$\$;
 SQL
 my $watch = start_psql($node, "$base.sql", "$base.out", "$base.err");
 
+# All ways of a job, among them the ends that its worker does not bring about.
+my @jobs = (
+	"SELECT count(*) FROM paws_sync.submit_many('calm', array_fill('x'::bytea, ARRAY[20]))",
+	"SELECT outcome FROM paws_sync.submit('calm', 'x', key => gen_random_uuid()::text, ordering_key => 'one by one')",
+	"SELECT outcome FROM paws_sync.submit('calm', 'x', expires_at => clock_timestamp() + '1 ms'::interval)",
+	"SELECT count(paws_sync.complete(job, fence)) FROM paws_sync.claim('{calm}', 5)",
+	"SELECT count(*) FROM (SELECT array_agg(job) AS jobs, array_agg(fence) AS fences FROM paws_sync.claim('{calm}', 5)) c, paws_sync.complete_many(c.jobs, c.fences, NULL, false)",
+	"SELECT count(paws_sync.fail(job, fence)) FROM paws_sync.claim('{calm}', 2)",
+	"SELECT count(paws_sync.snooze(job, fence, '1 ms')) FROM paws_sync.claim('{calm}', 1)",
+	"SELECT count(paws_sync.release(job, fence)) FROM paws_sync.claim('{calm}', 1)",
+	"SELECT count(paws_sync.extend(job, fence, '300 ms')) FROM paws_sync.claim('{calm}', 1)",
+	"SELECT paws_sync.cancel(s.job) FROM paws_sync.submit('calm', 'x', not_before => clock_timestamp() + '1 hour'::interval) s",
+	"SELECT count(*) FROM paws_sync.dead_letters('calm')",
+	"SELECT paws_sync.redrive('calm')");
+
 # Everything that is done while nobody administers, under load.
 $load->begin(150);
 my $reader = $load->{subjects}[0]{reader};
@@ -56,6 +75,7 @@ while ($load->running)
 {
 	(undef, $cursor) = paws_pull($node, $reader, $cursor);
 	$node->safe_psql('postgres', "SELECT paws_sync.ack('$reader', '$cursor')") if $cursor;
+	$node->safe_psql('postgres', join(";\n", @jobs)) if $has_jobs;
 	next if $others++;
 	$node->safe_psql('postgres', $_)
 	  foreach (
@@ -83,6 +103,14 @@ my $turns = 'SELECT batches FROM paws_sync.pg_stat_paws_sync_workers WHERE kind 
 my $before = $node->safe_psql('postgres', $turns);
 wait_for_sql($node, 'housekeeping', "SELECT ($turns) > $before + 2");
 $load->check('beside a stronger lock');
+if ($has_jobs)
+{
+	$node->safe_psql('postgres', join(";\n", @jobs)) foreach 1 .. 20;
+	wait_for_sql($node, 'the jobs to be worked off',
+		"SELECT count(paws_sync.complete(c.job, c.fence)) = 0 AND (SELECT count(*) = 0 FROM paws_queue.job) FROM paws_sync.claim('{calm}', 100) c",
+		'SELECT count(*) FROM paws_queue.job');
+	pass('all jobs came to an end');
+}
 is($node->safe_psql('postgres', 'SELECT sum(errors) FROM paws_sync.pg_stat_paws_sync_workers'), 0, 'no worker was refused a lock');
 
 $node->safe_psql('postgres', 'INSERT INTO stop DEFAULT VALUES');
@@ -95,6 +123,8 @@ is($node->safe_psql('postgres', <<'SQL'), 6, 'those of the hot tables were seen'
 SELECT count(*) FROM seen WHERE mode = 'RowExclusiveLock' AND relation::text IN
 	('paws_queue.operation', 'paws_care.feed', 'paws_care.document', 'paws_care.counter', 'paws_crisis.feed', 'paws_crisis.document')
 SQL
+is($node->safe_psql('postgres', "SELECT count(*) > 0 FROM seen WHERE mode = 'RowExclusiveLock' AND relation::text = 'paws_queue.job'"), 't', 'and of jobs')
+  if $has_jobs;
 note($node->safe_psql('postgres', 'SELECT string_agg(relation || \' \' || mode, E\'\n\' ORDER BY 1) FROM seen'));
 $holder->query_safe('COMMIT');
 $holder->quit;

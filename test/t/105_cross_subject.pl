@@ -78,7 +78,7 @@ SQL
 
 is(sql('SELECT string_agg(relation::text, \' \' ORDER BY relation::text COLLATE "C") FROM x.stored WHERE whose IS NULL'), join(' ',
 		qw(paws_care.cursor_epoch paws_crisis.cursor_epoch paws_crisis.resource paws_crisis.root_check paws_queue.history paws_queue.inflight paws_queue.paused_level
-		  paws_queue.policy paws_queue.tier_policy paws_registry.collection paws_vault.foreign_epoch paws_vault.key_job paws_vault.root_check)),
+		  paws_queue.policy paws_queue.tier_policy paws_queue.topic paws_registry.collection paws_vault.foreign_epoch paws_vault.key_job paws_vault.root_check)),
 	'every table but these has a subject or a device in each row');
 
 # The subjects: each has a phone, a tablet, a spare device and a revoked one, the same documents under the same operation
@@ -109,6 +109,8 @@ is(sql('SELECT min(n) > 0 FROM (SELECT count(*) AS n FROM x.subject s JOIN paws_
 # what a query that ignores the subject would do
 is(sql("SELECT count(DISTINCT subject_no) FROM paws_care.document WHERE doc_id = x.id(2)"), $SUBJECTS, 'the same documents');
 is(sql("SELECT count(DISTINCT device_no) FROM paws_crisis.feed WHERE op_id = x.id(105)"), $SUBJECTS, 'under the same operations');
+
+sql("SELECT paws_sync.define_topic('errands')");
 
 # Cursors of each, from every stage: begun, in the middle of a seed, at its end, in the feed, of both lanes, and acknowledged.
 sql(<<'SQL');
@@ -160,6 +162,7 @@ INSERT INTO x.attack (function, blind, role, call) VALUES
 	('erasure_status', false, 'gate', $$erasure_status({A})$$),
 	('check_subject', false, 'postgres', $$check_subject({A})$$),
 	('register_device', false, 'gate', $$register_device({A}, 'wearable')$$),
+	('submit', false, 'gate', $$submit('errands', convert_to('<subject {n}>', 'UTF8'), subject => {A})$$),
 	('set_entitlement', false, 'gate', $$set_entitlement({A}, 'premium')$$),
 	-- at the end, for these leave less to attack with
 	('revoke_device', false, 'gate', $$revoke_device((SELECT spare FROM x.subject WHERE n = {n})::paws_sync.device)$$),
@@ -454,12 +457,12 @@ DECLARE
 	found record;
 BEGIN
 	SELECT name INTO f FROM (SELECT name, sum(weight) OVER (ORDER BY name) AS upto, sum(weight) OVER () AS total FROM (VALUES ('push', 26), ('push_many', 6), ('push_crisis', 6), ('pull', 22),
-		('pull_wait', 3), ('pull_crisis', 8), ('crisis_bundle', 5), ('receipts', 8), ('ack', 7), ('devices', 2), ('sync_status', 2), ('erasure_status', 2), ('set_entitlement', 2),
+		('pull_wait', 3), ('pull_crisis', 5), ('pull_crisis_wait', 3), ('submit', 2), ('crisis_bundle', 5), ('receipts', 8), ('ack', 7), ('devices', 2), ('sync_status', 2), ('erasure_status', 2), ('set_entitlement', 2),
 		('register_device', 3), ('revoke_device', 1), ('forget', 0.7)) AS w (name, weight)) AS w, (SELECT random() AS at) AS r WHERE w.upto >= r.at * w.total ORDER BY w.upto LIMIT 1;
 	BEGIN
 		CASE
-		WHEN f IN ('pull', 'pull_wait', 'pull_crisis') THEN
-			FOR found IN EXECUTE format('SELECT * FROM paws_sync.%I($1, $2, %s max_changes => $3)', f, CASE f WHEN 'pull_wait' THEN '''1 ms'',' ELSE '' END)
+		WHEN f IN ('pull', 'pull_wait', 'pull_crisis', 'pull_crisis_wait') THEN
+			FOR found IN EXECUTE format('SELECT * FROM paws_sync.%I($1, $2, %s max_changes => $3)', f, CASE WHEN f ~ '_wait$' THEN '''1 ms'',' ELSE '' END)
 				USING device, cursor, (ARRAY[1, 3, 500])[x.die(3)] LOOP
 				answered := answered + 1;
 				-- who is being forgotten may find its keys gone
@@ -511,6 +514,8 @@ BEGIN
 			IF cursor IS NOT NULL THEN
 				PERFORM paws_sync.ack(device, cursor);
 			END IF;
+		WHEN f = 'submit' THEN
+			PERFORM paws_sync.submit('errands', convert_to(format('<subject %s>', d.n), 'UTF8'), subject => token);
 		WHEN f = 'erasure_status' THEN
 			SELECT p.life INTO life FROM x.person p WHERE p.n = d.n FOR SHARE;
 			SELECT count(*) INTO answered FROM paws_sync.erasure_status(token);

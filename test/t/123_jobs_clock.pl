@@ -5,17 +5,15 @@
 use strict;
 use warnings;
 
+use PawsKeyring;
 use PawsNode;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my ($library) = glob('/usr/lib/*/faketime/libfaketime.so.1');
-plan skip_all => 'libfaketime is not installed' unless $library;
-
 my $clock = PostgreSQL::Test::Utils::tempdir_short() . '/clock';
 
-# Takes effect at once: the library reads the file at each look at the clock.
+# In seconds. Takes effect at once: the library reads the file at each look at the clock.
 sub set_clock
 {
 	my ($offset) = @_;
@@ -27,12 +25,11 @@ sub set_clock
 	return;
 }
 
-set_clock('+0');
+set_clock(0);
 my $node = PawsNode->new_node('clock', -no_extension => 1, 'paws_sync.pool_size' => 1, 'paws_sync.max_wait_with_snapshot' => '1s');
 $node->stop;
 {
-	local %ENV = (%ENV, LD_PRELOAD => $library, FAKETIME_TIMESTAMP_FILE => $clock, FAKETIME_NO_CACHE => 1,
-		DONT_FAKE_MONOTONIC => 1, FAKETIME_DONT_FAKE_MONOTONIC => 1);
+	local %ENV = (%ENV, LD_PRELOAD => build_module('clock_shift'), CLOCK_SHIFT_FILE => $clock);
 	$node->start;
 }
 PawsNode::create_extension($node);
@@ -41,9 +38,9 @@ sub sql { return $node->safe_psql('postgres', $_[0]) }
 
 my $real = time;
 like(sql('SELECT extract(epoch FROM clock_timestamp())::bigint'), qr/^\d+$/, 'the server runs');
-set_clock('+1h');
+set_clock(3600);
 cmp_ok(sql('SELECT extract(epoch FROM clock_timestamp())::bigint') - $real, '>', 3000, 'and its clock can be set');
-set_clock('+0');
+set_clock(0);
 
 sql("SELECT paws_sync.define_topic('letters', lease => '30 s', backoff => '100 ms', max_backoff => '100 ms')");
 sql("SELECT paws_sync.define_topic('short', lease => '200 ms')");
@@ -54,10 +51,10 @@ sub claim
 	return split /\|/, sql("SELECT job, fence FROM paws_sync.claim('{$topic}')");
 }
 
-foreach my $jump ('+1h', '-1h')
+foreach my $jump (3600, -3600)
 {
 	# A lease is neither lost nor longer.
-	set_clock('+0');
+	set_clock(0);
 	sql("SELECT paws_sync.submit('letters', 'held')");
 	my ($job, $fence) = claim('letters');
 	set_clock($jump);
@@ -67,7 +64,7 @@ foreach my $jump ('+1h', '-1h')
 	is(sql("SELECT paws_sync.extend($job, $fence)"), 'extended', "$jump: the lease is extended");
 	is(sql("SELECT paws_sync.complete($job, $fence)"), 'completed', "$jump: and the job completed");
 
-	set_clock('+0');
+	set_clock(0);
 	sql("SELECT paws_sync.submit('short', 'dropped')");
 	($job, $fence) = claim('short');
 	set_clock($jump);
@@ -76,7 +73,7 @@ foreach my $jump ('+1h', '-1h')
 	is(sql("SELECT paws_sync.cancel($job)"), 'cancelled', "$jump: the job is out of the way");
 
 	# A retry waits its delay and no longer.
-	set_clock('+0');
+	set_clock(0);
 	$job = sql("SELECT job FROM paws_sync.submit('letters', 'retried')");
 	(undef, $fence) = claim('letters');
 	is(sql("SELECT paws_sync.fail($job, $fence, '1 s')"), 'retried', "$jump: a job is to be retried");
@@ -84,8 +81,9 @@ foreach my $jump ('+1h', '-1h')
 	wait_for_sql($node, "$jump: a retry", "SELECT state = 'available' FROM paws_sync.job_status($job)");
 	($job, $fence) = claim('letters');
 	is(sql("SELECT paws_sync.snooze($job, $fence, '1 s')"), 'snoozed', "$jump: a job is snoozed");
-	set_clock('+0');
-	wait_for_sql($node, "$jump: a snoozed job", "SELECT state = 'available' FROM paws_sync.job_status($job)");
+	set_clock(0);
+	wait_for_sql($node, "$jump: a snoozed job", "SELECT state = 'available' FROM paws_sync.job_status($job)",
+		"SELECT run_at, delay_us, available, clock_timestamp(), (SELECT last_active_at FROM paws_sync.pg_stat_paws_sync_workers WHERE kind = 'timer') FROM paws_queue.job WHERE id = $job");
 	($job, $fence) = claim('letters');
 	is(sql("SELECT paws_sync.complete($job, $fence)"), 'completed', "$jump: and done");
 
@@ -99,31 +97,31 @@ foreach my $jump ('+1h', '-1h')
 }
 
 # A wait that began before the clock is set back ends in time.
-set_clock('+0');
+set_clock(0);
 my $base = "$PostgreSQL::Test::Utils::tmp_check/clock_wait";
 append_to_file("$base.sql", "SET application_name = 'waits';\nSELECT count(*) FROM paws_sync.claim_wait('{letters}', timeout => '1 s');\n");
 my $waiter = start_psql($node, "$base.sql", "$base.out", "$base.err");
 wait_for_sql($node, 'a waiter', "SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'waits' AND wait_event_type = 'Extension'");
-set_clock('-1h');
+set_clock(-3600);
 wait_for_sql($node, 'the end of the wait', "SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name = 'waits'");
 waitpid($waiter, 0);
 is($? >> 8, 0, 'a wait ends in time');
 
 # What is due by the clock is due when the clock says so.
-set_clock('+0');
+set_clock(0);
 my $job = sql("SELECT job FROM paws_sync.submit('letters', 'in half an hour', not_before => clock_timestamp() + interval '30 min')");
 my $stale = sql("SELECT job FROM paws_sync.submit('letters', 'for half an hour', expires_at => clock_timestamp() + interval '30 min')");
 sql('SELECT pg_sleep(0.3)');
 is(sql("SELECT string_agg(state::text, ' ') FROM (SELECT state FROM paws_sync.job_status($job) UNION ALL SELECT state FROM paws_sync.job_status($stale)) s"),
 	'scheduled available', 'not before its time');
-set_clock('+1h');
+set_clock(3600);
 wait_for_sql($node, 'what is due', "SELECT state = 'available' FROM paws_sync.job_status($job)");
 wait_for_sql($node, 'what is too late', "SELECT state = 'expired' FROM paws_sync.job_status($stale)");
 pass('but then');
 is(sql("SELECT count(paws_sync.complete(job, fence)) FROM paws_sync.claim('{letters}', 10)"), 1, 'and is done');
 
 # Time zones are how times are written, and nothing else.
-set_clock('+0');
+set_clock(0);
 $job = sql("SELECT job FROM paws_sync.submit('letters', 'zones')");
 my $fence = sql("SET timezone = 'Pacific/Kiritimati'; SELECT fence FROM paws_sync.claim('{letters}')");
 is(sql("SET timezone = 'Etc/GMT+12'; SELECT leased_until BETWEEN clock_timestamp() + interval '15 s' AND clock_timestamp() + interval '31 s' FROM paws_sync.job_status($job)"),
