@@ -105,7 +105,7 @@ BEGIN
 		EXIT WHEN NOT EXISTS (SELECT FROM paws_queue.job j JOIN paws_queue.topic t USING (topic_no) WHERE t.name = 'imports');
 		PERFORM pg_sleep(0.002);
 	END LOOP;
-	RAISE NOTICE '% in all, at most % at once', total, most;
+	RAISE NOTICE '% in all, few enough at once: %', total, most <= 3;
 END
 $$;
 CALL pg_temp.drain();
