@@ -191,6 +191,21 @@ consider_ready(PawsJobClaim *claim, const PawsTopic *topic, int level, PawsJobPl
 	return verdict;
 }
 
+/*
+ * What is in the list may have been told of after the snapshot was taken, and as that has it the job is not
+ * there yet, or not the first of its key. Once off the list nobody else would look, so it is looked at again
+ * by a snapshot that is younger than what was told.
+ */
+static Verdict
+consider_told(PawsJobClaim *claim, const PawsTopic *topic, int level, PawsJobPlace at, Snapshot snapshot)
+{
+	Verdict verdict = consider_ready(claim, topic, level, at, snapshot);
+
+	if (verdict == VERDICT_PASSED)
+		verdict = consider_ready(claim, topic, level, at, take_snapshot(claim));
+	return verdict;
+}
+
 /* False if what is left of the list has to wait. An error loses nothing of it. */
 static bool
 take_ready(PawsJobClaim *claim, const PawsTopic *topic, int level, Snapshot snapshot)
@@ -203,7 +218,7 @@ take_ready(PawsJobClaim *claim, const PawsTopic *topic, int level, Snapshot snap
 	{
 		PG_TRY();
 		{
-			go_on = consider_ready(claim, topic, level, at, snapshot) != VERDICT_STOP;
+			go_on = consider_told(claim, topic, level, at, snapshot) != VERDICT_STOP;
 			if (!go_on)
 				paws_front_tell(claim->database_slot, topic->place, level, at);
 		}
