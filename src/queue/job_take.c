@@ -279,13 +279,47 @@ walk(PawsJobClaim *claim, const PawsTopic *topic, int level, Snapshot snapshot, 
 	index_endscan(scan);
 }
 
+/*
+ * Who ends a job tells of one that comes after it, and several at once tell of the same one. So whoever takes
+ * one that was told of tells of the next, if more of the flow may run. True if it told of any.
+ */
+static bool
+tell_of_next(PawsJobClaim *claim, const PawsTopic *topic, int from, int to)
+{
+	int slot = claim->database_slot;
+	bool told = false;
+
+	for (int i = from; i < to; i++)
+	{
+		const PawsJobRow *row = &claim->taken[i].row;
+		int cap = paws_job_flow_cap(row, topic);
+		int16 level;
+		PawsJobPlace at;
+
+		if (cap < 2 || row->subject_no == 0 ||
+			!paws_lease_flow_has_room(slot, topic->place, paws_job_flow(row), cap))
+			continue;
+		paws_job_follower(row, topic, slot, &level, &at);
+		if (level == 0)
+			continue;
+		paws_front_tell(slot, topic->place, level, at);
+		told = true;
+	}
+	if (told && claim->ntaken == claim->max)
+		paws_job_wake(slot, topic->place, 1);
+	return told;
+}
+
 /* True if the walk may go on. */
 static bool
 take_once(PawsJobClaim *claim, const PawsTopic *topic, int level)
 {
 	int slot = claim->database_slot;
 	bool had_ordering = claim->ordering != NULL;
+	bool go_on;
+	bool told;
 	int had = claim->ntaken;
+	int had_walked;
 	Walked walked = {0};
 	Snapshot snapshot;
 
@@ -293,13 +327,16 @@ take_once(PawsJobClaim *claim, const PawsTopic *topic, int level)
 	LWLockAcquire(paws_front_lock(slot, topic->place), LW_EXCLUSIVE);
 	paws_front_begin(slot, topic->place, level, &walked.reached);
 	snapshot = take_snapshot(claim);
-	if (take_ready(claim, topic, level, snapshot) && claim->ntaken < claim->max)
+	go_on = take_ready(claim, topic, level, snapshot);
+	had_walked = claim->ntaken;
+	if (go_on && claim->ntaken < claim->max)
 		walk(claim, topic, level, snapshot, &walked);
 	paws_front_end(slot, topic->place, level, walked.reached, walked.end);
 	LWLockRelease(paws_front_lock(slot, topic->place));
+	told = tell_of_next(claim, topic, had, had_walked);
 	if (claim->full || claim->ntaken == claim->max)
 		return false;
-	return (claim->wants_ordering && !had_ordering && claim->ordering == NULL) ||
+	return told || (claim->wants_ordering && !had_ordering && claim->ordering == NULL) ||
 		   (walked.more && claim->ntaken == had);
 }
 
