@@ -181,3 +181,13 @@ SELECT paws_sync.register_device(paws_sync.subject_for('user-4711'), 'ios') AS a
 SELECT count(*) AS documents FROM paws_sync.pull(:'again');
 SELECT outcome, receipt FROM paws_sync.push_crisis(:'again', t.ops(t.op(1, 'safety_plan', 2, 0, 'call Sam')));
 SELECT kind, revision FROM paws_sync.pull_crisis(:'tablet');
+
+-- Work for your own workers
+SELECT paws_sync.define_topic('reminders', max_attempts => 5, lease => '1 minute');
+SELECT job, outcome FROM paws_sync.submit('reminders', 'bring the diary', subject => :'subject', key => 'visit-17') \gset
+SELECT :'outcome' AS outcome;
+SELECT job, fence, convert_from(payload, 'UTF8') AS payload FROM paws_sync.claim('{reminders}') \gset
+SELECT :'payload' AS payload;
+SELECT paws_sync.complete(:job, :fence);
+SELECT job, reason, attempts, dead_at FROM paws_sync.dead_letters('reminders');
+SELECT paws_sync.redrive('reminders');

@@ -119,7 +119,10 @@ ask_admission(Submit *submit, Person *person, PawsSubmission *submission, JobIte
 	if (person->retry_after == 0)
 		paws_admission_push(submit->slot, person->subject_no, person->tier, &ask, 1);
 	else
+	{
 		ask.admitted = false;
+		paws_admission_limited(submit->slot, person->tier, submission->klass);
+	}
 	if (ask.admitted)
 		return;
 	person->reason = ask.reason;

@@ -211,7 +211,7 @@ COMMENT ON VIEW paws_sync.pg_stat_paws_sync_topics IS 'What waits and runs in ea
 COMMENT ON COLUMN paws_sync.pg_stat_paws_sync_topics.topic IS 'As define_topic was given it.';
 COMMENT ON COLUMN paws_sync.pg_stat_paws_sync_topics.paused IS 'None of its jobs is claimed.';
 COMMENT ON COLUMN paws_sync.pg_stat_paws_sync_topics.waiting IS 'Jobs that could be claimed now.';
-COMMENT ON COLUMN paws_sync.pg_stat_paws_sync_topics.waiting_by_level IS 'The same by level: element 1 is level 1, background.';
+COMMENT ON COLUMN paws_sync.pg_stat_paws_sync_topics.waiting_by_level IS 'Jobs that wait or run, by level: element 1 is level 1, background.';
 COMMENT ON COLUMN paws_sync.pg_stat_paws_sync_topics.delayed IS 'Jobs whose time has not come: submitted for later, snoozed, or to be tried again.';
 COMMENT ON COLUMN paws_sync.pg_stat_paws_sync_topics.running IS 'Jobs under a lease.';
 COMMENT ON COLUMN paws_sync.pg_stat_paws_sync_topics.dead IS 'Dead letters.';

@@ -56,34 +56,42 @@ reject_too_large(OpenItems *open, const PawsTierPolicy *limits)
 	keep_open(open);
 }
 
-/* What has a receipt is told it. Returns the subject's tier, which the same look finds. */
+/* Tells those that have a receipt. Returns the subject's tier, which the same look finds. */
+static PawsTier
+tell_receipts(PawsPush *push, PawsItem **items, int count)
+{
+	PawsReceipt *receipts = palloc0(Max(count, 1) * sizeof(PawsReceipt));
+	PawsTier tier;
+
+	for (int i = 0; i < count; i++)
+		receipts[i].op_id = items[i]->op_id;
+	tier = paws_care_look_up(push->device.subject_no, push->device.device_no, receipts, count);
+	for (int i = 0; i < count; i++)
+	{
+		if (receipts[i].outcome == 0)
+			continue;
+		items[i]->outcome = PAWS_OUTCOME_DUPLICATE;
+		items[i]->receipt = receipts[i].outcome;
+		items[i]->reason = receipts[i].reason;
+		items[i]->revision = receipts[i].revision;
+		items[i]->retry_after = 0;
+	}
+	return tier;
+}
+
 static PawsTier
 answer_finished(PawsPush *push, OpenItems *open)
 {
-	PawsReceipt *receipts = palloc0(open->count * sizeof(PawsReceipt));
-	PawsTier tier;
+	PawsTier tier = tell_receipts(push, open->items, open->count);
 
-	for (int i = 0; i < open->count; i++)
-		receipts[i].op_id = open->items[i]->op_id;
-	tier = paws_care_look_up(push->device.subject_no, push->device.device_no, receipts, open->count);
-	for (int i = 0; i < open->count; i++)
-	{
-		PawsItem *item = open->items[i];
-
-		if (receipts[i].outcome == 0)
-			continue;
-		item->outcome = PAWS_OUTCOME_DUPLICATE;
-		item->receipt = receipts[i].outcome;
-		item->reason = receipts[i].reason;
-		item->revision = receipts[i].revision;
-	}
 	keep_open(open);
 	return tier;
 }
 
 /*
  * What the rate refused may have been taken already and wait in the queue: then it is known, not limited.
- * (What the rate admits finds that out when it is put.)
+ * (What the rate admits finds that out when it is put.) Applied since the receipts were read, it is in
+ * neither look; so these are read again.
  */
 static void
 answer_waiting(PawsPush *push, PawsItem **refused, int count)
@@ -108,6 +116,7 @@ answer_waiting(PawsPush *push, PawsItem **refused, int count)
 		refused[i]->reason = PAWS_REASON_NONE;
 		refused[i]->retry_after = 0;
 	}
+	(void) tell_receipts(push, refused, count);
 }
 
 static void

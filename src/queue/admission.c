@@ -302,6 +302,12 @@ paws_admission_push(int slot, int64 subject_no, PawsTier tier, PawsAsk *asks, in
 }
 
 void
+paws_admission_limited(int slot, PawsTier tier, PawsClass klass)
+{
+	count(slot, tier, klass, LIMITED, 1);
+}
+
+void
 paws_admission_pull(int slot, int64 subject_no, PawsTier tier, PawsAsk *ask)
 {
 	Asking asking;

@@ -36,6 +36,9 @@ typedef struct PawsAsk
  */
 extern void paws_admission_push(int slot, int64 subject_no, PawsTier tier, PawsAsk *asks, int count);
 
+/* One more was limited without asking, since what came before it in the call was. */
+extern void paws_admission_limited(int slot, PawsTier tier, PawsClass klass);
+
 /* Asks for one payload to be pulled. Needs SPI connected. */
 extern void paws_admission_pull(int slot, int64 subject_no, PawsTier tier, PawsAsk *ask);
 

@@ -24,7 +24,7 @@ paws_job_lost(void)
 {
 	ereport(ERROR,
 			(errcode(PAWS_ERRCODE_LEASE_LOST), errmsg("the lease of the job is lost"),
-			 errdetail("It was over, the job was cancelled, or the server was restarted."),
+			 errdetail("It was over, the job was finished or cancelled, or the server was restarted."),
 			 errhint("Roll back: another worker has the job, or will have it. Claim with a longer lease, "
 					 "or call paws_sync.extend in time.")));
 	pg_unreachable();

@@ -133,14 +133,21 @@ paws_job_wait_again(void)
 		pg_atomic_exchange_u64(&waiters[PAWS_MY_PROC_NUMBER].mask, my_mask);
 }
 
+/* Whoever was woken since it looked last, and leaves, leaves the job to another. */
 void
 paws_job_wait_end(void)
 {
-	if (my_slot < 0)
+	int slot = my_slot;
+
+	if (slot < 0)
 		return;
-	pg_atomic_exchange_u64(&waiters[PAWS_MY_PROC_NUMBER].mask, 0);
-	pg_atomic_fetch_sub_u32(&databases[my_slot].waiters, 1);
 	my_slot = -1;
+	pg_atomic_fetch_sub_u32(&databases[slot].waiters, 1);
+	if (pg_atomic_exchange_u64(&waiters[PAWS_MY_PROC_NUMBER].mask, 0) != 0)
+		return;
+	for (int bit = 0; bit < 64; bit++)
+		if ((my_mask & bit_of(bit)) != 0)
+			paws_job_wake(slot, bit, 1);
 }
 
 /* The one that is woken is no waiter any more, so the next job wakes another. */

@@ -196,7 +196,8 @@ undo_from(int nesting)
 static void
 at_transaction_event(XactEvent event, void *arg)
 {
-	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT)
+	/* a claim that took nothing may be in a transaction that is prepared: its memory goes all the same */
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
 		prepared = NULL;
 	if (touches == NULL)
 		return;

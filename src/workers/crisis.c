@@ -20,12 +20,17 @@
 
 #define WITHOUT_EXTENSION_MS 5000
 #define SUBJECTS_MAX         64
-#define HELD_MS              5 /* after a turn in which a counter was held; longer each time */
+#define HELD_MS              5 /* after a walk in which a counter was held; longer each time */
 #define HELD_SHIFT_MAX       5
 #define FAILED_MS            100
 
 static int asleep_slot = -1;
-static int held_turns = 0;
+static int held_walks = 0;
+
+/* A walk over the subjects that wait takes several turns if they are many; the next one goes on from here. */
+static int64 walked_to = 0;
+static bool walk_held = false;  /* a counter was held */
+static bool walk_again = false; /* a subject has more */
 
 /* What a look at the queue found. */
 typedef struct Waiting
@@ -34,7 +39,8 @@ typedef struct Waiting
 	int64 subjects[SUBJECTS_MAX];
 } Waiting;
 
-/* The other worker gets its share: the death of one then costs nothing. */
+/* The other worker gets its share: the death of one then costs nothing. Not of what is held, or the two would
+ * keep one another awake. What is told of during a walk is for the next one. */
 static bool
 look(Waiting *waiting)
 {
@@ -43,12 +49,13 @@ look(Waiting *waiting)
 	if (!paws_worker_begin("paws_sync: look for crisis operations"))
 		return false;
 	slot = paws_worker_database_slot();
-	(void) paws_wake_take(slot, PAWS_WAKE_CRISIS);
+	if (walked_to == 0)
+		(void) paws_wake_take(slot, PAWS_WAKE_CRISIS);
 	paws_spi_begin();
-	waiting->count = paws_crisis_queue_subjects(0, waiting->subjects, SUBJECTS_MAX);
+	waiting->count = paws_crisis_queue_subjects(walked_to, waiting->subjects, SUBJECTS_MAX);
 	paws_spi_end();
 	paws_worker_commit();
-	if (waiting->count > 1)
+	if (waiting->count > 1 && held_walks == 0)
 		paws_wake_now(slot, PAWS_WAKE_CRISIS);
 	return true;
 }
@@ -116,34 +123,42 @@ drain_subject(int64 subject_no)
 	return drained == DRAINED_HELD ? DRAINED_HELD : DRAINED_PART;
 }
 
-static long
+static void
 work(const Waiting *waiting)
 {
 	PawsWorkerSlot *self = paws_worker_self();
-	bool held = false;
-	bool again = waiting->count == SUBJECTS_MAX;
 
 	for (int i = 0; i < waiting->count; i++)
 	{
 		Drained drained = drain_subject(waiting->subjects[i]);
 
-		again = again || drained == DRAINED_PART;
-		held = held || drained == DRAINED_HELD;
+		walk_again = walk_again || drained == DRAINED_PART;
+		walk_held = walk_held || drained == DRAINED_HELD;
 		pg_atomic_fetch_add_u64(&self->operations, drained != DRAINED_HELD);
 	}
 	pg_atomic_fetch_add_u64(&self->batches, 1);
 	pg_atomic_write_u64(&self->active_at, (uint64) GetCurrentTimestamp());
-	held_turns = held ? held_turns + 1 : 0;
+}
+
+/* How long to wait for the next walk, this one being over. */
+static long
+end_walk(void)
+{
+	bool again = walk_again;
+	bool held = walk_held;
+
+	walked_to = 0;
+	walk_again = walk_held = false;
+	held_walks = held ? held_walks + 1 : 0;
 	if (again)
 		return 0;
-	return held ? HELD_MS << Min(held_turns, HELD_SHIFT_MAX) : paws_poll_interval;
+	return held ? HELD_MS << Min(held_walks, HELD_SHIFT_MAX) : paws_poll_interval;
 }
 
 static long
 try_turn(void)
 {
 	Waiting waiting;
-	long wait = paws_poll_interval;
 
 	if (asleep_slot >= 0)
 		paws_wake_awake(asleep_slot, PAWS_WAKE_CRISIS);
@@ -153,10 +168,13 @@ try_turn(void)
 	if (waiting.count > 0)
 	{
 		pg_atomic_write_u32(&paws_worker_self()->busy, 1);
-		wait = work(&waiting);
+		work(&waiting);
 		pg_atomic_write_u32(&paws_worker_self()->busy, 0);
 	}
-	return wait;
+	if (waiting.count < SUBJECTS_MAX)
+		return end_walk();
+	walked_to = waiting.subjects[SUBJECTS_MAX - 1];
+	return 0;
 }
 
 /* A failure costs the turn, not the worker. */

@@ -47,6 +47,16 @@ latency_over_backlog() { # ENGINE RATE
     measured "backlog.$engine.rate" 1 "$(loaded taken 4)"
 }
 
+backlog_pgq() {
+    say "backlog: pgq, which has no priorities"
+    empty pgq
+    fill pgq "$backlog" 1000
+    ticks 10
+    latency_over_backlog pgq 50
+    no_ticks
+    empty pgq
+}
+
 part_backlog() {
     local engine
     engines prio ours unsealed graphile pgboss
@@ -57,18 +67,13 @@ part_backlog() {
         empty "$engine" >/dev/null
     done
     for engine in graphile pgboss; do
+        wanted "$engine" || continue
         say "backlog: $engine, its own worker in node"
         fill "$engine" "$backlog"
         latency_by_client "$engine" "backlog.${engine}_node" 50
         empty "$engine"
     done
-    say "backlog: pgq, which has no priorities"
-    empty pgq
-    fill pgq "$backlog" 1000
-    ticks 10
-    latency_over_backlog pgq 50
-    no_ticks
-    empty pgq
+    ! wanted pgq || backlog_pgq
     if [ -n "${DEEP:-}" ]; then
         engines prio ours
         for engine in "${available[@]}"; do

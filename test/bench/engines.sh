@@ -20,11 +20,15 @@ engine_cluster() {
 
 is_ours() { [ "$(engine_cluster "$1")" != plain ]; }
 
+# wanted NAME: whether ENGINES leaves it in.
+wanted() { [ -z "${ENGINES:-}" ] || [[ " $ENGINES " == *" $1 "* ]]; }
+
 # engines NAME...: those of them that can be measured here; starts their clusters.
 engines() {
     local engine
     available=()
     for engine; do
+        wanted "$engine" || continue
         if is_ours "$engine"; then
             need sealed
             if ! ours_has submit; then

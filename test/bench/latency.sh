@@ -98,13 +98,14 @@ part_latency() {
     need plain
     engines ours unsealed
     say "latency: an empty queue"
-    latency_bare
+    ! wanted bare || latency_bare
     for engine in "${available[@]}"; do latency_ours "$engine"; done
-    latency_pgq
-    latency_by_client graphile latency.graphile_node 50
-    latency_by_client pgboss latency.pgboss_node 50
-    empty graphile
-    empty pgboss
+    ! wanted pgq || latency_pgq
+    for engine in graphile pgboss; do
+        wanted "$engine" || continue
+        latency_by_client "$engine" "latency.${engine}_node" 50
+        empty "$engine"
+    done
     remark "bare: with NOTIFY, and with a poll each ms; PgQ: a ticker each 10 ms and a poll each 2 ms; graphile-worker and" \
         "pg-boss: their own workers in node, pg-boss with its shortest interval of 0.5 s."
 }

@@ -15,6 +15,7 @@
 #   DURATION=5  seconds of each timed run
 #   ROUNDS=3    alternations; figures are medians of the rounds, ratios medians of each round's ratio
 #   DIR=…       folder of the clusters; default paws_bench.<user> in the system's temporary folder
+#   ENGINES=…   only these of the engines that are compared: bare prio ours firm unsealed pgq graphile pgboss (engines.sh)
 #   KEEP=1      also puts the results into test/bench/results
 #   QUICK=1     about half an hour for all: runs of 2 s, two rounds, fewer jobs where claims begin
 #   SHORT=1     small backlogs and short runs: proves that everything works, and measures little

@@ -16,6 +16,7 @@ submit_case() { # ENGINE put|put_many CLIENTS ROUND
 submit_by_clients() { # through the peers' own node clients
     local peer rate clients
     for peer in graphile pgboss; do
+        wanted "$peer" || continue
         for clients in 1 4 16; do
             rate=$(node_peer client.js "$dir/plain" "$port" paws "$peer" submit "$clients" "$duration" "$payload_json")
             measured "submit.${peer}_node.1.$clients" 1 "$rate"

@@ -31,12 +31,14 @@ work_pgq() { # ROUND
 work_by_clients() {
     local variant rate
     for variant in one four sixteen local; do
+        wanted graphile || break
         fill graphile "$prefill"
         rate=$(node_peer client.js "$dir/plain" "$port" paws graphile work "$variant" "$prefill" "$duration")
         measured "work.graphile_node.$variant" 1 "$rate"
         empty graphile
     done
     for variant in one four sixteen many_one many_four many_sixteen; do
+        wanted pgboss || break
         fill pgboss $((prefill / 6))
         rate=$(node_peer client.js "$dir/plain" "$port" paws pgboss work "$variant" $((prefill / 6)) "$duration")
         measured "work.pgboss_node.$variant" 1 "$rate"
@@ -47,7 +49,6 @@ work_by_clients() {
 part_work() {
     local round engine batch consumers
     engines bare ours firm unsealed graphile pgboss
-    need plain
     for ((round = 1; round <= rounds; round++)); do
         say "work: round $round of $rounds"
         for batch in 1 100; do
@@ -55,7 +56,7 @@ part_work() {
                 for engine in "${available[@]}"; do work_case "$engine" "$batch" "$consumers" "$round"; done
             done
         done
-        work_pgq "$round"
+        ! wanted pgq || work_pgq "$round"
     done
     remark "pg-boss had $((prefill / 6)) jobs waiting at the beginning, for it gets slower with each; the others $prefill," \
         "or $prefill_many for batches."

@@ -10,7 +10,7 @@ use Test::More;
 use PawsNode;
 use PawsProbe;
 
-my $node = PawsNode->new_node('few', -no_extension => 1, 'max_worker_processes' => 4, 'max_logical_replication_workers' => 0,
+my $node = PawsNode->new_node('few', -no_extension => 1, 'max_worker_processes' => 6, 'max_logical_replication_workers' => 0,
 	'paws_sync.pool_size' => 4);
 
 sub warnings_of
@@ -32,7 +32,7 @@ new_subject($node, 'one', 'premium');
 my $device = new_device($node, 'one');
 my $other = new_device($node, 'one', 'web');
 
-# Room for the launcher, a scheduler, a timer and one of four pool workers.
+# Room for the launcher, two crisis workers, a scheduler, a timer and one of four pool workers.
 ok(has_workers($node, 'postgres', 1), 'as many pool workers as fit');
 turns_of_scheduler();
 is(warnings_of('could not start a pool worker'), 1, 'the rest is missed once in the log');
@@ -51,14 +51,14 @@ ok(warnings_of('could not start a pool worker') <= 2, 'said at most once more af
 $node->append_conf('postgresql.conf', 'max_worker_processes = 1');
 $node->restart;
 my ($started) = log_since($node, 0) =~ /(.*ready to accept connections)/s;
-ok(within(60, sub { warnings_of('could not start a scheduler') > 0 }), 'no scheduler can start');
+ok(within(60, sub { warnings_of('could not start all workers') > 0 }), 'no scheduler can start');
 is($node->safe_psql('postgres', push_some($device, 20)), 20, 'pushes are accepted');
 my $operation = op_json('safety', payload => 'plan');
 is($node->safe_psql('postgres', "SELECT receipt FROM paws_sync.push('$device', '[$operation]')"), 'applied', 'the crisis lane needs no worker');
 my ($rows) = paws_pull($node, $other);
 is(scalar(grep { $_->{payload} eq 'plan' } @$rows), 1, 'and is delivered');
 is($node->safe_psql('postgres', 'SELECT sum(depth) FROM paws_sync.pg_stat_paws_sync_lanes'), 20, 'what waits is counted');
-is(warnings_of('could not start a scheduler'), 1, 'it is said once');
+is(warnings_of('could not start all workers'), 1, 'it is said once');
 
 # Room enough.
 $node->append_conf('postgresql.conf', 'max_worker_processes = 8');
