@@ -135,3 +135,11 @@ SELECT t.text(payload) AS payload, paws_sync.complete(job, fence) FROM paws_sync
 SELECT t.text(payload) AS payload, paws_sync.complete(job, fence) FROM paws_sync.claim('{single}', 10);
 SELECT t.text(payload) AS payload, paws_sync.complete(job, fence) FROM paws_sync.claim('{single}', 10);
 SELECT count(paws_sync.cancel(j.id)) FROM paws_queue.job j JOIN paws_queue.topic t USING (topic_no) WHERE t.name IN ('single', 'single_other');
+
+-- every index has an entry for each row that it should have, and in its order
+SET client_min_messages = warning;
+CREATE EXTENSION amcheck;
+SELECT i.indexrelid::regclass AS index, public.bt_index_check(i.indexrelid, true) FROM pg_index i WHERE i.indrelid IN ('paws_queue.job'::regclass,
+	'paws_queue.job_key'::regclass, 'paws_queue.operation'::regclass, 'paws_care.document'::regclass, 'paws_care.feed'::regclass) ORDER BY 1::text;
+DROP EXTENSION amcheck;
+RESET client_min_messages;

@@ -64,7 +64,7 @@ static const JobIndex indexes[] = {
 	{{PAWS_JOB_ID}, NULL},
 	{{PAWS_JOB_TOPIC_NO, PAWS_JOB_LEVEL, PAWS_JOB_RANK, PAWS_JOB_ID}, has_available},
 	{{PAWS_JOB_TOPIC_NO, PAWS_JOB_ORDERING_KEY, PAWS_JOB_ID}, has_ordering},
-	{{PAWS_JOB_SUBJECT_NO, PAWS_JOB_ID}, has_subject},
+	{{PAWS_JOB_SUBJECT_NO, PAWS_JOB_TOPIC_NO, PAWS_JOB_IS_AVAILABLE, PAWS_JOB_ID}, has_subject},
 	{{PAWS_JOB_RUN_AT}, has_run_at},
 	{{PAWS_JOB_EXPIRES_AT}, has_expires_at},
 };
@@ -101,6 +101,24 @@ fill(TupleTableSlot *slot, PawsJobRow *row)
 	ExecStoreVirtualTuple(slot);
 }
 
+/* An index of the same name may have been made anew with other columns; an entry of ours would damage it. */
+static void
+check_columns(Relation relation, const JobIndex *index)
+{
+	int columns = 0;
+	bool same = true;
+
+	while (columns < INDEX_COLUMNS_MAX && index->columns[columns] != 0)
+		columns++;
+	same = relation->rd_index->indnatts == columns;
+	for (int k = 0; same && k < columns; k++)
+		same = relation->rd_index->indkey.values[k] == index->columns[k];
+	if (!same)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("an index of paws_sync was changed"),
+						errhint("Create it as the extension does, or the extension anew from a dump.")));
+}
+
 /* Entries of all rows in one index: its pages are looked for one after the other. */
 static void
 index_rows(Relation table, int i, const PawsJobRow *rows, TupleTableSlot **slots, int count)
@@ -110,6 +128,7 @@ index_rows(Relation table, int i, const PawsJobRow *rows, TupleTableSlot **slots
 	bool unique = relation->rd_index->indisunique;
 	IndexInfo *info = BuildDummyIndexInfo(relation);
 
+	check_columns(relation, index);
 	for (int row = 0; row < count; row++)
 	{
 		Datum values[INDEX_COLUMNS_MAX];
