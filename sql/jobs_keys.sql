@@ -109,3 +109,29 @@ BEGIN
 END
 $$;
 CALL pg_temp.drain();
+
+-- a repeat is answered, and costs nothing, whatever the limits say
+SELECT paws_sync.subject_for('jobs_keys limited') AS limited \gset
+SELECT paws_sync.set_tier_policy('trial', ops_per_second => 1, ops_burst => 3, max_payload => 100);
+SELECT outcome FROM paws_sync.submit('chains', 'x', subject => :'limited', key => 'once');
+SELECT string_agg(DISTINCT outcome::text, ' ') AS repeats FROM generate_series(1, 20) n, LATERAL paws_sync.submit('chains', convert_to('x' || n, 'UTF8'), subject => :'limited', key => 'once');
+SELECT outcome FROM paws_sync.submit('chains', convert_to(repeat('x', 200), 'UTF8'), subject => :'limited', key => 'once');
+SELECT outcome, code FROM paws_sync.submit('chains', convert_to(repeat('x', 200), 'UTF8'), subject => :'limited', key => 'another');
+SELECT bool_or(outcome = 'limited') AS others_are_limited FROM generate_series(1, 30) n, LATERAL paws_sync.submit('chains', 'y', subject => :'limited', key => n::text);
+SELECT outcome FROM paws_sync.submit('chains', 'x', subject => :'limited', key => 'once');
+DELETE FROM paws_queue.tier_policy WHERE NOT shipped;
+
+-- what of a person is far off, or of another topic, hides nothing that is ready
+SELECT paws_sync.define_topic('single', in_flight_per_flow => 1), paws_sync.define_topic('single_other');
+SELECT paws_sync.subject_for('jobs_keys single') AS single \gset
+SELECT outcome FROM paws_sync.submit('single', 'a', subject => :'single');
+SELECT outcome FROM paws_sync.submit('single', 'b', subject => :'single');
+SELECT count(*) FROM paws_sync.submit_many('single', ARRAY(SELECT 'later'::bytea FROM generate_series(1, 200)),
+	subjects => ARRAY(SELECT :'single'::paws_sync.subject FROM generate_series(1, 200)), not_before => ARRAY(SELECT now() + '1 day'::interval FROM generate_series(1, 200)));
+SELECT count(*) FROM paws_sync.submit_many('single_other', ARRAY(SELECT 'other'::bytea FROM generate_series(1, 200)),
+	subjects => ARRAY(SELECT :'single'::paws_sync.subject FROM generate_series(1, 200)));
+SELECT outcome FROM paws_sync.submit('single', 'c', subject => :'single');
+SELECT t.text(payload) AS payload, paws_sync.complete(job, fence) FROM paws_sync.claim('{single}', 10);
+SELECT t.text(payload) AS payload, paws_sync.complete(job, fence) FROM paws_sync.claim('{single}', 10);
+SELECT t.text(payload) AS payload, paws_sync.complete(job, fence) FROM paws_sync.claim('{single}', 10);
+SELECT count(paws_sync.cancel(j.id)) FROM paws_queue.job j JOIN paws_queue.topic t USING (topic_no) WHERE t.name IN ('single', 'single_other');

@@ -131,10 +131,10 @@ ask_admission(Submit *submit, Person *person, PawsSubmission *submission, JobIte
 	item->retry_after = person->retry_after;
 }
 
-/* Tier, level, and whether it is taken. A job without a subject is the application's own: served like
- * premium, and not limited. */
+/* Tier, level, and whether it is taken. A repeat is known, not limited, and costs nothing. A job without a
+ * subject is the application's own: served like premium, and not limited. */
 static void
-admit(Submit *submit, PawsSubmission *submission, JobItem *item)
+admit(Submit *submit, const PawsTopic *topic, PawsSubmission *submission, JobItem *item)
 {
 	Person *person = item->subject ? person_of(submit, item->subject) : NULL;
 	const PawsTierPolicy *limits;
@@ -143,6 +143,8 @@ admit(Submit *submit, PawsSubmission *submission, JobItem *item)
 	submission->subject_no = person ? person->subject_no : 0;
 	submission->subject = item->subject;
 	submission->level = paws_policy(submission->klass, submission->tier)->level;
+	if (submission->key && paws_job_known(submit->slot, topic, submission))
+		return;
 	limits = paws_tier_policy(submission->tier);
 	if (submission->payload_length > (Size) limits->max_payload)
 		answer_refused(submission, item, PAWS_JOB_WAS_REJECTED, PAWS_REASON_TOO_LARGE);
@@ -159,7 +161,7 @@ carry_out(Submit *submit)
 	topic = *paws_topic((const char *) submit->topic.data, submit->topic.length);
 	for (int i = 0; i < submit->count; i++)
 		if (submit->submissions[i].outcome == 0)
-			admit(submit, &submit->submissions[i], &submit->items[i]);
+			admit(submit, &topic, &submit->submissions[i], &submit->items[i]);
 	paws_job_put(submit->slot, &topic, submit->submissions, submit->count);
 }
 

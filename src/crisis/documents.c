@@ -19,7 +19,7 @@
 static PawsStatement newest = {
 	.sql =
 		"SELECT d.doc_id, d.collection, d.revision, d.deleted, d.changed_at, d.op_id, d.base_revision, "
-		"d.envelope, d.seal FROM paws_crisis.document d JOIN paws_registry.collection c "
+		"d.envelope, d.seal, d.position FROM paws_crisis.document d JOIN paws_registry.collection c "
 		"ON c.collection_no OPERATOR(pg_catalog.=) d.collection "
 		"WHERE d.subject_no OPERATOR(pg_catalog.=) $1 AND NOT d.deleted "
 		"AND d.envelope IS NOT NULL AND c.class OPERATOR(pg_catalog.=) $2 ORDER BY d.changed_at DESC, d.position DESC LIMIT $3",

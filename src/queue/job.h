@@ -54,6 +54,10 @@ typedef struct PawsSubmission
 	bytea *result;          /* duplicate and completed with a result: that; else NULL */
 } PawsSubmission;
 
+/* True if the key of a submission is seen to be in use: it is answered as a duplicate then, whatever limits
+ * would say. Subject and key are set. Needs SPI connected. */
+extern bool paws_job_known(int slot, const PawsTopic *topic, PawsSubmission *submission);
+
 /*
  * Submits in order. Waits for a transaction that is just using the same key. Workers are woken at commit.
  * Only those whose outcome is 0 are looked at.

@@ -57,7 +57,7 @@ CREATE INDEX job_available_idx ON paws_queue.job (topic_no, level, rank, id) WHE
 CREATE INDEX job_run_at_idx ON paws_queue.job (run_at) WHERE NOT available;
 CREATE INDEX job_expires_at_idx ON paws_queue.job (expires_at) WHERE expires_at IS NOT NULL;
 CREATE INDEX job_ordering_idx ON paws_queue.job (topic_no, ordering_key, id) WHERE ordering_key IS NOT NULL;
-CREATE INDEX job_subject_idx ON paws_queue.job (subject_no, id) WHERE subject_no IS NOT NULL;
+CREATE INDEX job_subject_idx ON paws_queue.job (subject_no, topic_no, available, id) WHERE subject_no IS NOT NULL;
 REVOKE ALL ON TABLE paws_queue.job FROM PUBLIC;
 COMMENT ON TABLE paws_queue.job IS 'Jobs that wait or run; a finished one leaves the table in the transaction that finishes it. That one runs is known to shared memory alone.';
 COMMENT ON COLUMN paws_queue.job.id IS 'Order of submission.';

@@ -132,6 +132,8 @@ tell_follower(PawsJobClaim *claim, const PawsJobRow *row)
 	if (level == 0)
 		return false;
 	paws_front_tell(slot, topic.place, level, at);
+	if (claim->ntaken == claim->max)
+		paws_job_wake(slot, topic.place, 1);
 	return true;
 }
 

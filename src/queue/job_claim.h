@@ -31,6 +31,7 @@ typedef struct PawsJobClaim
 	PawsJobTaken *taken; /* [max] */
 	int ntaken;
 	bool full;           /* the table of leases is */
+	bool again;          /* something is to be looked at with a newer snapshot */
 	Snapshot *snapshots; /* kept until all is opened */
 	int nsnapshots;
 	int snapshots_room;

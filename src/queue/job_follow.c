@@ -9,8 +9,8 @@
 
 #include "queue/job_private.h"
 
-/* Of a subject there may be jobs of other topics, or running ones, in between. */
-#define STEPS_MAX 100
+/* Of a subject there may be running ones in between, and such as have an ordering key. */
+#define STEPS_MAX 1000
 
 static bool
 is_follower(const PawsJobRow *row, const PawsJobRow *next, int slot)
@@ -44,7 +44,7 @@ walk(PawsScan *scan, const PawsJobRow *row, int slot, int16 *level, PawsJobPlace
 void
 paws_job_follower(const PawsJobRow *row, const PawsTopic *topic, int slot, int16 *level, PawsJobPlace *at)
 {
-	PawsKey keys[3];
+	PawsKey keys[4];
 	PawsScan scan;
 	Snapshot snapshot;
 
@@ -62,8 +62,10 @@ paws_job_follower(const PawsJobRow *row, const PawsTopic *topic, int slot, int16
 	else
 	{
 		keys[0] = (PawsKey){1, BTEqualStrategyNumber, Int64GetDatum(row->subject_no)};
-		keys[1] = (PawsKey){2, BTGreaterStrategyNumber, Int64GetDatum(row->id)};
-		paws_scan_begin(&scan, &paws_job_table, PAWS_JOB_SUBJECT_IDX, snapshot, keys, 2);
+		keys[1] = (PawsKey){2, BTEqualStrategyNumber, Int16GetDatum(row->topic_no)};
+		keys[2] = (PawsKey){3, BTEqualStrategyNumber, BoolGetDatum(true)};
+		keys[3] = (PawsKey){4, BTGreaterStrategyNumber, Int64GetDatum(row->id)};
+		paws_scan_begin(&scan, &paws_job_table, PAWS_JOB_SUBJECT_IDX, snapshot, keys, 4);
 	}
 	walk(&scan, row, slot, level, at);
 	paws_scan_end(&scan);

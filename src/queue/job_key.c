@@ -197,6 +197,22 @@ look(int slot, const KeyRow *fresh, PawsSubmission *answer)
 }
 
 bool
+paws_job_known(int slot, const PawsTopic *topic, PawsSubmission *submission)
+{
+	Snapshot snapshot = paws_table_snap(true);
+	pg_uuid_t digest;
+	KeyRow row;
+	bool known;
+
+	paws_job_key_digest(topic->no, submission->key, submission->key_length, &digest);
+	known = find(&digest, topic->no, snapshot, &row) && (row.until == 0 || row.until > GetCurrentTimestamp());
+	if (known)
+		answer_with(slot, &row, submission);
+	paws_table_unsnap(snapshot);
+	return known;
+}
+
+bool
 paws_job_key_use(int slot, const PawsTopic *topic, const PawsJobRow *row, PawsSubmission *answer)
 {
 	KeyRow fresh = {.digest = row->key,

@@ -21,6 +21,9 @@
 /* Rows that one walk looks at, at least; then the lock is given back for a moment. */
 #define WALK_MIN 256
 
+/* How often a claim looks again, with a newer snapshot. */
+#define AGAINS_MAX 3
+
 /* Columns of job_available_idx. */
 enum IndexColumn
 {
@@ -60,18 +63,23 @@ set_keys(WalkKeys *walk, const PawsTopic *topic, int level, PawsJobPlace from)
 	walk->keys[2].sk_argument = PointerGetDatum(walk->members);
 }
 
+/* Room for one more, before anything is taken that an error would lose. */
+static void
+reserve_snapshot(PawsJobClaim *claim)
+{
+	int room = Max(8, 2 * claim->snapshots_room);
+
+	if (claim->nsnapshots < claim->snapshots_room)
+		return;
+	claim->snapshots = claim->snapshots == NULL ? palloc(room * sizeof(Snapshot))
+												: repalloc(claim->snapshots, room * sizeof(Snapshot));
+	claim->snapshots_room = room;
+}
+
 /* Of now, whatever the transaction's isolation; kept until all that was read by it is opened. */
 static Snapshot
 take_snapshot(PawsJobClaim *claim)
 {
-	if (claim->nsnapshots == claim->snapshots_room)
-	{
-		int room = Max(8, 2 * claim->snapshots_room);
-
-		claim->snapshots = claim->snapshots == NULL ? palloc(room * sizeof(Snapshot))
-													: repalloc(claim->snapshots, room * sizeof(Snapshot));
-		claim->snapshots_room = room;
-	}
 	claim->snapshots[claim->nsnapshots] = RegisterSnapshot(GetLatestSnapshot());
 	return claim->snapshots[claim->nsnapshots++];
 }
@@ -97,9 +105,9 @@ is_still_there(TupleTableSlot *slot)
 		   !TransactionIdDidCommit(xmax);
 }
 
-/* The first job of an ordering key that is not finished. */
+/* The first job of an ordering key that is not finished. *ended: it is by now, or will be soon. */
 static int64
-first_of_key(PawsJobClaim *claim, const PawsJobRow *row, Snapshot snapshot)
+first_of_key(PawsJobClaim *claim, const PawsJobRow *row, Snapshot snapshot, bool *ended)
 {
 	ScanKeyData keys[3];
 	int64 low = Min(paws_order_low(claim->database_slot, paws_job_flow(row)), row->id);
@@ -113,12 +121,35 @@ first_of_key(PawsJobClaim *claim, const PawsJobRow *row, Snapshot snapshot)
 	ScanKeyInit(&keys[2], 3, BTGreaterEqualStrategyNumber, F_INT8GE, Int64GetDatum(low));
 	index_rescan(scan, keys, 3, NULL, 0);
 	if (index_getnext_slot(scan, ForwardScanDirection, slot))
+	{
 		first = DatumGetInt64(slot_getattr(slot, PAWS_JOB_ID, &isnull));
+		*ended = !is_still_there(slot);
+	}
 	index_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
 	if (first == row->id)
 		paws_order_raise(claim->database_slot, paws_job_flow(row), first);
 	return first;
+}
+
+/*
+ * False if an earlier job of its ordering key is not finished. Then whoever ends that one tells of this one;
+ * but if it was ended since the snapshot, by somebody who did not see this one yet, nobody does: so it is
+ * told of here.
+ */
+static bool
+is_its_turn(PawsJobClaim *claim, const PawsTopic *topic, const PawsJobRow *row, Snapshot snapshot)
+{
+	bool ended = false;
+
+	if (!row->ordered || first_of_key(claim, row, snapshot, &ended) == row->id)
+		return true;
+	if (ended)
+	{
+		paws_front_tell(claim->database_slot, topic->place, row->level, (PawsJobPlace){row->rank, row->id});
+		claim->again = true;
+	}
+	return false;
 }
 
 static void
@@ -165,7 +196,7 @@ consider(PawsJobClaim *claim, const PawsTopic *topic, int level, TupleTableSlot 
 			pg_atomic_fetch_add_u64(&paws_front_counts(claim->database_slot, topic->place)->refused, 1);
 			return VERDICT_STOP;
 	}
-	if (!is_still_there(slot) || (row.ordered && first_of_key(claim, &row, snapshot) != row.id))
+	if (!is_still_there(slot) || !is_its_turn(claim, topic, &row, snapshot))
 	{
 		paws_lease_untake(claim->database_slot, row.id);
 		return VERDICT_PASSED;
@@ -191,45 +222,61 @@ consider_ready(PawsJobClaim *claim, const PawsTopic *topic, int level, PawsJobPl
 	return verdict;
 }
 
-/*
- * What is in the list may have been told of after the snapshot was taken, and as that has it the job is not
- * there yet, or not the first of its key. Once off the list nobody else would look, so it is looked at again
- * by a snapshot that is younger than what was told.
- */
-static Verdict
-consider_told(PawsJobClaim *claim, const PawsTopic *topic, int level, PawsJobPlace at, Snapshot snapshot)
+/* What was ready when the lock was taken. */
+typedef struct ReadyJobs
 {
-	Verdict verdict = consider_ready(claim, topic, level, at, snapshot);
+	int count;
+	int next; /* those before are done with */
+	PawsJobPlace at[PAWS_READY_MAX];
+} ReadyJobs;
 
-	if (verdict == VERDICT_PASSED)
-		verdict = consider_ready(claim, topic, level, at, take_snapshot(claim));
-	return verdict;
+/* What was not looked at is ready still. */
+static void
+give_back(PawsJobClaim *claim, const PawsTopic *topic, int level, const ReadyJobs *ready)
+{
+	for (int i = ready->next; i < ready->count; i++)
+		paws_front_tell(claim->database_slot, topic->place, level, ready->at[i]);
 }
 
-/* False if what is left of the list has to wait. An error loses nothing of it. */
-static bool
-take_ready(PawsJobClaim *claim, const PawsTopic *topic, int level, Snapshot snapshot)
+static void
+look_at_ready(PawsJobClaim *claim, const PawsTopic *topic, int level, Snapshot snapshot, ReadyJobs *ready)
 {
-	volatile bool go_on = true;
-	PawsJobPlace at;
-
-	while (go_on && claim->pkey != NULL && claim->ntaken < claim->max &&
-		   paws_front_take_ready(claim->database_slot, topic->place, level, &at, 1) > 0)
+	while (ready->next < ready->count && claim->ntaken < claim->max)
 	{
-		PG_TRY();
-		{
-			go_on = consider_told(claim, topic, level, at, snapshot) != VERDICT_STOP;
-			if (!go_on)
-				paws_front_tell(claim->database_slot, topic->place, level, at);
-		}
-		PG_CATCH();
-		{
-			paws_front_tell(claim->database_slot, topic->place, level, at);
-			PG_RE_THROW();
-		}
-		PG_END_TRY();
+		if (consider_ready(claim, topic, level, ready->at[ready->next], snapshot) == VERDICT_STOP)
+			return;
+		ready->next++;
 	}
-	return go_on;
+}
+
+/* Before the snapshot: what is told of later may be so new that the snapshot does not see it. */
+static void
+fetch_ready(PawsJobClaim *claim, const PawsTopic *topic, int level, ReadyJobs *ready)
+{
+	ready->next = ready->count = 0;
+	if (claim->pkey != NULL)
+		ready->count =
+			paws_front_take_ready(claim->database_slot, topic->place, level, ready->at, PAWS_READY_MAX);
+}
+
+/* False if what is left of them has to wait. An error loses none. */
+static bool
+take_ready(PawsJobClaim *claim, const PawsTopic *topic, int level, Snapshot snapshot, ReadyJobs *ready)
+{
+	if (ready->count == 0)
+		return true;
+	PG_TRY();
+	{
+		look_at_ready(claim, topic, level, snapshot, ready);
+	}
+	PG_CATCH();
+	{
+		give_back(claim, topic, level, ready);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	give_back(claim, topic, level, ready);
+	return ready->next == ready->count;
 }
 
 /* How a walk ended. */
@@ -279,71 +326,43 @@ walk(PawsJobClaim *claim, const PawsTopic *topic, int level, Snapshot snapshot, 
 	index_endscan(scan);
 }
 
-/*
- * Who ends a job tells of one that comes after it, and several at once tell of the same one. So whoever takes
- * one that was told of tells of the next, if more of the flow may run. True if it told of any.
- */
-static bool
-tell_of_next(PawsJobClaim *claim, const PawsTopic *topic, int from, int to)
-{
-	int slot = claim->database_slot;
-	bool told = false;
-
-	for (int i = from; i < to; i++)
-	{
-		const PawsJobRow *row = &claim->taken[i].row;
-		int cap = paws_job_flow_cap(row, topic);
-		int16 level;
-		PawsJobPlace at;
-
-		if (cap < 2 || row->subject_no == 0 ||
-			!paws_lease_flow_has_room(slot, topic->place, paws_job_flow(row), cap))
-			continue;
-		paws_job_follower(row, topic, slot, &level, &at);
-		if (level == 0)
-			continue;
-		paws_front_tell(slot, topic->place, level, at);
-		told = true;
-	}
-	if (told && claim->ntaken == claim->max)
-		paws_job_wake(slot, topic->place, 1);
-	return told;
-}
-
 /* True if the walk may go on. */
 static bool
 take_once(PawsJobClaim *claim, const PawsTopic *topic, int level)
 {
 	int slot = claim->database_slot;
 	bool had_ordering = claim->ordering != NULL;
-	bool go_on;
-	bool told;
 	int had = claim->ntaken;
-	int had_walked;
 	Walked walked = {0};
+	ReadyJobs ready;
 	Snapshot snapshot;
 
+	claim->again = false;
 	claim->opener(claim, topic->place);
+	reserve_snapshot(claim);
 	LWLockAcquire(paws_front_lock(slot, topic->place), LW_EXCLUSIVE);
 	paws_front_begin(slot, topic->place, level, &walked.reached);
+	fetch_ready(claim, topic, level, &ready);
 	snapshot = take_snapshot(claim);
-	go_on = take_ready(claim, topic, level, snapshot);
-	had_walked = claim->ntaken;
-	if (go_on && claim->ntaken < claim->max)
+	if (take_ready(claim, topic, level, snapshot, &ready) && claim->ntaken < claim->max)
 		walk(claim, topic, level, snapshot, &walked);
 	paws_front_end(slot, topic->place, level, walked.reached, walked.end);
 	LWLockRelease(paws_front_lock(slot, topic->place));
-	told = tell_of_next(claim, topic, had, had_walked);
 	if (claim->full || claim->ntaken == claim->max)
 		return false;
-	return told || (claim->wants_ordering && !had_ordering && claim->ordering == NULL) ||
+	if (claim->again)
+		return true;
+	return (claim->wants_ordering && !had_ordering && claim->ordering == NULL) ||
 		   (walked.more && claim->ntaken == had);
 }
 
 void
 paws_job_take(PawsJobClaim *claim, const PawsTopic *topic, int level)
 {
-	while (take_once(claim, topic, level))
+	int agains = 0;
+
+	/* what is just being ended may take its time: then another claim finds what follows */
+	while (take_once(claim, topic, level) && (!claim->again || agains++ < AGAINS_MAX))
 		CHECK_FOR_INTERRUPTS();
 }
 
@@ -401,6 +420,7 @@ paws_job_peek(PawsJobClaim *claim, const PawsTopic *topic, int level, PawsJobRow
 	bool found;
 
 	claim->opener(claim, topic->place);
+	reserve_snapshot(claim);
 	LWLockAcquire(paws_front_lock(slot, topic->place), LW_EXCLUSIVE);
 	snapshot = take_snapshot(claim);
 	found = peek_ready(claim, topic, level, snapshot, row) || peek_walk(claim, topic, level, snapshot, row);

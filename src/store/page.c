@@ -10,6 +10,13 @@
 /* Entries read by one statement. */
 #define READ_AHEAD 200
 
+/* A document of the seed that was changed after the seed began: its entry comes in the feed as well. */
+typedef struct Told
+{
+	pg_uuid_t doc_id;
+	int64 revision;
+} Told;
+
 typedef struct Reader
 {
 	PawsStore *store;
@@ -21,6 +28,8 @@ typedef struct Reader
 	void *context;
 	PawsFeedEntry entries[READ_AHEAD];
 	bytea *envelopes[READ_AHEAD];
+	int ntold;
+	Told already[READ_AHEAD];
 } Reader;
 
 static bool
@@ -109,6 +118,24 @@ free_envelopes(Reader *reader, int count)
 			pfree(reader->envelopes[i]);
 }
 
+static void
+remember(Reader *reader, const PawsFeedEntry *entry)
+{
+	if (entry->position > reader->cursor->position && reader->ntold < READ_AHEAD)
+		reader->already[reader->ntold++] = (Told){entry->doc_id, entry->revision};
+}
+
+/* In the same page nothing is told twice. In a later one it may be: a device knows it by its revision. */
+static bool
+told_already(const Reader *reader, const PawsFeedEntry *entry)
+{
+	for (int i = 0; i < reader->ntold; i++)
+		if (reader->already[i].revision == entry->revision &&
+			memcmp(&reader->already[i].doc_id, &entry->doc_id, UUID_LEN) == 0)
+			return true;
+	return false;
+}
+
 /* The seed is complete: from here on it is the feed. */
 static void
 end_seed(PawsLaneCursor *cursor)
@@ -141,6 +168,7 @@ read_seed(Reader *reader)
 		if (!may_tell(reader, &row.entry, reader->envelopes[i]))
 			break;
 		reader->cursor->after = row.entry.doc_id;
+		remember(reader, &row.entry);
 		if (complete && i == last)
 			end_seed(reader->cursor);
 		if (!row.entry.deleted)
@@ -174,7 +202,8 @@ read_feed(Reader *reader)
 			row.kind = PAWS_PAGE_RECEIPT;
 			emit(reader, &row, NULL);
 		}
-		else if (row.entry.current && row.entry.outcome == PAWS_OUTCOME_APPLIED)
+		else if (row.entry.current && row.entry.outcome == PAWS_OUTCOME_APPLIED &&
+				 !told_already(reader, &row.entry))
 			emit(reader, &row, reader->envelopes[i]);
 	}
 	free_envelopes(reader, count);
@@ -240,6 +269,7 @@ paws_page_read(PawsStore *store, const PawsDevice *device, PawsLaneCursor *curso
 	reader->emit = emit_row;
 	reader->context = context;
 	reader->told = *cursor;
+	reader->ntold = 0;
 	if (!paws_store_bounds(store, device->subject_no, &bounds))
 		return;
 	if (cursor->mode == PAWS_CURSOR_START)

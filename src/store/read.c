@@ -155,6 +155,7 @@ paws_store_document_entry(int row, PawsFeedEntry *entry)
 	entry->current = true;
 	read_content(row, 6, entry);
 	entry->op_id = entry->document_op_id;
+	entry->position = paws_spi_int64(row, 10);
 }
 
 /* Numbers in network order, so that the digest is the same on every machine that the database is moved to. */

@@ -98,7 +98,7 @@ static const PawsStatement templates[] = {
 		{
 			.sql =
 				"SELECT d.doc_id, d.collection, d.revision, d.deleted, d.changed_at, d.op_id, d.base_revision, d.envelope, "
-				"d.seal FROM @schema@.document d WHERE d.subject_no" EQ
+				"d.seal, d.position FROM @schema@.document d WHERE d.subject_no" EQ
 				"$1 AND d.doc_id OPERATOR(pg_catalog.>) $2 "
 				"ORDER BY d.doc_id LIMIT $3",
 			.nargs = 3,

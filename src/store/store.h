@@ -95,7 +95,7 @@ extern void paws_store_receipts(PawsStore *store, int64 device_no, PawsReceipt *
 /* One entry of a page of the feed or of a seed. */
 typedef struct PawsFeedEntry
 {
-	int64 position; /* 0 in a seed */
+	int64 position; /* of the entry; in a seed, of the one that made the document what it is */
 	int64 device_no;
 	pg_uuid_t op_id; /* of the entry */
 	pg_uuid_t doc_id;
