@@ -109,6 +109,7 @@ OBJS = \
 	src/store/expire.o \
 	src/store/late.o \
 	src/store/page.o \
+	src/store/place.o \
 	src/store/read.o \
 	src/store/reseal.o \
 	src/store/statements.o \

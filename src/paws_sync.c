@@ -26,6 +26,7 @@
 #include "queue/job.h"
 #include "queue/mark.h"
 #include "queue/queue.h"
+#include "store/place.h"
 #include "vault/keyring.h"
 #include "vault/memory_state.h"
 #include "vault/vault.h"
@@ -56,6 +57,7 @@ _PG_init(void)
 	paws_admission_init();
 	paws_latency_init();
 	paws_horizon_init();
+	paws_place_init();
 	paws_topic_rates_init();
 	paws_memory_state_init();
 	paws_keyring_init();

@@ -9,6 +9,7 @@
 #include "base/spi.h"
 #include "base/table.h"
 #include "catalog/pg_type.h"
+#include "store/place.h"
 #include "store/store.h"
 #include "store/store_private.h"
 
@@ -47,35 +48,54 @@ end_walk(Reserving *reserving)
 }
 
 static PawsWritten
-move_on(Reserving *reserving, PawsCounter *counter, int64 by, bool wait)
+move_on(Reserving *reserving, TupleTableSlot *row, PawsCounter *counter, int64 by, bool wait)
 {
-	PawsScan *scan = &reserving->scan;
+	ItemPointerData place = row->tts_tid;
 	Datum values[COUNTER_COLUMNS];
 	bool nulls[COUNTER_COLUMNS] = {false};
+	PawsWritten written;
 
-	counter->position = paws_scan_int64(scan, COUNTER_POSITION);
+	slot_getallattrs(row);
+	memcpy(values, row->tts_values, sizeof(values));
+	counter->position = DatumGetInt64(values[COUNTER_POSITION - 1]);
 	counter->reserved = counter->position + by;
-	values[COUNTER_SUBJECT_NO - 1] = Int64GetDatum(counter->subject_no);
 	values[COUNTER_POSITION - 1] = Int64GetDatum(counter->reserved);
-	values[COUNTER_EXPIRED - 1] = Int64GetDatum(paws_scan_int64(scan, COUNTER_EXPIRED));
-	return paws_writer_update(&reserving->writer, paws_scan_place(scan), reserving->snapshot, values, nulls,
-							  wait);
+	written = paws_writer_update(&reserving->writer, &place, reserving->snapshot, values, nulls, wait);
+	if (written == PAWS_WRITTEN)
+		paws_place_remember(RelationGetRelid(reserving->writer.table), counter->subject_no,
+							&reserving->writer.slot->tts_tid);
+	return written;
+}
+
+/* The row of a counter that the snapshot sees; NULL if there is none. Good until the next one. */
+static TupleTableSlot *
+find(Reserving *reserving, int64 subject_no)
+{
+	PawsWriter *writer = &reserving->writer;
+	Datum key = Int64GetDatum(subject_no);
+	ItemPointerData place;
+	bool isnull;
+
+	if (paws_place_recall(RelationGetRelid(writer->table), subject_no, &place) &&
+		paws_writer_fetch(writer, &place, reserving->snapshot) &&
+		DatumGetInt64(slot_getattr(writer->slot, COUNTER_SUBJECT_NO, &isnull)) == subject_no)
+		return writer->slot;
+	paws_scan_again(&reserving->scan, &key);
+	return paws_scan_next(&reserving->scan) ? reserving->scan.slot : NULL;
 }
 
 /* False if somebody else has the counter, or there is none. */
 static bool
 reserve(Reserving *reserving, PawsCounter *counter, int64 by, bool wait)
 {
-	Datum key = Int64GetDatum(counter->subject_no);
-
 	for (;;)
 	{
+		TupleTableSlot *row = find(reserving, counter->subject_no);
 		PawsWritten written;
 
-		paws_scan_again(&reserving->scan, &key);
-		if (!paws_scan_next(&reserving->scan))
+		if (row == NULL)
 			return false;
-		written = move_on(reserving, counter, by, wait);
+		written = move_on(reserving, row, counter, by, wait);
 		if (written != PAWS_WRITTEN_GONE)
 			return written == PAWS_WRITTEN;
 		/* changed since the snapshot */

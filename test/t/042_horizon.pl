@@ -104,6 +104,8 @@ sub pass_under
 {
 	my ($what) = @_;
 	my @most = (0, 0);
+	my $counters = "SELECT sum(idx_tup_read) FROM pg_stat_all_indexes WHERE schemaname = 'paws_care' AND relname = 'counter'";
+	my $walked = $node->safe_psql('postgres', $counters);
 
 	foreach my $n (1 .. $WAVES)
 	{
@@ -122,6 +124,8 @@ sub pass_under
 	cmp_ok($kept, '>=', $WAVES * $WAVE, "$what: $kept dead rows are kept");
 	cmp_ok($most[0], '<=', 0, "$what: and not walked over in the indexes");
 	cmp_ok($most[1], '<=', 0, "$what: nor in the pages");
+	$walked = $node->safe_psql('postgres', $counters) - $walked;
+	cmp_ok($walked, '<=', $WAVES * $WAVE, "$what: nor through old versions of counters, $walked");
 	is($node->safe_psql('postgres', 'SELECT sum(position) FROM paws_care.counter'), $passed, "$what: everything is applied");
 	ok(depths_agree($node), "$what: and counted");
 	return unless $has_jobs;
