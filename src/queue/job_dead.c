@@ -17,6 +17,7 @@ static PawsTable dead_table = {
 	.schema = "paws_queue",
 	.name = "dead_letter",
 	.indexes = {"dead_letter_pkey"},
+	.columns = DEAD_COLUMNS,
 };
 
 static PawsStatement list_dead = {

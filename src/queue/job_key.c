@@ -30,6 +30,7 @@ static PawsTable keys_table = {
 	.schema = "paws_queue",
 	.name = "job_key",
 	.indexes = {"job_key_pkey"},
+	.columns = KEY_COLUMNS,
 };
 
 typedef struct KeyRow

@@ -20,6 +20,7 @@ PawsTable paws_job_table = {
 	.name = "job",
 	.indexes = {"job_pkey", "job_available_idx", "job_ordering_idx", "job_subject_idx", "job_run_at_idx",
 				"job_expires_at_idx"},
+	.columns = PAWS_JOB_COLUMNS,
 };
 
 static int64

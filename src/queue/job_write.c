@@ -76,7 +76,8 @@ static bool
 is_plain(Relation table)
 {
 	List *known = RelationGetIndexList(table);
-	bool plain = table->trigdesc == NULL && list_length(known) == lengthof(indexes);
+	bool plain = table->trigdesc == NULL && RelationGetNumberOfAttributes(table) == PAWS_JOB_COLUMNS &&
+				 list_length(known) == lengthof(indexes);
 
 	for (int i = 0; plain && i < (int) lengthof(indexes); i++)
 		plain = list_member_oid(known, paws_job_table.index_oids[i]);

@@ -9,9 +9,11 @@
 #include "access/xlog.h"
 #include "base/spi.h"
 #include "base/wake.h"
+#include "base/worker.h"
 #include "catalog/namespace.h"
 #include "commands/sequence.h"
 #include "common/pg_prng.h"
+#include "miscadmin.h"
 #include "queue/job_private.h"
 #include "queue/lease.h"
 #include "queue/lease_table.h"
@@ -232,10 +234,18 @@ paws_lease_over(int slot, PawsLease *leases, bool *unreadable, int max)
 #define REAP_MAX 64
 
 /* Removes up to REAP_MAX that have been over for a while; the caller tells of them. */
+/* While there is a timer it counts attempts, and is only late when it cannot write. */
+static int64
+reap_after(void)
+{
+	return paws_worker_count(PAWS_WORKER_TIMER, MyDatabaseId) > 0 ? 10 * REAP_AFTER_US : REAP_AFTER_US;
+}
+
 static int
 remove_over(int slot, PawsLeaseEntry *removed)
 {
 	int64 now = paws_lease_clock();
+	int64 after = reap_after();
 	int64 earliest = PG_INT64_MAX;
 	int found = 0;
 
@@ -244,13 +254,13 @@ remove_over(int slot, PawsLeaseEntry *removed)
 	{
 		PawsLeaseEntry *entry = paws_lease_entry(slot, i);
 
-		if (entry->state == PAWS_LEASE_HELD && entry->lease.until + REAP_AFTER_US <= now)
+		if (entry->state == PAWS_LEASE_HELD && entry->lease.until + after <= now)
 		{
 			removed[found++] = *entry;
 			paws_lease_entry_remove(slot, entry);
 		}
 		else
-			earliest = Min(earliest, next_look(entry, now));
+			earliest = Min(earliest, Max(next_look(entry, now), now + REAP_AFTER_US / 10));
 	}
 	pg_atomic_write_u64(paws_lease_earliest(slot), (uint64) earliest);
 	LWLockRelease(paws_lease_lock(slot));

@@ -7,6 +7,7 @@
 #   push      the engine's own operations                 tiers    classes and tiers below and above capacity, floods
 #   idle      processor time and WAL without work         memory   shared memory for subjects
 #   seal      what sealing an envelope costs              report   only writes the results anew
+#   calm      only if it is the first: the same rates while snapshots, slots, VACUUM, index builds and dumps go on (calm.sh)
 #
 # Without a name all of them. Clusters of their own come and go: "plain" for bare statements and peers, without our library;
 # "sealed" and "unsealed" for two builds of it. Each part leaves its values in test/output/bench/values; at the end the
@@ -25,6 +26,11 @@
 set -euo pipefail
 
 . "$(dirname "$0")/../lib.sh"
+
+if [ "${1:-}" = calm ]; then
+    shift
+    exec bash "$TOP/test/bench/calm.sh" "$@"
+fi
 
 if [ -n "${SHORT:-}" ]; then
     : "${DURATION:=1}" "${ROUNDS:=1}" "${PREFILL:=6000}" "${PREFILL_MANY:=20000}" "${BACKLOG:=20000}" "${PASS:=20000}" "${FLOW:=12000}" \

@@ -100,7 +100,7 @@ SELECT paws_sync.set_policy('bulk', 'premium', 'standard', 300);
 UPDATE paws_queue.policy SET target_ms = 201 WHERE class = 7 AND tier = 4 AND NOT shipped;
 SELECT paws_sync.set_tier_policy('basic', max_devices => 3);
 -- however much the load below pushes
-SELECT paws_sync.set_tier_policy('trial', ops_per_second => 1000000, ops_burst => 1000000, bytes_per_second => 1000000000, bytes_burst => 1000000000);
+SELECT paws_sync.set_tier_policy('grace_period', ops_per_second => 1000000, ops_burst => 1000000, bytes_per_second => 1000000000, bytes_burst => 1000000000);
 SQL
 
 # Roles belong to a server; what they were given comes with the dump.
