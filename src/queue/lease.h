@@ -123,8 +123,8 @@ extern void paws_lease_spoil(int slot, int64 id);
 /* Up to `max` leases that are over, or whose jobs do not open. */
 extern int paws_lease_over(int slot, PawsLease *leases, bool *unreadable, int max);
 
-/* For when no timer runs: lets go of leases that are over for a second, without counting an attempt; beside a timer only
- * of such as it did not get to for ten. Cheap if there are none. */
+/* For when no timer runs: lets go of leases that are over for a second, without counting an attempt; beside a
+ * timer only of such as it did not get to for ten. Cheap if there are none. */
 extern void paws_lease_reap(int slot);
 
 /* Us until the first lease is over; 0: now; -1: there is none. */
