@@ -121,6 +121,8 @@ keep() {
                 if grep -q 'not ok' "$file" || ! tail -n 1 "$file" | grep -qE '1\.\.[0-9]+$'; then
                     echo "--- $(basename "$file")"
                     tail -n 40 "$file"
+                    echo "--- $(basename "$file"): what failed"
+                    grep -A 12 -m 10 'not ok' "$file" || true
                 fi
                 ;;
         esac

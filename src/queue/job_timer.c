@@ -103,31 +103,48 @@ promote(int slot, PawsJobCursor *cursor, PawsJobRow *row)
 	return true;
 }
 
-int
-paws_job_clock_moved(int slot, int limit)
+/* What is done with a row that a statement found; false if it is not as it was found, or somebody is at it.
+ */
+typedef bool (*Act)(int slot, PawsJobCursor *cursor, PawsJobRow *row, TimestampTz now);
+
+/* Returns how many were found; *done: with how many of them it was done. Waits for nobody. */
+static int
+act_on(PawsStatement *statement, int slot, TimestampTz now, int limit, Act act, int *done)
 {
-	TimestampTz now = GetCurrentTimestamp();
 	PawsJobCursor cursor;
 	PawsJobRow row;
 	int64 *ids;
-	int found = find_ids(&find_too_late, now, limit, &ids);
-	int done = 0;
+	int found = find_ids(statement, now, limit, &ids);
 
-	/* what is due by the new clock is not what was due by the old one */
-	paws_job_delayed(slot, 0);
+	*done = 0;
 	if (found == 0)
 		return 0;
 	paws_job_before_write(true);
 	paws_job_open(&cursor, slot);
 	cursor.waits = false;
 	for (int i = 0; i < found; i++)
-	{
-		if (!paws_job_find(&cursor, ids[i], NULL, &row) || row.available || row.delay < 0)
-			continue;
-		row.run_at = now + row.delay;
-		done += paws_job_update(&cursor, &row);
-	}
+		*done += paws_job_find(&cursor, ids[i], NULL, &row) && act(slot, &cursor, &row, now);
 	paws_job_close(&cursor);
+	return found;
+}
+
+static bool
+put_off_anew(int slot, PawsJobCursor *cursor, PawsJobRow *row, TimestampTz now)
+{
+	if (row->available || row->delay < 0)
+		return false;
+	row->run_at = now + row->delay;
+	return paws_job_update(cursor, row);
+}
+
+int
+paws_job_clock_moved(int slot, int limit)
+{
+	int done;
+
+	/* what is due by the new clock is not what was due by the old one */
+	paws_job_delayed(slot, 0);
+	(void) act_on(&find_too_late, slot, GetCurrentTimestamp(), limit, put_off_anew, &done);
 	return done;
 }
 
@@ -139,62 +156,47 @@ look_again(int slot)
 	paws_job_delayed(slot, AGAIN_US);
 }
 
+static bool
+promote_due(int slot, PawsJobCursor *cursor, PawsJobRow *row, TimestampTz now)
+{
+	return !row->available && row->run_at <= now && promote(slot, cursor, row);
+}
+
 int
 paws_job_promote(int slot, int limit)
 {
 	TimestampTz now = GetCurrentTimestamp();
-	PawsJobCursor cursor;
-	PawsJobRow row;
-	int64 *ids;
 	int found;
-	int done = 0;
+	int done;
 
 	if (paws_job_clock_is_back(slot) && paws_job_clock_moved(slot, limit) < limit)
 		paws_job_accept_clock(slot);
 	if (paws_job_first_due(slot) > now)
 		return 0;
 	look_ahead(slot);
-	found = find_ids(&find_due, now, limit, &ids);
-	if (found == 0)
-		return 0;
-	paws_job_before_write(true);
-	paws_job_open(&cursor, slot);
-	cursor.waits = false;
-	for (int i = 0; i < found; i++)
-		if (paws_job_find(&cursor, ids[i], NULL, &row) && !row.available && row.run_at <= now)
-			done += promote(slot, &cursor, &row);
-	paws_job_close(&cursor);
-	if (found == limit)
+	found = act_on(&find_due, slot, now, limit, promote_due, &done);
+	if (found > 0 && found == limit)
 		paws_job_delayed(slot, 0);
 	else if (done < found)
 		look_again(slot);
 	return done;
 }
 
+/* One that runs may be completed; it expires if it comes back. */
+static bool
+expire(int slot, PawsJobCursor *cursor, PawsJobRow *row, TimestampTz now)
+{
+	return !paws_lease_exists(slot, row->id) && row->expires_at != 0 && row->expires_at <= now &&
+		   paws_job_remove(slot, cursor, row, PAWS_JOB_EXPIRED);
+}
+
 int
 paws_job_expire(int slot, int limit)
 {
-	TimestampTz now = GetCurrentTimestamp();
-	PawsJobCursor cursor;
-	PawsJobRow row;
-	int64 *ids;
-	int found = find_ids(&find_expired, now, limit, &ids);
-	int done = 0;
+	int done;
+	int found = act_on(&find_expired, slot, GetCurrentTimestamp(), limit, expire, &done);
 
-	if (found == 0)
-		return 0;
-	paws_job_before_write(true);
-	paws_job_open(&cursor, slot);
-	cursor.waits = false;
-	for (int i = 0; i < found; i++)
-		/* one that runs may be completed; it expires if it comes back */
-		if (!paws_lease_exists(slot, ids[i]) && paws_job_find(&cursor, ids[i], NULL, &row) &&
-			row.expires_at != 0 && row.expires_at <= now)
-			done += paws_job_remove(slot, &cursor, &row, PAWS_JOB_EXPIRED);
-	paws_job_close(&cursor);
-	if (done == 0)
-		return 0;
-	if (found == limit)
+	if (done > 0 && found == limit)
 		paws_job_delayed(slot, 0);
 	return done;
 }

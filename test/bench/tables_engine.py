@@ -41,7 +41,7 @@ def below(values):
 
 def missed_order(values):
     """Those that fell below 99 %, in the order in which they did."""
-    late = [row for row in class_values(values, "above") if (row["attainment"] or 1) < 0.99]
+    late = [row for row in class_values(values, "above") if row["attainment"] is not None and row["attainment"] < 0.99]
     return sorted(late, key=lambda row: row["missed_after"] if row["missed_after"] is not None else 1e9)
 
 

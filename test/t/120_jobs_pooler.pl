@@ -11,7 +11,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my ($pgbouncer) = grep { -x } qw(/usr/sbin/pgbouncer /usr/bin/pgbouncer);
-plan skip_all => 'pgbouncer is not installed' unless $pgbouncer;
+BAIL_OUT('pgbouncer is not installed: test/deps.sh does that') unless $pgbouncer;
 
 my $node = PawsNode->new_node('pooler', 'paws_sync.max_wait_with_snapshot' => '2s');
 my $folder = PostgreSQL::Test::Utils::tempdir_short();
