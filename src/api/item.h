@@ -13,8 +13,8 @@
 extern bool paws_item_is_asked(FunctionCallInfo fcinfo, int argument);
 
 /*
- * The whole answer of submit, and of submit_many. Errors PW010 for an unknown topic, 22023 for an ordering key
- * or a time of expiry, 55000 without keys for a subject that is not known yet.
+ * The whole answer of submit, and of submit_many. Errors PW010 for an unknown topic, 22023 for an ordering
+ * key or a time of expiry, 55000 without keys for a subject that is not known yet.
  */
 extern Datum paws_item_submit_one(FunctionCallInfo fcinfo);
 extern Datum paws_item_submit_many(FunctionCallInfo fcinfo);

@@ -241,7 +241,7 @@ try_jobs(Claim *claim, int items)
 		return true;
 	}
 	if (paws_run_guarded(look_at_jobs, claim,
-						 items > 0           ? forgive_all
+						 items > 0         ? forgive_all
 						 : claim->responds ? forgive_state
 										   : forgive_locks))
 		return true;

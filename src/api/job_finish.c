@@ -80,8 +80,9 @@ static void
 refuse_result(const PawsFinish *finish)
 {
 	if (finish->result != NULL)
-		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("items of the crisis lane keep no result"),
-						errhint("Complete the item without one; push_crisis tells the person's devices.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("items of the crisis lane keep no result"),
+				 errhint("Complete the item without one; push_crisis tells the person's devices.")));
 }
 
 /* Always durable. */
@@ -235,8 +236,8 @@ paws_snooze(PG_FUNCTION_ARGS)
 	PawsJobOutcome outcome;
 
 	paws_spi_begin();
-	outcome = is_item(job) ? paws_item_snooze(slot, job, fence, delay)
-						   : paws_job_snooze(slot, job, fence, delay);
+	outcome =
+		is_item(job) ? paws_item_snooze(slot, job, fence, delay) : paws_job_snooze(slot, job, fence, delay);
 	paws_spi_end();
 	return outcome_datum(fcinfo, outcome);
 }

@@ -13,7 +13,7 @@ CREATE VIEW paws_sync.profiles WITH (security_invoker) AS
 UNION ALL
 	SELECT unnest(profiles), 'USAGE', 'type', object::text
 	FROM (VALUES
-		('paws_sync.subject'::regtype, '{app,crisis,responder,billing}'::text[]),
+		('paws_sync.subject'::regtype, '{app,device_gateway,crisis,responder,billing}'::text[]),
 		('paws_sync.device', '{app,device_gateway,crisis}'),
 		('paws_sync.cursor', '{app,device_gateway,crisis}'),
 		('paws_sync.outcome', '{app,device_gateway,crisis}'),
@@ -22,8 +22,8 @@ UNION ALL
 		('paws_sync.job_state', '{app,responder,operator}'),
 		('paws_sync.job_outcome', '{app,responder}'),
 		('paws_sync.job_reason', '{app,responder,operator}'),
-		('paws_sync.source', '{app,crisis,responder,operator}'),
-		('paws_sync.severity', '{app,crisis,responder,operator}'),
+		('paws_sync.source', '{app,device_gateway,crisis,responder,operator}'),
+		('paws_sync.severity', '{app,device_gateway,crisis,responder,operator}'),
 		('paws_sync.tier', '{billing,operator,auditor}'),
 		('paws_sync.feature', '{operator,auditor}')
 	) AS t (object, profiles)
@@ -43,7 +43,7 @@ UNION ALL
 		('paws_sync.pull_crisis(paws_sync.device, paws_sync.cursor, integer, integer)', '{app,device_gateway,crisis}'),
 		('paws_sync.pull_crisis_wait(paws_sync.device, paws_sync.cursor, interval, integer, integer)', '{app,device_gateway,crisis}'),
 		('paws_sync.crisis_bundle(paws_sync.device, text)', '{app,device_gateway,crisis}'),
-		('paws_sync.raise_crisis(paws_sync.subject, paws_sync.source, paws_sync.severity)', '{app,crisis,responder}'),
+		('paws_sync.raise_crisis(paws_sync.subject, paws_sync.source, paws_sync.severity)', '{app,device_gateway,crisis,responder}'),
 		('paws_sync.resolve_crisis(uuid)', '{app,responder}'),
 		('paws_sync.receipts(paws_sync.device, uuid[])', '{app,device_gateway,crisis}'),
 		('paws_sync.ack(paws_sync.device, paws_sync.cursor)', '{app,device_gateway,crisis}'),
@@ -110,8 +110,8 @@ UNION ALL
 		('paws_sync.pg_stat_paws_sync_memory', '{operator,auditor}'),
 		('paws_sync.pg_stat_paws_sync_admission', '{operator,auditor}'),
 		('paws_sync.pg_stat_paws_sync_reserve', '{operator,auditor}'),
-		('paws_sync.crisis_signals', '{responder,operator}'),
-		('paws_sync.crisis_items', '{responder,operator}'),
+		('paws_sync.crisis_signals', '{app,responder,operator}'),
+		('paws_sync.crisis_items', '{app,responder,operator}'),
 		('paws_sync.collections', '{operator,auditor}'),
 		('paws_sync.resources', '{operator,auditor}'),
 		('paws_sync.policy', '{operator,auditor}'),

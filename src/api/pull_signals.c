@@ -1,9 +1,10 @@
 /*
- * api/pull_signals.c - what every device of a person in a crisis is told first: that there is a crisis signal,
- * and the documents of a bundle.
+ * api/pull_signals.c - what every device of a person in a crisis is told first: that there is a crisis
+ * signal, and the documents of a bundle.
  *
- * Whether it was told already is decided by the cursor, so that reading writes nothing: it has a digest of the
- * signals that were open. Only the last of these rows moves it, so who stores cursors row by row misses none.
+ * Whether it was told already is decided by the cursor, so that reading writes nothing: it has a digest of
+ * the signals that were open. Only the last of these rows moves it, so who stores cursors row by row misses
+ * none.
  */
 #include "postgres.h"
 

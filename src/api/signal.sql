@@ -55,7 +55,7 @@ COMMENT ON COLUMN paws_sync.crisis_items.level IS '10 or 9; 10 once it is escala
 COMMENT ON COLUMN paws_sync.crisis_items.state IS 'available, running or scheduled.';
 COMMENT ON COLUMN paws_sync.crisis_items.attempts IS 'Attempts that failed, or whose claim ran out.';
 COMMENT ON COLUMN paws_sync.crisis_items.reason IS 'Why the last one failed.';
-COMMENT ON COLUMN paws_sync.crisis_items.submitted_at IS 'To the second.';
+COMMENT ON COLUMN paws_sync.crisis_items.submitted_at IS 'To the second, as all times here.';
 COMMENT ON COLUMN paws_sync.crisis_items.deadline IS 'If nobody has claimed it by then it is escalated.';
 COMMENT ON COLUMN paws_sync.crisis_items.claimed_until IS 'The end of the last claim, which may be over.';
 COMMENT ON COLUMN paws_sync.crisis_items.escalated_at IS 'When the log and the channel paws_sync_alarm were told of it.';

@@ -139,8 +139,9 @@ define_rotation_settings(void)
 static void
 define_signal_settings(void)
 {
-	define_int("paws_sync.crisis_signal_expiry", "Time after which a crisis signal that nobody resolved ends.",
-			   &paws_crisis_signal_expiry, 1, 366 * 24 * 60, PGC_SIGHUP, GUC_UNIT_MIN);
+	define_int("paws_sync.crisis_signal_expiry",
+			   "Time after which a crisis signal that nobody resolved ends.", &paws_crisis_signal_expiry, 1,
+			   366 * 24 * 60, PGC_SIGHUP, GUC_UNIT_MIN);
 	define_int("paws_sync.crisis_response_time",
 			   "Time in which an imminent crisis signal is to be claimed; others have a multiple of it.",
 			   &paws_crisis_response_time, 1, 86400, PGC_SIGHUP, GUC_UNIT_S);

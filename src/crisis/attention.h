@@ -16,8 +16,8 @@
 /* Called from _PG_init: offers the shared memory. */
 extern void paws_attention_init(void);
 
-/* True if there may be items that wait. *seen is for paws_items_none, and to be taken before the snapshot that
- * the look is made with. */
+/* True if there may be items that wait. *seen is for paws_items_none, and to be taken before the snapshot
+ * that the look is made with. */
 extern bool paws_items_maybe(int slot, uint64 *seen);
 
 /* A look found no item that waits or runs. */

@@ -20,9 +20,10 @@
 #define KEY_LABEL "crisis item idempotency key"
 
 static PawsStatement put = {
-	.sql = "INSERT INTO paws_crisis.item (subject_no, fence, submitted_at, available_at, deadline, signal_id, "
-		   "key, level, class, state, topic) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 2, $10) "
-		   "ON CONFLICT (topic, key) WHERE key IS NOT NULL DO NOTHING RETURNING id",
+	.sql =
+		"INSERT INTO paws_crisis.item (subject_no, fence, submitted_at, available_at, deadline, signal_id, "
+		"key, level, class, state, topic) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 2, $10) "
+		"ON CONFLICT (topic, key) WHERE key IS NOT NULL DO NOTHING RETURNING id",
 	.nargs = 10,
 	.types = {INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, UUIDOID, UUIDOID, INT2OID,
 			  INT2OID, TEXTOID},
@@ -51,6 +52,18 @@ static PawsStatement raise_waiting = {
 	.nargs = 6,
 	.types = {TIMESTAMPTZOID, TIMESTAMPTZOID, UUIDOID, INT2OID, INT2OID, TIMESTAMPTZOID},
 };
+
+TimestampTz
+paws_item_time(TimestampTz time)
+{
+	return paws_manifest_time(PAWS_CLOCK_CRISIS, PAWS_TIER_NONE, time);
+}
+
+TimestampTz
+paws_item_end(TimestampTz time)
+{
+	return paws_manifest_end(PAWS_CLOCK_CRISIS, PAWS_TIER_NONE, time);
+}
 
 int16
 paws_item_level(PawsClass klass)
@@ -85,8 +98,7 @@ class_of(PawsSeverity severity)
 static TimestampTz
 deadline_in(int times)
 {
-	return paws_manifest_time(PAWS_CLOCK_EXACT, PAWS_TIER_NONE, GetCurrentTimestamp()) +
-		   (int64) times * paws_crisis_response_time * USECS_PER_SEC;
+	return paws_item_end(GetCurrentTimestamp() + (int64) times * paws_crisis_response_time * USECS_PER_SEC);
 }
 
 /* A fence says nothing of those before it to who should not know them. */
@@ -113,7 +125,7 @@ typedef struct NewItem
 static int64
 insert(int slot, const NewItem *item)
 {
-	TimestampTz now = paws_manifest_time(PAWS_CLOCK_CRISIS, PAWS_TIER_NONE, GetCurrentTimestamp());
+	TimestampTz now = paws_item_time(GetCurrentTimestamp());
 	Datum args[10] = {Int64GetDatum(item->subject_no),
 					  Int64GetDatum(first_fence()),
 					  TimestampTzGetDatum(now),
@@ -228,9 +240,9 @@ static void
 answer_duplicate(PawsItemSubmission *submission, const pg_uuid_t *key)
 {
 	TimestampTz now = GetCurrentTimestamp();
-	Datum args[2] = {
-		PointerGetDatum(cstring_to_text_with_len(submission->topic, (int) submission->topic_length)),
-		UUIDPGetDatum(key)};
+	Datum args[2] = {PointerGetDatum(
+						 cstring_to_text_with_len(submission->topic, (int) submission->topic_length)),
+					 UUIDPGetDatum(key)};
 
 	if (paws_spi_run(&find_key, args, NULL, 1) == 0)
 		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
@@ -255,15 +267,15 @@ paws_item_submit(int slot, PawsItemSubmission *submission)
 	bool later = submission->not_before > now;
 	pg_uuid_t key;
 	NewItem item = {.subject_no = submission->subject_no,
-					.available_at = later ? submission->not_before : 0,
+					.available_at = later ? paws_item_end(submission->not_before) : 0,
 					.key = keyed ? &key : NULL,
 					.klass = submission->klass,
 					.topic = submission->topic,
 					.topic_length = submission->topic_length};
 
 	PreventCommandIfReadOnly("submit()");
-	item.deadline = deadline_in(submission->klass == PAWS_CLASS_EMERGENCY ? 1 : 5) +
-					(later ? submission->not_before - now : 0);
+	item.deadline = paws_item_end(deadline_in(submission->klass == PAWS_CLASS_EMERGENCY ? 1 : 5) +
+								  (later ? submission->not_before - now : 0));
 	if (keyed)
 		digest_of_key(submission, &key);
 	submission->duplicate = false;

@@ -2,9 +2,9 @@
  * crisis/item.h - work for responders: rows of the crisis lane that claim hands out before all jobs.
  *
  * An item waits, is claimed for a while under a fence, and ends when it is completed or cancelled; nothing
- * else ends it. One that nobody claims by its deadline, or that failed PAWS_ITEM_ATTEMPTS times, is escalated:
- * it is marked, and the log, and whoever listens, are told. Unlike a job's, a claim is in the row: it survives
- * a crash, and goes with the transaction that made it. Ids are negative.
+ * else ends it. One that nobody claims by its deadline, or that failed PAWS_ITEM_ATTEMPTS times, is
+ * escalated: it is marked, and the log, and whoever listens, are told. Unlike a job's, a claim is in the row:
+ * it survives a crash, and goes with the transaction that made it. Ids are negative.
  *
  * All functions need SPI connected. Times are microseconds, or TimestampTz. What is returned is allocated in
  * the memory context that was current before SPI was connected. Those that write error 25006 in a read-only
@@ -36,8 +36,8 @@
 /* True if a topic of this name is there, for the crisis lane; the name may be anything. */
 extern bool paws_item_topic(const char *name, Size length);
 
-/* Makes a name known, or forgets it: with define_topic and drop_topic. Errors 22023 for that of signals; 55006
- * if items of the topic wait that is to be forgotten. */
+/* Makes a name known, or forgets it: with define_topic and drop_topic. Errors 22023 for that of signals;
+ * 55006 if items of the topic wait that is to be forgotten. */
 extern void paws_item_topic_define(const char *name, Size length);
 extern void paws_item_topic_drop(const char *name, Size length);
 
@@ -54,7 +54,7 @@ typedef struct PawsItemSubmission
 	/* what is asked for */
 	const char *topic; /* as paws_item_topic knows it */
 	Size topic_length;
-	PawsClass klass; /* of the crisis lane */
+	PawsClass klass;  /* of the crisis lane */
 	int64 subject_no; /* 0: none */
 	const PawsToken *subject;
 	const uint8 *payload;
@@ -106,7 +106,8 @@ extern int paws_items_claim(int slot, Datum topics, int max, int64 lease, PawsCl
 extern PawsJobOutcome paws_item_complete(int64 id, int64 fence);
 
 /* Retried, or lost; available again after `retry_after` microseconds (-1: PAWS_ITEM_BACKOFF). */
-extern PawsJobOutcome paws_item_fail(int slot, int64 id, int64 fence, int64 retry_after, PawsJobReason reason);
+extern PawsJobOutcome
+paws_item_fail(int slot, int64 id, int64 fence, int64 retry_after, PawsJobReason reason);
 
 /* Released or lost; snoozed or lost. The deadline stays. */
 extern PawsJobOutcome paws_item_release(int slot, int64 id, int64 fence);

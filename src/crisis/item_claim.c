@@ -9,7 +9,6 @@
 #include "common/pg_prng.h"
 #include "crisis/attention.h"
 #include "crisis/item_private.h"
-#include "guard/manifest.h"
 #include "miscadmin.h"
 #include "registry/registry.h"
 #include "utils/builtins.h"
@@ -23,19 +22,20 @@
 
 /* A claim that ran out counts as an attempt. */
 static PawsStatement claim = {
-	.sql = "UPDATE paws_crisis.item i SET fence = i.fence OPERATOR(pg_catalog.+) $3, claimed_at = $1, "
-		   "claimed_until = $4, attempts = LEAST(i.attempts OPERATOR(pg_catalog.+) "
-		   "(i.claimed_until IS NOT NULL)::pg_catalog.int4, 32767)::pg_catalog.int2, "
-		   "reason = CASE WHEN i.claimed_until IS NULL THEN i.reason ELSE 6::pg_catalog.int2 END "
-		   "FROM (SELECT id FROM paws_crisis.item WHERE topic::pg_catalog.text OPERATOR(pg_catalog.=) ANY ($5) "
-		   "AND state OPERATOR(pg_catalog.=) 2 AND " PAWS_ITEM_FREE
-		   " AND (available_at IS NULL OR available_at OPERATOR(pg_catalog.<=) $1) "
-		   "ORDER BY level DESC, id DESC LIMIT $6 FOR UPDATE SKIP LOCKED) p "
-		   "WHERE i.id OPERATOR(pg_catalog.=) p.id "
-		   "RETURNING i.id, i.fence, i.topic::pg_catalog.text, i.level, i.class, i.attempts, i.subject_no, "
-		   "i.submitted_at, i.signal_id, i.seal, i.envelope",
-	.nargs = 6,
-	.types = {TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, TIMESTAMPTZOID, TEXTARRAYOID, INT8OID},
+	.sql =
+		"UPDATE paws_crisis.item i SET fence = i.fence OPERATOR(pg_catalog.+) $3, claimed_at = $7, "
+		"claimed_until = $4, attempts = LEAST(i.attempts OPERATOR(pg_catalog.+) "
+		"(i.claimed_until IS NOT NULL)::pg_catalog.int4, 32767)::pg_catalog.int2, "
+		"reason = CASE WHEN i.claimed_until IS NULL THEN i.reason ELSE 6::pg_catalog.int2 END "
+		"FROM (SELECT id FROM paws_crisis.item WHERE topic::pg_catalog.text OPERATOR(pg_catalog.=) ANY ($5) "
+		"AND state OPERATOR(pg_catalog.=) 2 AND " PAWS_ITEM_FREE
+		" AND (available_at IS NULL OR available_at OPERATOR(pg_catalog.<=) $1) "
+		"ORDER BY level DESC, id DESC LIMIT $6 FOR UPDATE SKIP LOCKED) p "
+		"WHERE i.id OPERATOR(pg_catalog.=) p.id "
+		"RETURNING i.id, i.fence, i.topic::pg_catalog.text, i.level, i.class, i.attempts, i.subject_no, "
+		"i.submitted_at, i.signal_id, i.seal, i.envelope",
+	.nargs = 7,
+	.types = {TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, TIMESTAMPTZOID, TEXTARRAYOID, INT8OID, TIMESTAMPTZOID},
 };
 
 /* What waits or runs, of any topic. */
@@ -51,8 +51,9 @@ static PawsStatement find_signal = {
 };
 
 static PawsStatement spoil = {
-	.sql = "UPDATE paws_crisis.item SET claimed_at = NULL, claimed_until = NULL, available_at = $2, reason = 7 "
-		   "WHERE id OPERATOR(pg_catalog.=) $1",
+	.sql =
+		"UPDATE paws_crisis.item SET claimed_at = NULL, claimed_until = NULL, available_at = $2, reason = 7 "
+		"WHERE id OPERATOR(pg_catalog.=) $1",
 	.nargs = 2,
 	.types = {INT8OID, TIMESTAMPTZOID},
 };
@@ -173,12 +174,13 @@ fill(Row *row)
 static void
 put_off(const Row *row, TimestampTz now)
 {
-	Datum args[2] = {Int64GetDatum(row->item.id), TimestampTzGetDatum(now + UNREADABLE_DELAY)};
+	Datum args[2] = {Int64GetDatum(row->item.id), TimestampTzGetDatum(paws_item_end(now + UNREADABLE_DELAY))};
 
 	paws_spi_run(&spoil, args, NULL, 0);
 }
 
-/* So that whoever claims next need not look. What this transaction wrote may be rolled back: it cannot tell. */
+/* So that whoever claims next need not look. What this transaction wrote may be rolled back: it cannot tell.
+ */
 static void
 note_none(int slot, uint64 seen)
 {
@@ -187,14 +189,15 @@ note_none(int slot, uint64 seen)
 }
 
 static int
-take(Datum topics, int max, int64 lease, TimestampTz now, Row **rows)
+take(Datum topics, int max, TimestampTz now, TimestampTz until, Row **rows)
 {
-	Datum args[6] = {TimestampTzGetDatum(now),
+	Datum args[7] = {TimestampTzGetDatum(now),
 					 TimestampTzGetDatum(now + PAWS_ITEM_CLOCK_TOLERANCE),
 					 Int64GetDatum(1 + (int64) (pg_prng_uint32(&pg_global_prng_state) % FENCE_STEP_MAX)),
-					 TimestampTzGetDatum(now + (lease > 0 ? lease : PAWS_ITEM_LEASE)),
+					 TimestampTzGetDatum(until),
 					 topics,
-					 Int64GetDatum(max)};
+					 Int64GetDatum(max),
+					 TimestampTzGetDatum(paws_item_time(now))};
 	int count = (int) paws_spi_run(&claim, args, NULL, 0);
 
 	*rows = palloc(Max(count, 1) * sizeof(Row));
@@ -208,6 +211,7 @@ int
 paws_items_claim(int slot, Datum topics, int max, int64 lease, PawsClaimedItem *items)
 {
 	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz until = paws_item_end(now + (lease > 0 ? lease : PAWS_ITEM_LEASE));
 	uint64 seen;
 	Row *rows;
 	int count;
@@ -216,12 +220,12 @@ paws_items_claim(int slot, Datum topics, int max, int64 lease, PawsClaimedItem *
 	if (!paws_items_maybe(slot, &seen))
 		return 0;
 	PreventCommandIfReadOnly("claim()");
-	count = take(topics, max, lease, now, &rows);
+	count = take(topics, max, now, until, &rows);
 	if (count == 0)
 		note_none(slot, seen);
 	for (int i = 0; i < count; i++)
 	{
-		rows[i].item.claimed_until = now + (lease > 0 ? lease : PAWS_ITEM_LEASE);
+		rows[i].item.claimed_until = until;
 		if (fill(&rows[i]))
 			items[filled++] = rows[i].item;
 		else

@@ -7,7 +7,6 @@
 #include "catalog/pg_type.h"
 #include "crisis/attention.h"
 #include "crisis/item_private.h"
-#include "guard/manifest.h"
 #include "miscadmin.h"
 #include "utils/timestamp.h"
 
@@ -61,19 +60,21 @@ static PawsStatement cancel_signal = {
 };
 
 static PawsStatement status = {
-	.sql = "SELECT topic::pg_catalog.text, state, level, class, attempts, reason, submitted_at, available_at, "
-		   "claimed_until, ended_at FROM paws_crisis.item WHERE id OPERATOR(pg_catalog.=) $1",
+	.sql =
+		"SELECT topic::pg_catalog.text, state, level, class, attempts, reason, submitted_at, available_at, "
+		"claimed_until, ended_at FROM paws_crisis.item WHERE id OPERATOR(pg_catalog.=) $1",
 	.nargs = 1,
 	.types = {INT8OID},
 };
 
 static PawsStatement escalate = {
-	.sql = "UPDATE paws_crisis.item SET level = 10, escalated_at = $1 WHERE id OPERATOR(pg_catalog.=) ANY (ARRAY("
-		   "SELECT id FROM paws_crisis.item WHERE state OPERATOR(pg_catalog.=) 2 AND escalated_at IS NULL "
-		   "AND deadline OPERATOR(pg_catalog.<=) $1 AND " PAWS_ITEM_FREE
-		   " ORDER BY id DESC LIMIT $3 FOR UPDATE SKIP LOCKED)) RETURNING id",
-	.nargs = 3,
-	.types = {TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID},
+	.sql =
+		"UPDATE paws_crisis.item SET level = 10, escalated_at = $4 WHERE id OPERATOR(pg_catalog.=) ANY (ARRAY("
+		"SELECT id FROM paws_crisis.item WHERE state OPERATOR(pg_catalog.=) 2 AND escalated_at IS NULL "
+		"AND deadline OPERATOR(pg_catalog.<=) $1 AND " PAWS_ITEM_FREE
+		" ORDER BY id DESC LIMIT $3 FOR UPDATE SKIP LOCKED)) RETURNING id",
+	.nargs = 4,
+	.types = {TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, TIMESTAMPTZOID},
 };
 
 /* A claim that lasts beyond the deadline is looked at when it ends. */
@@ -93,8 +94,7 @@ static PawsStatement uses_key = {
 static Datum
 coarse_now(void)
 {
-	return TimestampTzGetDatum(
-		paws_manifest_time(PAWS_CLOCK_CRISIS, PAWS_TIER_NONE, GetCurrentTimestamp()));
+	return TimestampTzGetDatum(paws_item_time(GetCurrentTimestamp()));
 }
 
 PawsJobOutcome
@@ -111,12 +111,8 @@ static bool
 give(int slot, int64 id, int64 fence, int64 delay, PawsJobReason reason)
 {
 	TimestampTz now = GetCurrentTimestamp();
-	Datum args[7] = {Int64GetDatum(id),
-					 Int64GetDatum(fence),
-					 TimestampTzGetDatum(now + delay),
-					 Int16GetDatum(reason),
-					 Int32GetDatum(reason != 0),
-					 Int32GetDatum(PAWS_ITEM_ATTEMPTS),
+	Datum args[7] = {Int64GetDatum(id),       Int64GetDatum(fence),       TimestampTzGetDatum(now + delay),
+					 Int16GetDatum(reason),   Int32GetDatum(reason != 0), Int32GetDatum(PAWS_ITEM_ATTEMPTS),
 					 TimestampTzGetDatum(now)};
 	char nulls[7] = "       ";
 
@@ -152,11 +148,10 @@ paws_item_snooze(int slot, int64 id, int64 fence, int64 delay)
 PawsJobOutcome
 paws_item_extend(int64 id, int64 fence, int64 lease, TimestampTz *until)
 {
-	TimestampTz now = GetCurrentTimestamp();
-	Datum args[4] = {Int64GetDatum(id), Int64GetDatum(fence), TimestampTzGetDatum(now)};
+	Datum args[4] = {Int64GetDatum(id), Int64GetDatum(fence), coarse_now()};
 
 	PreventCommandIfReadOnly("extend()");
-	*until = now + (lease > 0 ? lease : PAWS_ITEM_LEASE);
+	*until = paws_item_end(GetCurrentTimestamp() + (lease > 0 ? lease : PAWS_ITEM_LEASE));
 	args[3] = TimestampTzGetDatum(*until);
 	return paws_spi_run(&extend, args, NULL, 0) > 0 ? PAWS_JOB_WAS_EXTENDED : PAWS_JOB_WAS_LOST;
 }
@@ -217,8 +212,8 @@ int
 paws_items_escalate(int slot, int64 *ids, int max)
 {
 	TimestampTz now = GetCurrentTimestamp();
-	Datum args[3] = {TimestampTzGetDatum(now), TimestampTzGetDatum(now + PAWS_ITEM_CLOCK_TOLERANCE),
-					 Int64GetDatum(max)};
+	Datum args[4] = {TimestampTzGetDatum(now), TimestampTzGetDatum(now + PAWS_ITEM_CLOCK_TOLERANCE),
+					 Int64GetDatum(max), coarse_now()};
 	int count = (int) paws_spi_run(&escalate, args, NULL, 0);
 
 	for (int i = 0; i < count; i++)

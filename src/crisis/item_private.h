@@ -15,7 +15,11 @@
 
 #define PAWS_ITEM_CLOCK_TOLERANCE (INT64CONST(60) * 1000000)
 
-/* Of the last run: a uuid, and the name of a topic, which fits. */
+/* Times as they are stored: of what happened, and of what is to come. */
+extern TimestampTz paws_item_time(TimestampTz time);
+extern TimestampTz paws_item_end(TimestampTz time);
+
+/* The name of a topic, of the last run. */
 extern void paws_item_copy_topic(char topic[PAWS_ITEM_TOPIC_MAX + 1], uint64 row, int column);
 
 /* What an envelope is bound to, besides its subject. */
@@ -27,7 +31,7 @@ typedef struct PawsItemSeal
 } PawsItemSeal;
 
 /* subject: 16 bytes, NULL: none. */
-extern void paws_item_seal_context(PawsItemSeal *seal, int64 id, const char *topic, Size length,
-								   const uint8 *subject);
+extern void
+paws_item_seal_context(PawsItemSeal *seal, int64 id, const char *topic, Size length, const uint8 *subject);
 
 #endif

@@ -98,12 +98,9 @@ static const char *const platform_names[] = {
 };
 
 static const char *const source_names[] = {
-	[PAWS_SOURCE_PHQ9_ITEM9] = "phq9_item9",
-	[PAWS_SOURCE_SELF_REPORT] = "self_report",
-	[PAWS_SOURCE_CLINICIAN] = "clinician",
-	[PAWS_SOURCE_HOTLINE_CONTACT] = "hotline_contact",
-	[PAWS_SOURCE_SCREENING] = "screening",
-	[PAWS_SOURCE_TRUSTED_CONTACT] = "trusted_contact",
+	[PAWS_SOURCE_PHQ9_ITEM9] = "phq9_item9",       [PAWS_SOURCE_SELF_REPORT] = "self_report",
+	[PAWS_SOURCE_CLINICIAN] = "clinician",         [PAWS_SOURCE_HOTLINE_CONTACT] = "hotline_contact",
+	[PAWS_SOURCE_SCREENING] = "screening",         [PAWS_SOURCE_TRUSTED_CONTACT] = "trusted_contact",
 	[PAWS_SOURCE_APP_DETECTION] = "app_detection",
 };
 

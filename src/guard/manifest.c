@@ -202,7 +202,7 @@ static const PawsManifestEntry entries[] = {
 
 	{SIGNAL, "signal_id", PAWS_KIND_ID, 0, PAWS_KEPT_SIGNALS, false, true},
 	{SIGNAL, "subject_no", PAWS_KIND_NUMBER, 0, PAWS_KEPT_SIGNALS, false, true},
-	{SIGNAL, "twin", PAWS_KIND_ID, 0, PAWS_KEPT_SIGNALS, false, true},
+	{SIGNAL, "twin", PAWS_KIND_NUMBER, 0, PAWS_KEPT_SIGNALS, false, true},
 	{SIGNAL, "raised_at", PAWS_KIND_TIME, PAWS_CLOCK_CRISIS, PAWS_KEPT_SIGNALS, EXPORTED, true},
 	{SIGNAL, "expires_at", PAWS_KIND_TIME, PAWS_CLOCK_CRISIS, PAWS_KEPT_SIGNALS, EXPORTED, true},
 	{SIGNAL, "ended_at", PAWS_KIND_TIME, PAWS_CLOCK_CRISIS, PAWS_KEPT_SIGNALS, EXPORTED, true},
@@ -215,11 +215,11 @@ static const PawsManifestEntry entries[] = {
 	{ITEM, "fence", PAWS_KIND_NUMBER, 0, PAWS_KEPT_SIGNALS, false, true},
 	{ITEM, "submitted_at", PAWS_KIND_TIME, PAWS_CLOCK_CRISIS, PAWS_KEPT_SIGNALS, false, true},
 	{ITEM, "ended_at", PAWS_KIND_TIME, PAWS_CLOCK_CRISIS, PAWS_KEPT_SIGNALS, false, true},
-	{ITEM, "available_at", PAWS_KIND_TIME, PAWS_CLOCK_EXACT, PAWS_KEPT_UNTIL_FINISHED, false, true},
-	{ITEM, "deadline", PAWS_KIND_TIME, PAWS_CLOCK_EXACT, PAWS_KEPT_UNTIL_FINISHED, false, true},
-	{ITEM, "claimed_at", PAWS_KIND_TIME, PAWS_CLOCK_EXACT, PAWS_KEPT_UNTIL_FINISHED, false, true},
-	{ITEM, "claimed_until", PAWS_KIND_TIME, PAWS_CLOCK_EXACT, PAWS_KEPT_UNTIL_FINISHED, false, true},
-	{ITEM, "escalated_at", PAWS_KIND_TIME, PAWS_CLOCK_EXACT, PAWS_KEPT_UNTIL_FINISHED, false, true},
+	{ITEM, "available_at", PAWS_KIND_TIME, PAWS_CLOCK_CRISIS, PAWS_KEPT_UNTIL_FINISHED, false, true},
+	{ITEM, "deadline", PAWS_KIND_TIME, PAWS_CLOCK_CRISIS, PAWS_KEPT_UNTIL_FINISHED, false, true},
+	{ITEM, "claimed_at", PAWS_KIND_TIME, PAWS_CLOCK_CRISIS, PAWS_KEPT_UNTIL_FINISHED, false, true},
+	{ITEM, "claimed_until", PAWS_KIND_TIME, PAWS_CLOCK_CRISIS, PAWS_KEPT_UNTIL_FINISHED, false, true},
+	{ITEM, "escalated_at", PAWS_KIND_TIME, PAWS_CLOCK_CRISIS, PAWS_KEPT_UNTIL_FINISHED, false, true},
 	{ITEM, "signal_id", PAWS_KIND_ID, 0, PAWS_KEPT_SIGNALS, false, true},
 	{ITEM, "key", PAWS_KIND_DIGEST, 0, PAWS_KEPT_SIGNALS, false, true},
 	{ITEM, "level", PAWS_KIND_CODE, 0, PAWS_KEPT_SIGNALS, false, true},
@@ -371,14 +371,10 @@ const char *
 paws_retention_name(PawsRetention kept)
 {
 	static const char *const names[] = {
-		[PAWS_KEPT_UNTIL_FINISHED] = "until_finished",
-		[PAWS_KEPT_TOPIC_HISTORY] = "topic_history",
-		[PAWS_KEPT_DEAD_LETTERS] = "dead_letters",
-		[PAWS_KEPT_OFFLINE_WINDOW] = "offline_window",
-		[PAWS_KEPT_SIGNALS] = "thirty_days",
-		[PAWS_KEPT_UNTIL_DELETED] = "until_deleted",
-		[PAWS_KEPT_UNTIL_REPLACED] = "until_replaced",
-		[PAWS_KEPT_FOR_GOOD] = "for_good",
+		[PAWS_KEPT_UNTIL_FINISHED] = "until_finished", [PAWS_KEPT_TOPIC_HISTORY] = "topic_history",
+		[PAWS_KEPT_DEAD_LETTERS] = "dead_letters",     [PAWS_KEPT_OFFLINE_WINDOW] = "offline_window",
+		[PAWS_KEPT_SIGNALS] = "thirty_days",           [PAWS_KEPT_UNTIL_DELETED] = "until_deleted",
+		[PAWS_KEPT_UNTIL_REPLACED] = "until_replaced", [PAWS_KEPT_FOR_GOOD] = "for_good",
 	};
 
 	return names[kept];

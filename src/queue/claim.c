@@ -145,7 +145,8 @@ narrow(PawsCandidates *candidates, int limit)
 	int left = from;
 
 	for (int i = 0; i < count; i++)
-		rows[i] = (PawsNarrow){candidates->rows[from + i].subject_no, candidates->rows[from + i].level, false};
+		rows[i] =
+			(PawsNarrow){candidates->rows[from + i].subject_no, candidates->rows[from + i].level, false};
 	paws_narrow(rows, count, Max(limit - from, 1), shares);
 	for (int i = 0; i < count; i++)
 		if (rows[i].kept)

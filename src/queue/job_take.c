@@ -158,7 +158,8 @@ keep(PawsJobClaim *claim, const PawsJobRow *row, const PawsLease *lease, int64 d
 }
 
 PawsJobVerdict
-paws_job_consider(PawsJobClaim *claim, const PawsTopic *topic, int level, TupleTableSlot *slot, Snapshot snapshot)
+paws_job_consider(PawsJobClaim *claim, const PawsTopic *topic, int level, TupleTableSlot *slot,
+				  Snapshot snapshot)
 {
 	PawsJobRow row;
 	PawsLease lease;

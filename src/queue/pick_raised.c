@@ -47,8 +47,9 @@ read_row(PawsScan *scan, const PawsPick *pick, const bool *paused, Found *found)
 									   .attempts = paws_scan_int16(scan, OPERATION_ATTEMPTS),
 									   .place = *paws_scan_place(scan)};
 	memcpy(&found->doc_id, DatumGetUUIDP(paws_scan_column(scan, OPERATION_DOC_ID, &isnull)), UUID_LEN);
-	found->ready = !paused[found->candidate.level] &&
-				   (not_before <= pick->now || not_before > pick->now + PAWS_BACKOFF_MAX_MS * INT64CONST(1000));
+	found->ready =
+		!paused[found->candidate.level] &&
+		(not_before <= pick->now || not_before > pick->now + PAWS_BACKOFF_MAX_MS * INT64CONST(1000));
 }
 
 static void

@@ -27,7 +27,7 @@ typedef struct Raise
 	pg_atomic_uint32 count;
 	pg_atomic_uint32 known;
 	pg_atomic_uint32 turn;
-	pg_atomic_uint32 looks; /* that were given out */
+	pg_atomic_uint32 looks;         /* that were given out */
 	Entry entries[PAWS_RAISED_MAX]; /* by their numbers */
 } Raise;
 

@@ -9,8 +9,8 @@
 #define PAWS_CARRY_IDLE (-1)
 
 /*
- * One turn, called by the scheduler outside a transaction. If signals changed, or the server started, it reads
- * them in one transaction and writes who is raised in another: the lane's tables are not held while the
+ * One turn, called by the scheduler outside a transaction. If signals changed, or the server started, it
+ * reads them in one transaction and writes who is raised in another: the lane's tables are not held while the
  * ordinary one's are waited for. Returns the ms until more is to be done, or PAWS_CARRY_IDLE.
  */
 extern long paws_carry_turn(int slot);

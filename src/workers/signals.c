@@ -19,8 +19,8 @@
 #define FAILED_US USECS_PER_SEC
 
 /* Where alarms are told; stable words for programs. */
-#define CHANNEL    "paws_sync_alarm"
-#define UNCLAIMED  "crisis_item_unclaimed"
+#define CHANNEL   "paws_sync_alarm"
+#define UNCLAIMED "crisis_item_unclaimed"
 
 /* What the last look was made with. */
 static uint64 signals_seen = 0;

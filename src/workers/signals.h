@@ -1,6 +1,6 @@
 /*
- * workers/signals.h - what the crisis workers do by the clock: items that nobody claimed in time, signals that
- * expired.
+ * workers/signals.h - what the crisis workers do by the clock: items that nobody claimed in time, signals
+ * that expired.
  */
 #ifndef PAWS_WORKERS_SIGNALS_H
 #define PAWS_WORKERS_SIGNALS_H
