@@ -187,6 +187,7 @@ OBJS = \
 	src/workers/scheduler.o \
 	src/workers/sealer.o \
 	src/workers/timer.o \
+	src/api/ack.o \
 	src/api/base64.o \
 	src/api/bundle.o \
 	src/api/cursor_type.o \
@@ -202,6 +203,9 @@ OBJS = \
 	src/api/keys.o \
 	src/api/pause.o \
 	src/api/pull.o \
+	src/api/pull_crisis.o \
+	src/api/pull_rows.o \
+	src/api/pull_wait.o \
 	src/api/push.o \
 	src/api/push_ordinary.o \
 	src/api/push_seal.o \
