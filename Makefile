@@ -90,6 +90,8 @@ OBJS = \
 	src/vault/suite_xchacha20.o \
 	src/vault/supersede.o \
 	src/vault/vault.o \
+	src/guard/audit_chain.o \
+	src/guard/audit_row.o \
 	src/guard/codes.o \
 	src/guard/connection_reserve.o \
 	src/guard/enum_map.o \
@@ -160,6 +162,7 @@ OBJS = \
 	src/queue/topic.o \
 	src/care/care.o \
 	src/care/look_up.o \
+	src/crisis/audit.o \
 	src/crisis/crisis.o \
 	src/crisis/pending.o \
 	src/crisis/queue.o \
@@ -228,6 +231,7 @@ SQL_MODULES = \
 	src/care/care.sql \
 	src/store/tables.sql@paws_care@ordinary \
 	src/crisis/crisis.sql \
+	src/crisis/audit.sql \
 	src/store/tables.sql@paws_crisis@crisis \
 	src/control/control.sql \
 	src/control/admission.sql \
@@ -245,6 +249,7 @@ DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 # Free of the server's headers: linked into the unit tests.
 UNIT_SOURCES = \
 	src/api/base64.c \
+	src/guard/audit_row.c \
 	src/guard/token.c \
 	src/queue/flow_rule.c \
 	src/queue/narrow.c \
