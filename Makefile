@@ -163,6 +163,7 @@ OBJS = \
 	src/care/care.o \
 	src/care/look_up.o \
 	src/crisis/audit.o \
+	src/crisis/audit_read.o \
 	src/crisis/crisis.o \
 	src/crisis/pending.o \
 	src/crisis/queue.o \
@@ -192,6 +193,7 @@ OBJS = \
 	src/workers/timer.o \
 	src/api/base64.o \
 	src/api/bundle.o \
+	src/api/crisis_audit.o \
 	src/api/cursor_type.o \
 	src/api/define.o \
 	src/api/identity.o \
