@@ -165,6 +165,7 @@ OBJS = \
 	src/care/care.o \
 	src/care/look_up.o \
 	src/crisis/audit.o \
+	src/crisis/audit_read.o \
 	src/crisis/crisis.o \
 	src/crisis/pending.o \
 	src/crisis/queue.o \
@@ -195,6 +196,7 @@ OBJS = \
 	src/api/ack.o \
 	src/api/base64.o \
 	src/api/bundle.o \
+	src/api/crisis_audit.o \
 	src/api/cursor_type.o \
 	src/api/define.o \
 	src/api/identity.o \

@@ -53,4 +53,25 @@ paws_crisis_audit_changes(int slot, PawsAuditOperation operation, const PawsChan
 /* Rows that are missing and not yet told by a row, and all since the server's start. Without SPI. */
 extern void paws_crisis_audit_missing(int slot, int64 *untold, int64 *total);
 
+/* What a walk over all rows found. Numbers of rows. */
+typedef struct PawsAuditFindings
+{
+	int64 rows;
+	int64 keyed;       /* with a good MAC, from their beginning */
+	int64 late;        /* with a good MAC that came later */
+	int64 unkeyed;     /* without a MAC */
+	int64 wrong;       /* whose MAC does not fit: made up, or changed */
+	int64 doubled;     /* at a place that another row has */
+	int64 missing;     /* taken out of chains; what was cut off at the end of one does not show */
+	int64 not_written; /* that the lane itself could not write, as it says */
+} PawsAuditFindings;
+
+/* Reads all rows, sorted. Needs SPI connected; errors 55000 unless the crisis keys are usable. */
+extern void paws_crisis_audit_verify(int slot, PawsAuditFindings *findings);
+
+/* Gives up to `limit` rows their MAC that were written without keys; how many. For after a start with keys:
+ * processes that had none are gone, so nobody adds to their chains. Needs SPI connected, and the crisis keys
+ * usable. */
+extern int paws_crisis_audit_seal_late(int limit);
+
 #endif
