@@ -111,6 +111,7 @@ OBJS = \
 	src/registry/subjects.o \
 	src/store/counter.o \
 	src/store/expire.o \
+	src/store/feed.o \
 	src/store/late.o \
 	src/store/page.o \
 	src/store/place.o \

@@ -16,7 +16,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
-#define NOTICED_MAX 32
+#define NOTICED_MAX 64
 
 /* Tables whose oids are remembered, for the callback that forgets them. */
 static PawsTable *noticed[NOTICED_MAX];
