@@ -127,8 +127,8 @@ prepare() {
 value() { printf '%s\n' "$*" >>"$values"; }
 note() { value "note $*"; }
 
-# about RULE TITLE: serves (the server stays up), restarts (it does not), refuses (what is not taken is told so), exempt (no
-# promise, by the documentation), baseline, share.
+# about RULE TITLE: serves (the server stays up), restarts (it does not), waits (as a setting says), refuses (what is not taken
+# is told so), exempt (no promise, by the documentation), baseline, share.
 about() { value "rule $1"; shift; value "title $*"; }
 # skip REASON: the row cannot be run here; ends it.
 skip() { value "skip $*"; }

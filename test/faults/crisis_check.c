@@ -55,7 +55,7 @@ read_log(void)
 static const char *
 device_of(int operation)
 {
-	return subjects[operation % options.pushers % nsubjects].device;
+	return subjects[subject_of(operation)].device;
 }
 
 /* Receipts of a subject's device, by slices. */

@@ -71,6 +71,9 @@ extern void document_id(int operation, char id[37]);
 /* Which operation of this run it is, or -1. */
 extern int operation_of(const char *id);
 
+/* Of which subject an operation is; its pusher is its number modulo theirs. */
+extern int subject_of(int operation);
+
 /* Bodies of threads; the argument is the number of the pusher or consumer. */
 extern void *pusher(void *number);
 extern void *consumer(void *number);

@@ -234,8 +234,7 @@ push(Session *session, int number, int64_t due)
 	Operation *operation = &operations[number];
 	char json[1024];
 	char payload[PAYLOAD_BYTES + 1];
-	const char *args[2] = {options.bare ? payload : subjects[number % options.pushers % nsubjects].device,
-						   json};
+	const char *args[2] = {options.bare ? payload : subjects[subject_of(number)].device, json};
 	int64_t until;
 
 	make_payload(number, payload);
@@ -253,6 +252,31 @@ push(Session *session, int number, int64_t due)
 	}
 }
 
+/* A service keeps its connections, so each has done before what it is asked for. */
+static void
+warm_up(Session *session, int p)
+{
+	Operation unused = {0};
+	char json[1024];
+	char payload[PAYLOAD_BYTES + 1];
+	const char *args[2] = {options.bare ? payload : subjects[p % nsubjects].device, json};
+
+	require_session(session);
+	make_payload(options.operations + p, payload);
+	make_operation(options.operations + p, json, sizeof(json));
+	for (int tries = 0; tries < 100 && !push_once(session, args, &unused); tries++)
+		pause_us(RETRY_US);
+}
+
+/* When an operation is to be called: not all at one moment, unless that is what is wanted. */
+static int64_t
+due_at(int p, int n)
+{
+	double spacing = options.rate > 0 ? 1e6 * options.pushers / options.rate : 0;
+
+	return opened_at + (int64_t) (spacing * (n + (options.burst ? 0 : (p + 0.5) / options.pushers)));
+}
+
 void *
 pusher(void *number)
 {
@@ -261,20 +285,17 @@ pusher(void *number)
 					   .sql = options.bare                            ? options.bare
 							  : strcmp(options.function, "push") == 0 ? PUSH("push")
 																	  : PUSH("push_crisis")};
-	double spacing = options.rate > 0 ? 1e6 * options.pushers / options.rate : 0;
 
 	if (!options.connect)
-		require_session(&session);
+		warm_up(&session, p);
 	wait_for_gate();
 	for (int i = p, n = 0; i < options.operations; i += options.pushers, n++)
 	{
-		/* not all at one moment, and not always at the same distance */
-		int64_t due = opened_at + (int64_t) (spacing * (n + (p + 0.5) / options.pushers));
+		int64_t due = due_at(p, n);
 		bool early = now() < due;
 
-		if (spacing > 0)
-			pause_us(due - now());
-		push(&session, i, spacing > 0 && !early ? due : now());
+		pause_us(due - now());
+		push(&session, i, (options.rate > 0 || options.burst) && !early ? due : now());
 	}
 	if (session.connection)
 		close_session(&session);

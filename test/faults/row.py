@@ -111,7 +111,7 @@ class Row:
         found = list(self.wrong_always()) + list(self.wrong_faults())
         if self.rule == "serves":
             found += list(self.wrong_refusals()) + list(self.wrong_times()) + list(self.wrong_limits())
-        elif self.rule == "restarts":
+        elif self.rule in ("restarts", "waits"):
             if self.number("acknowledged") != self.number("sent"):
                 found.append("not all acknowledged in the end")
         elif self.rule == "refuses":
@@ -127,6 +127,8 @@ class Row:
         unexpected = set(self.failures()) - set((self.one("allow") or "").split())
         if unexpected:
             yield "failed calls: " + ", ".join(sorted(unexpected))
+        if self.operations and not self.operations[-1][1]:
+            yield "not served again"
 
     def holds(self):
         return not self.wrong()
@@ -137,6 +139,7 @@ class Row:
         if self.wrong():
             return "MISSED: " + "; ".join(self.wrong())
         return {"baseline": "baseline", "share": "share", "exempt": "no promise", "refuses": "met: refused",
+                "waits": f"met: waits, {milliseconds(self.number('gap'))} ms at most",
                 "restarts": f"met: {milliseconds(self.number('gap'))} ms without service"}.get(self.rule, "met")
 
     def remarks(self):

@@ -9,6 +9,7 @@ row_bare() {
 
 row_idle() {
     about serves "idle"
+    subjects 1
     crisis pushers=1 consumers=1 rate=100 operations=$((operations / 5))
 }
 
@@ -68,7 +69,7 @@ SELECT faults.push_ordinary((SELECT device FROM faults.ordinary WHERE n = :n), '
 SQL
     "$PG_BIN/pgbench" -n -f "$work/fill" -c 2 -j 2 -t $((backlog / 2000)) "$(conninfo)" >>"$log" 2>&1
     sql "ALTER SYSTEM RESET paws_sync.databases" && sql 'SELECT pg_reload_conf()' >/dev/null
-    until_sql "SELECT count(*) = 2 FROM paws_sync.pg_stat_paws_sync_workers WHERE kind = 'pool' AND busy"
+    until_sql "SELECT count(*) > 0 FROM paws_sync.pg_stat_paws_sync_workers WHERE kind = 'pool' AND operations > 0"
     waited=$(waiting)
     faulted
     crisis
@@ -120,18 +121,24 @@ flooding_named() {
     sql "SELECT coalesce(string_agg(check_name || ': ' || value, '; '), 'doctor() names nobody') FROM paws_sync.doctor() WHERE NOT ok AND check_name ~ 'wal'"
 }
 
-# More threads than the machine has cores by hundreds: what is measured includes the client's own.
 row_thousand() {
-    about serves "1,000 pushes of 1,000 subjects at one moment, 100 of them watched"
+    about serves "1,000 pushes of 1,000 subjects at one moment, each by a session of its own; 100 of them watched"
     fresh -c max_connections=1200
     subjects 1000
     faulted
     crisis pushers=1000 operations=1000 rate=0 burst=1 consumers=100
 }
 
+row_thousand_pooled() {
+    about serves "the same by a pool of 16 connections"
+    subjects 1000
+    faulted
+    crisis pushers=16 operations=1000 rate=0 burst=1 consumers=50
+}
+
 row_hundred() {
-    about serves "100 pushes on one subject at one moment, ten times each"
+    about serves "100 pushes on one subject at one moment, once a second"
     subjects 1
     faulted
-    crisis pushers=100 operations=1000 rate=0 burst=1
+    crisis pushers=100 operations=$((operations / 10)) rate=100 burst=1
 }

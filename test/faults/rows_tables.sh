@@ -1,25 +1,30 @@
 # Rows of the matrix: what is done to the tables of the other domains, while ordinary clients push too. Sourced by run.sh.
 # shellcheck shell=bash disable=SC2034,SC2154
 
-# each_foreign SQL SCHEMA...: the statement with %s for each table there, in one session, as much as works.
+# each_foreign SQL SCHEMA...: the statement with %s for each table there, in one session, as much as works. A @ stands where it
+# is counted, if what is before it worked.
 each_foreign() {
     local statement=$1 table
     shift
-    foreign "$@" | while read -r table; do printf "${statement}\n" $(yes "$table" | head -n "$(grep -o '%s' <<<"$statement" | wc -l)"); done >"$work/each"
+    foreign "$@" | while read -r table; do
+        printf '%s\n' "${statement//%s/$table}" | sed 's|@|\n\\if :ERROR\n\\else\n\\! echo >>'"$work/faults"'\n\\endif\n|'
+    done >"$work/each"
     timeout 60 "$PG_BIN/psql" -X -q -o /dev/null -d "$(conninfo)" -f "$work/each"
 }
 
 row_vacuum_full() {
     about serves "VACUUM FULL of every table of queue, care, vault, billing and audit, again and again"
+    subjects 16
     ordinary_load 2
-    again each_foreign 'VACUUM FULL %s;' $all_foreign
+    again each_foreign 'VACUUM FULL %s;@' $all_foreign
     crisis
 }
 
 row_reindex() {
     about serves "REINDEX of the same"
+    subjects 16
     ordinary_load 2
-    again each_foreign 'REINDEX TABLE %s;' $all_foreign
+    again each_foreign 'REINDEX TABLE %s;@' $all_foreign
     crisis
 }
 
@@ -27,8 +32,9 @@ row_reindex() {
 row_alter() {
     about serves "ALTER of the same: a column that rewrites the table is added and dropped"
     fresh
+    subjects 16
     ordinary_load 2
-    again each_foreign 'ALTER TABLE %s ADD COLUMN fault uuid DEFAULT gen_random_uuid(); ALTER TABLE %s DROP COLUMN fault;' $all_foreign
+    again each_foreign 'ALTER TABLE %s ADD COLUMN fault uuid DEFAULT gen_random_uuid(); ALTER TABLE %s DROP COLUMN fault;@' $all_foreign
     crisis
 }
 
@@ -41,8 +47,9 @@ locks_of() { # TITLE SCHEMA...
         return 0
     fi
     about serves "$title"
+    subjects 16
     ordinary_load 2
-    again each_foreign "BEGIN; LOCK TABLE %s IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(0.2); ROLLBACK;" "$@"
+    again each_foreign "BEGIN; LOCK TABLE %s IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(0.2);@ ROLLBACK;" "$@"
     crisis
 }
 
@@ -54,6 +61,7 @@ row_locks_audit() { locks_of "ACCESS EXCLUSIVE on each table of the audit logs i
 
 row_locks_all() {
     about serves "ACCESS EXCLUSIVE on all of them together, all the time"
+    subjects 16
     hold "BEGIN; LOCK TABLE $(foreign $all_foreign | paste -sd, -) IN ACCESS EXCLUSIVE MODE"
     faulted
     ordinary_load 2
@@ -64,6 +72,7 @@ row_locks_all() {
 
 row_locks_all_push() {
     about serves "the same, for clients that know nothing of lanes: push instead of push_crisis"
+    subjects 16
     hold "BEGIN; LOCK TABLE $(foreign $all_foreign | paste -sd, -) IN ACCESS EXCLUSIVE MODE"
     faulted
     crisis function=push
@@ -73,6 +82,7 @@ row_locks_all_push() {
 row_emptied() {
     about serves "all tables of queue, care, billing and audit emptied, again and again"
     fresh
+    subjects 16
     ordinary_load 2
     again empty_all
     crisis

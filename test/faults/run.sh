@@ -49,4 +49,5 @@ if [ -n "${KEEP:-}" ]; then
     mkdir -p "$here/results"
     cp "$output"/results.{md,html} "$here/results/"
 fi
+: >"$log"
 exit "${missed:-0}"

@@ -72,8 +72,8 @@ DECLARE
 	rule record;
 	counted bigint;
 BEGIN
-	SET LOCAL session_replication_role = replica;
 	FOR t IN SELECT * FROM faults.foreign_table f WHERE f.schema = ANY ($1) LOOP
+		EXECUTE format('ALTER TABLE %s DISABLE TRIGGER ALL', t.shown);
 		FOR rule IN SELECT conname FROM pg_constraint WHERE conrelid = t.oid AND contype = 'c' LOOP
 			EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', t.shown, rule.conname);
 		END LOOP;
