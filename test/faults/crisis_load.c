@@ -38,6 +38,7 @@ Subject *subjects;
 int nsubjects;
 uint64_t run;
 _Atomic bool stopping;
+_Atomic int finished;
 _Atomic int not_applied, refused, bundles, bundle_failures;
 _Atomic int64_t bundle_longest;
 Failures failures[MAX_STATES];
@@ -156,11 +157,23 @@ subject_of(int operation)
 	return (options.pushers < nsubjects ? operation : operation % options.pushers) % nsubjects;
 }
 
+int
+watched_by(int consumer)
+{
+	return (int) ((int64_t) consumer * nsubjects / options.consumers);
+}
+
 /* Whether a consumer waits for what this operation's pusher pushes. */
 static bool
 watched(int operation)
 {
-	return !options.bare && subject_of(operation) < options.consumers;
+	int subject;
+
+	if (options.bare || options.consumers == 0)
+		return false;
+	subject = subject_of(operation);
+	/* the only consumer that could */
+	return watched_by((int) (((int64_t) subject * options.consumers + nsubjects - 1) / nsubjects)) == subject;
 }
 
 static void
@@ -332,11 +345,11 @@ carry_out(void)
 	if (options.probe)
 		pthread_create(&threads[n++], &small, prober, NULL);
 	open_gate(n);
-	for (int i = 0; i < options.pushers; i++)
-		pthread_join(threads[i], NULL);
+	while (atomic_load(&finished) < options.pushers)
+		pause_us(10000);
 	wait_until_seen();
 	atomic_store(&stopping, true);
-	for (int i = options.pushers; i < n; i++)
+	for (int i = 0; i < n; i++)
 		pthread_join(threads[i], NULL);
 	free(threads);
 }

@@ -56,6 +56,7 @@ extern Subject *subjects;
 extern int nsubjects;
 extern uint64_t run; /* in each operation's id */
 extern _Atomic bool stopping;
+extern _Atomic int finished; /* pushers */
 extern _Atomic int not_applied, refused, bundles, bundle_failures;
 extern _Atomic int64_t bundle_longest;
 extern Failures failures[MAX_STATES];
@@ -71,6 +72,8 @@ extern void document_id(int operation, char id[37]);
 /* Which operation of this run it is, or -1. */
 extern int operation_of(const char *id);
 
+/* The subject that a consumer waits for: spread over all of them. */
+extern int watched_by(int consumer);
 /* Of which subject an operation is; its pusher is its number modulo theirs. */
 extern int subject_of(int operation);
 

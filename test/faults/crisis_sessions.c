@@ -297,6 +297,10 @@ pusher(void *number)
 		pause_us(due - now());
 		push(&session, i, (options.rate > 0 || options.burst) && !early ? due : now());
 	}
+	finished++;
+	/* a session that ends takes time from the others */
+	while (!atomic_load(&stopping))
+		pause_us(20000);
 	if (session.connection)
 		close_session(&session);
 	return NULL;
@@ -325,7 +329,7 @@ consumer(void *number)
 {
 	Session session = {.sql = CONSUMER_SQL};
 	char *cursor = NULL;
-	const char *args[2] = {subjects[(intptr_t) number].consumer, NULL};
+	const char *args[2] = {subjects[watched_by((int) (intptr_t) number)].consumer, NULL};
 	bool begun = false;
 
 	require_session(&session);

@@ -139,7 +139,7 @@ class Row:
         if self.wrong():
             return "MISSED: " + "; ".join(self.wrong())
         return {"baseline": "baseline", "share": "share", "exempt": "no promise", "refuses": "met: refused",
-                "waits": f"met: waits, {milliseconds(self.number('gap'))} ms at most",
+                "waits": f"met: waits, {milliseconds(self.times('call_to_ack').get('max'))} ms at most",
                 "restarts": f"met: {milliseconds(self.number('gap'))} ms without service"}.get(self.rule, "met")
 
     def remarks(self):

@@ -122,15 +122,15 @@ flooding_named() {
 }
 
 row_thousand() {
-    about serves "1,000 pushes of 1,000 subjects at one moment, each by a session of its own; 100 of them watched"
+    about serves "1,000 pushes of 1,000 subjects at one moment, each by a session of its own, every 2 s; 100 of them watched"
     fresh -c max_connections=1200
     subjects 1000
     faulted
-    crisis pushers=1000 operations=1000 rate=0 burst=1 consumers=100
+    crisis pushers=1000 operations=$((operations < 1000 ? 1000 : operations)) rate=500 burst=1 consumers=100
 }
 
 row_thousand_pooled() {
-    about serves "the same by a pool of 16 connections"
+    about serves "1,000 pushes of 1,000 subjects at one moment, by a pool of 16 connections"
     subjects 1000
     faulted
     crisis pushers=16 operations=1000 rate=0 burst=1 consumers=50

@@ -24,7 +24,7 @@ no_standby() {
     cluster standby down
 }
 
-receiver() { ps -o pid=,args= --ppid "$(head -n 1 "$dir/standby/data/postmaster.pid")" | awk '/walreceiver/ { print $1 }'; }
+receiver() { ps -o pid=,args= --ppid "$(head -n 1 "$dir/standby/data/postmaster.pid" 2>/dev/null || echo 0)" 2>/dev/null | awk '/walreceiver/ { print $1 }'; }
 
 # The process that takes in the WAL stops for 0.3 s, and runs for 0.3 s.
 stall_standby() {
@@ -104,23 +104,17 @@ on_small_disk() {
     cluster "$current" restart
 }
 
+# fill_disk FOLDER: to the last page.
 fill_disk() {
-    bulk_file
-    while sql "COPY faults.bulk FROM '$work/bulk.copy'"; do :; done
-    # the rest, page by page
-    while sql "INSERT INTO faults.bulk SELECT 1, repeat('b', 400) FROM generate_series(1, 20)"; do :; done
-    return 0
+    as_server dd if=/dev/zero of="$dir/$current/data/$1/ballast" bs=8192 oflag=append conv=notrunc 2>/dev/null || true
 }
 
-# Full for as long as it takes to be refused, and room again.
+# Full for 3 s, and room again.
 fill_for_a_while() {
-    fill_disk
+    fill_disk base
     faulted
-    for _ in 1 2 3 4 5 6 7 8; do
-        sleep 0.25
-        fill_disk
-    done
-    sql 'TRUNCATE faults.bulk'
+    sleep 3
+    as_server rm "$dir/$current/data/base/ballast"
 }
 
 row_disk_data() {

@@ -72,6 +72,8 @@ DECLARE
 	rule record;
 	counted bigint;
 BEGIN
+	-- in one go, or workers and this wait for one another
+	EXECUTE (SELECT 'LOCK TABLE ' || string_agg(f.shown, ', ' ORDER BY f.shown) FROM faults.foreign_table f WHERE f.schema = ANY ($1));
 	FOR t IN SELECT * FROM faults.foreign_table f WHERE f.schema = ANY ($1) LOOP
 		EXECUTE format('ALTER TABLE %s DISABLE TRIGGER ALL', t.shown);
 		FOR rule IN SELECT conname FROM pg_constraint WHERE conrelid = t.oid AND contype = 'c' LOOP
