@@ -5,14 +5,17 @@
  *
  *     subjects=FILE     "pushing-device waiting-device verifying-device" a line; pushers share them out
  *     pushers=N         sessions that push; default 16
- *     consumers=N       sessions that wait in pull_crisis_wait, one for each of the first subjects; default:
- * all operations=N      so many in all rate=N            a second in all, evenly spaced; 0: each pusher
- * without a pause burst=1           all pushers push at the same moments; with rate=0 everything is due at
- * once connect=1         a new connection for each push; else each session has pushed once before
- *     retry=SECONDS     a push that fails is repeated for so long, with the same id; 0: it is refused;
- * default 60 pusher_options=C  further conninfo of the pushers function=F        push_crisis (default) or
- * push probe=1           crisis_bundle is asked for every 50 ms as well bare=SQL          that instead of a
- * push, with one parameter; nobody waits mark=FILE         is made when the first push is about to begin
+ *     consumers=N       sessions in pull_crisis_wait, each for another subject; default: for all
+ *     operations=N      so many in all
+ *     rate=N            a second in all, evenly spaced; 0: each pusher without a pause
+ *     burst=1           all pushers push at the same moments; with rate=0 everything is due at once
+ *     connect=1         a new connection for each push; else each session has pushed once before
+ *     retry=SECONDS     a push that fails is repeated for so long; 0: it is refused; default 60
+ *     pusher_options=C  further conninfo of the pushers
+ *     function=F        push_crisis (default) or push
+ *     probe=1           crisis_bundle is asked for every 50 ms as well
+ *     bare=SQL          that instead of a push, with one parameter; nobody waits
+ *     mark=FILE         is made when the first push is about to begin
  *     log=FILE          "id queued called acknowledged seen" of each operation, microseconds
  *     check=1           pushes nothing: reads the log and verifies it
  *     receipts=0        not by receipts(), which reads the ordinary lane too

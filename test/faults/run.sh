@@ -3,7 +3,7 @@
 # pushed and devices wait for them, and then asks what became of every operation. Without a name all rows, in their order.
 #
 #   QUICK=1     1,000 operations a row instead of 10,000, a smaller backlog, no builds: about six minutes
-#   SMOKE=1     200 operations a row: proves that a row works, and shows little
+#   SMOKE=1     200 operations a row: proves that rows work, and judges no times
 #   KEEP=1      also puts the page and the table into test/faults/results
 #   DIR=…       folder of the clusters; default paws_faults.<user> in the system's temporary folder
 #   LIST=1      only names the rows
