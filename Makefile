@@ -8,6 +8,7 @@
 #   make test                       everything below, with clusters of its own
 #   make unit lint regress isolation tap      each alone
 #   make rotation-faults            a crash at each place between two steps of rotation and erasure
+#   make faults [ROWS='idle pinned'] [QUICK=1]      what the crisis lane does while all kinds of things go wrong
 #   make soak [SOAK_SECONDS=600]    kills those who work on jobs at random
 #   make fuzz [FUZZ_SECONDS=60]     libFuzzer over the parsers, so long for each
 #   make canary [ARGS=--small]      plants values everywhere and proves that none leaks
@@ -370,6 +371,10 @@ rotation-faults:
 	@bash test/deps.sh demo
 	@PAWS_FAULTS=all TAP_TESTS='t/112*.pl' bash test/run.sh tap
 
+faults:
+	@bash test/deps.sh demo
+	@bash test/faults/run.sh $(ROWS)
+
 soak:
 	@bash test/deps.sh demo
 	@SOAK_SECONDS=$(or $(SOAK_SECONDS),600) TAP_TESTS='t/121*.pl' bash test/run.sh tap
@@ -394,4 +399,4 @@ bare:
 	@bash test/bare-debian.sh
 
 .PHONY: all deps up down test unit lint regress isolation tap format format-check demo fuzz canary bench bench-vault bench-rotation \
-	bare rotation-faults soak installcheck-first
+	bare faults rotation-faults soak installcheck-first

@@ -3,8 +3,10 @@
  */
 #include "postgres.h"
 
+#include "base/commit.h"
 #include "base/guarded.h"
 #include "base/reserve.h"
+#include "base/settings.h"
 #include "base/wake.h"
 #include "crisis/audit.h"
 #include "crisis/budget.h"
@@ -109,6 +111,8 @@ paws_crisis_apply(int slot, PawsChange *changes, int count)
 	for (int i = 0; i < count; i++)
 		bytes += changes[i].envelope ? VARSIZE_ANY_EXHDR(changes[i].envelope) : 0;
 	paws_reserve_crisis_end(begun_at, bytes);
+	if (!paws_crisis_standby_wait)
+		paws_commit_without_standby();
 	/* one push is of one subject */
 	paws_wake_key_at_commit(slot, changes[0].subject_no);
 }
