@@ -8,6 +8,7 @@
 #   make test                       everything below, with clusters of its own
 #   make unit lint regress isolation tap      each alone
 #   make rotation-faults            a crash at each place between two steps of rotation and erasure
+#   make faults [ROWS='idle pinned'] [QUICK=1]      what the crisis lane does while all kinds of things go wrong
 #   make soak [SOAK_SECONDS=600]    kills those who work on jobs at random
 #   make fuzz [FUZZ_SECONDS=60]     libFuzzer over the parsers, so long for each
 #   make canary [ARGS=--small]      plants values everywhere and proves that none leaks
@@ -31,6 +32,7 @@ OBJS = \
 	src/base/commit.o \
 	src/base/database.o \
 	src/base/fault.o \
+	src/base/fresh.o \
 	src/base/guarded.o \
 	src/base/histogram.o \
 	src/base/install.o \
@@ -90,6 +92,8 @@ OBJS = \
 	src/vault/suite_xchacha20.o \
 	src/vault/supersede.o \
 	src/vault/vault.o \
+	src/guard/audit_chain.o \
+	src/guard/audit_row.o \
 	src/guard/codes.o \
 	src/guard/connection_reserve.o \
 	src/guard/enum_map.o \
@@ -103,10 +107,12 @@ OBJS = \
 	src/guard/token_type.o \
 	src/registry/collections.o \
 	src/registry/devices.o \
+	src/registry/known.o \
 	src/registry/subject_token.o \
 	src/registry/subjects.o \
 	src/store/counter.o \
 	src/store/expire.o \
+	src/store/feed.o \
 	src/store/late.o \
 	src/store/page.o \
 	src/store/place.o \
@@ -164,12 +170,15 @@ OBJS = \
 	src/care/care.o \
 	src/care/look_up.o \
 	src/crisis/attention.o \
+	src/crisis/audit.o \
+	src/crisis/audit_read.o \
 	src/crisis/crisis.o \
 	src/crisis/item.o \
 	src/crisis/item_claim.o \
 	src/crisis/item_end.o \
 	src/crisis/item_topic.o \
 	src/crisis/signal.o \
+	src/crisis/signal_audit.o \
 	src/crisis/signal_read.o \
 	src/crisis/pending.o \
 	src/crisis/queue.o \
@@ -202,6 +211,7 @@ OBJS = \
 	src/api/ack.o \
 	src/api/base64.o \
 	src/api/bundle.o \
+	src/api/crisis_audit.o \
 	src/api/cursor_type.o \
 	src/api/define.o \
 	src/api/identity.o \
@@ -245,6 +255,7 @@ SQL_MODULES = \
 	src/store/tables.sql@paws_care@ordinary \
 	src/crisis/crisis.sql \
 	src/crisis/signal.sql \
+	src/crisis/audit.sql \
 	src/store/tables.sql@paws_crisis@crisis \
 	src/control/control.sql \
 	src/control/admission.sql \
@@ -263,6 +274,7 @@ DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 # Free of the server's headers: linked into the unit tests.
 UNIT_SOURCES = \
 	src/api/base64.c \
+	src/guard/audit_row.c \
 	src/guard/token.c \
 	src/queue/flow_rule.c \
 	src/queue/narrow.c \
@@ -286,7 +298,7 @@ UNIT_SOURCES = \
 REGRESS_FIRST = preflight
 REGRESS = install setup members security profiles matrix vocabulary level token identity collection push push_many conflict \
 	pull pull_wait receipts ack_status housekeeping policy schedule admission crisis crisis_api signals two_phase \
-	topics jobs jobs_keys jobs_bad_input \
+	topics jobs jobs_keys jobs_bad_input remembered \
 	resilience bad_input stats readme manifest doctor construction sealing envelope_swap uninstall
 
 REGRESS_OPTS = --use-existing
@@ -378,6 +390,10 @@ rotation-faults:
 	@bash test/deps.sh demo
 	@PAWS_FAULTS=all TAP_TESTS='t/112*.pl' bash test/run.sh tap
 
+faults:
+	@bash test/deps.sh demo
+	@bash test/faults/run.sh $(ROWS)
+
 soak:
 	@bash test/deps.sh demo
 	@SOAK_SECONDS=$(or $(SOAK_SECONDS),600) TAP_TESTS='t/121*.pl' bash test/run.sh tap
@@ -402,4 +418,4 @@ bare:
 	@bash test/bare-debian.sh
 
 .PHONY: all deps up down test unit lint regress isolation tap format format-check demo fuzz canary bench bench-vault bench-rotation \
-	bare rotation-faults soak installcheck-first
+	bare faults rotation-faults soak installcheck-first

@@ -91,7 +91,7 @@ finish_item(PawsFinish *finish)
 {
 	refuse_result(finish);
 	paws_spi_begin();
-	finish->outcome = paws_item_complete(finish->id, finish->fence);
+	finish->outcome = paws_item_complete(paws_database_slot(), finish->id, finish->fence);
 	paws_spi_end();
 }
 
@@ -267,7 +267,7 @@ paws_cancel(PG_FUNCTION_ARGS)
 	PawsJobOutcome outcome;
 
 	paws_spi_begin();
-	outcome = is_item(job) ? paws_item_cancel(job) : paws_job_cancel(slot, job);
+	outcome = is_item(job) ? paws_item_cancel(slot, job) : paws_job_cancel(slot, job);
 	paws_spi_end();
 	return outcome_datum(fcinfo, outcome);
 }

@@ -11,6 +11,7 @@
 #include "catalog/pg_type.h"
 #include "crisis/attention.h"
 #include "crisis/item_private.h"
+#include "crisis/signal_audit.h"
 #include "guard/manifest.h"
 #include "miscadmin.h"
 #include "port/pg_bswap.h"
@@ -89,12 +90,6 @@ patience(PawsSeverity severity)
 	return 1;
 }
 
-static PawsClass
-class_of(PawsSeverity severity)
-{
-	return severity >= PAWS_SEVERITY_HIGH ? PAWS_CLASS_EMERGENCY : PAWS_CLASS_SAFETY;
-}
-
 static TimestampTz
 deadline_in(int times)
 {
@@ -154,7 +149,7 @@ paws_item_put_signal(int slot, const PawsSignal *signal)
 	NewItem item = {.subject_no = signal->subject_no,
 					.deadline = deadline_in(patience(signal->severity)),
 					.signal = &signal->id,
-					.klass = class_of(signal->severity),
+					.klass = paws_signal_class(signal->severity),
 					.topic = PAWS_RESPONSE_TOPIC,
 					.topic_length = strlen(PAWS_RESPONSE_TOPIC)};
 
@@ -165,7 +160,7 @@ void
 paws_item_raise(int slot, const PawsSignal *signal)
 {
 	TimestampTz now = GetCurrentTimestamp();
-	PawsClass klass = class_of(signal->severity);
+	PawsClass klass = paws_signal_class(signal->severity);
 	Datum args[6] = {TimestampTzGetDatum(now),
 					 TimestampTzGetDatum(now + PAWS_ITEM_CLOCK_TOLERANCE),
 					 UUIDPGetDatum(&signal->id),
@@ -282,7 +277,11 @@ paws_item_submit(int slot, PawsItemSubmission *submission)
 	submission->state = later ? PAWS_JOB_SCHEDULED : PAWS_JOB_AVAILABLE;
 	submission->id = insert(slot, &item);
 	if (submission->id == 0)
+	{
 		answer_duplicate(submission, &key);
-	else
-		seal_payload(submission);
+		return;
+	}
+	seal_payload(submission);
+	paws_item_audit(slot, PAWS_AUDIT_SUBMITTED, submission->id, submission->klass, submission->subject_no,
+					PAWS_JOB_WAS_SUBMITTED, paws_item_level(submission->klass));
 }

@@ -103,7 +103,7 @@ extern int paws_items_claim(int slot, Datum topics, int max, int64 lease, PawsCl
 /* ---- what a responder says of an item ---- */
 
 /* Answers completed or lost, in the caller's transaction. */
-extern PawsJobOutcome paws_item_complete(int64 id, int64 fence);
+extern PawsJobOutcome paws_item_complete(int slot, int64 id, int64 fence);
 
 /* Retried, or lost; available again after `retry_after` microseconds (-1: PAWS_ITEM_BACKOFF). */
 extern PawsJobOutcome
@@ -117,7 +117,7 @@ extern PawsJobOutcome paws_item_snooze(int slot, int64 id, int64 fence, int64 de
 extern PawsJobOutcome paws_item_extend(int64 id, int64 fence, int64 lease, TimestampTz *until);
 
 /* Cancelled or not_found, whoever has it. */
-extern PawsJobOutcome paws_item_cancel(int64 id);
+extern PawsJobOutcome paws_item_cancel(int slot, int64 id);
 
 /* Cancels the items of a signal that nobody has. */
 extern void paws_items_cancel_signal(const pg_uuid_t *signal);
@@ -140,8 +140,8 @@ extern bool paws_item_status(int64 id, PawsItemStatus *status);
 
 /* ---- the crisis workers' ---- */
 
-/* Marks what is past its deadline and not claimed, up to `max`; how many, and their ids. */
-extern int paws_items_escalate(int slot, int64 *ids, int max);
+/* Marks what is past its deadline and not claimed, up to `max`; how many. */
+extern int paws_items_escalate(int slot, int max);
 
 /* When the next one is due; DT_NOEND: none is. */
 extern TimestampTz paws_items_next_deadline(int slot);

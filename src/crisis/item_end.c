@@ -7,6 +7,7 @@
 #include "catalog/pg_type.h"
 #include "crisis/attention.h"
 #include "crisis/item_private.h"
+#include "crisis/signal_audit.h"
 #include "miscadmin.h"
 #include "utils/timestamp.h"
 
@@ -14,13 +15,16 @@
 	" WHERE id OPERATOR(pg_catalog.=) $1 AND fence OPERATOR(pg_catalog.=) $2 "                               \
 	"AND state OPERATOR(pg_catalog.=) 2 AND claimed_until IS NOT NULL"
 
+/* For the log. */
+#define TOLD " RETURNING id, class, coalesce(subject_no, 0), attempts"
+
 /* What is over holds nothing any more but how it ended. */
 #define ENDED                                                                                                \
 	"available_at = NULL, deadline = NULL, claimed_at = NULL, claimed_until = NULL, "                        \
 	"escalated_at = NULL, seal = NULL, envelope = NULL"
 
 static PawsStatement complete = {
-	.sql = "UPDATE paws_crisis.item SET state = 4, ended_at = $3, " ENDED CLAIMED,
+	.sql = "UPDATE paws_crisis.item SET state = 4, ended_at = $3, " ENDED CLAIMED TOLD,
 	.nargs = 3,
 	.types = {INT8OID, INT8OID, TIMESTAMPTZOID},
 };
@@ -31,7 +35,7 @@ static PawsStatement give_back = {
 		   "reason = CASE WHEN $5 OPERATOR(pg_catalog.=) 0 THEN reason ELSE $4 END, "
 		   "deadline = CASE WHEN attempts OPERATOR(pg_catalog.+) $5 OPERATOR(pg_catalog.>=) $6 "
 		   "THEN LEAST(deadline, $7) ELSE deadline END, "
-		   "attempts = LEAST(attempts OPERATOR(pg_catalog.+) $5, 32767)::pg_catalog.int2" CLAIMED,
+		   "attempts = LEAST(attempts OPERATOR(pg_catalog.+) $5, 32767)::pg_catalog.int2" CLAIMED TOLD,
 	.nargs = 7,
 	.types = {INT8OID, INT8OID, TIMESTAMPTZOID, INT2OID, INT4OID, INT4OID, TIMESTAMPTZOID},
 };
@@ -44,7 +48,7 @@ static PawsStatement extend = {
 
 static PawsStatement cancel = {
 	.sql = "UPDATE paws_crisis.item SET state = 5, ended_at = $2, " ENDED
-		   " WHERE id OPERATOR(pg_catalog.=) $1 AND state OPERATOR(pg_catalog.=) 2",
+		   " WHERE id OPERATOR(pg_catalog.=) $1 AND state OPERATOR(pg_catalog.=) 2" TOLD,
 	.nargs = 2,
 	.types = {INT8OID, TIMESTAMPTZOID},
 };
@@ -72,7 +76,7 @@ static PawsStatement escalate = {
 		"UPDATE paws_crisis.item SET level = 10, escalated_at = $4 WHERE id OPERATOR(pg_catalog.=) ANY (ARRAY("
 		"SELECT id FROM paws_crisis.item WHERE state OPERATOR(pg_catalog.=) 2 AND escalated_at IS NULL "
 		"AND deadline OPERATOR(pg_catalog.<=) $1 AND " PAWS_ITEM_FREE
-		" ORDER BY id DESC LIMIT $3 FOR UPDATE SKIP LOCKED)) RETURNING id",
+		" ORDER BY id DESC LIMIT $3 FOR UPDATE SKIP LOCKED))" TOLD,
 	.nargs = 4,
 	.types = {TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, TIMESTAMPTZOID},
 };
@@ -97,13 +101,48 @@ coarse_now(void)
 	return TimestampTzGetDatum(paws_item_time(GetCurrentTimestamp()));
 }
 
+/* One row of what the last run changed. */
+typedef struct Changed
+{
+	int64 id;
+	PawsClass klass;
+	int64 subject_no;
+	int16 attempts;
+} Changed;
+
+static Changed
+read_changed(int row)
+{
+	return (Changed){paws_spi_int64(row, 1), (PawsClass) paws_spi_int16(row, 2), paws_spi_int64(row, 3),
+					 paws_spi_int16(row, 4)};
+}
+
+static void
+note(int slot, PawsAuditOperation operation, const Changed *changed, int16 result, int64 number)
+{
+	paws_item_audit(slot, operation, changed->id, changed->klass, changed->subject_no, result, number);
+}
+
+/* False if the statement found nothing to end. */
+static bool
+end(int slot, PawsStatement *statement, const Datum *args, PawsJobOutcome outcome)
+{
+	Changed changed;
+
+	if (paws_spi_run(statement, args, NULL, 1) == 0)
+		return false;
+	changed = read_changed(0);
+	note(slot, PAWS_AUDIT_FINISHED, &changed, (int16) outcome, changed.attempts);
+	return true;
+}
+
 PawsJobOutcome
-paws_item_complete(int64 id, int64 fence)
+paws_item_complete(int slot, int64 id, int64 fence)
 {
 	Datum args[3] = {Int64GetDatum(id), Int64GetDatum(fence), coarse_now()};
 
 	PreventCommandIfReadOnly("complete()");
-	return paws_spi_run(&complete, args, NULL, 0) > 0 ? PAWS_JOB_WAS_COMPLETED : PAWS_JOB_WAS_LOST;
+	return end(slot, &complete, args, PAWS_JOB_WAS_COMPLETED) ? PAWS_JOB_WAS_COMPLETED : PAWS_JOB_WAS_LOST;
 }
 
 /* Back after `delay` microseconds, at once with 0; False if the claim is lost. */
@@ -115,12 +154,16 @@ give(int slot, int64 id, int64 fence, int64 delay, PawsJobReason reason)
 					 Int16GetDatum(reason),   Int32GetDatum(reason != 0), Int32GetDatum(PAWS_ITEM_ATTEMPTS),
 					 TimestampTzGetDatum(now)};
 	char nulls[7] = "       ";
+	Changed changed;
 
 	if (delay == 0)
 		nulls[2] = 'n';
 	PreventCommandIfReadOnly("fail()");
-	if (paws_spi_run(&give_back, args, nulls, 0) == 0)
+	if (paws_spi_run(&give_back, args, nulls, 1) == 0)
 		return false;
+	changed = read_changed(0);
+	if (reason != 0)
+		note(slot, PAWS_AUDIT_FAILED, &changed, (int16) reason, changed.attempts);
 	paws_items_at_commit(slot);
 	return true;
 }
@@ -157,12 +200,12 @@ paws_item_extend(int64 id, int64 fence, int64 lease, TimestampTz *until)
 }
 
 PawsJobOutcome
-paws_item_cancel(int64 id)
+paws_item_cancel(int slot, int64 id)
 {
 	Datum args[2] = {Int64GetDatum(id), coarse_now()};
 
 	PreventCommandIfReadOnly("cancel()");
-	return paws_spi_run(&cancel, args, NULL, 0) > 0 ? PAWS_JOB_WAS_CANCELLED : PAWS_JOB_WAS_NOT_FOUND;
+	return end(slot, &cancel, args, PAWS_JOB_WAS_CANCELLED) ? PAWS_JOB_WAS_CANCELLED : PAWS_JOB_WAS_NOT_FOUND;
 }
 
 void
@@ -209,15 +252,18 @@ paws_item_status(int64 id, PawsItemStatus *item)
 }
 
 int
-paws_items_escalate(int slot, int64 *ids, int max)
+paws_items_escalate(int slot, int max)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	Datum args[4] = {TimestampTzGetDatum(now), TimestampTzGetDatum(now + PAWS_ITEM_CLOCK_TOLERANCE),
 					 Int64GetDatum(max), coarse_now()};
 	int count = (int) paws_spi_run(&escalate, args, NULL, 0);
+	Changed *changed = palloc(Max(count, 1) * sizeof(Changed));
 
 	for (int i = 0; i < count; i++)
-		ids[i] = paws_spi_int64(i, 1);
+		changed[i] = read_changed(i);
+	for (int i = 0; i < count; i++)
+		note(slot, PAWS_AUDIT_ESCALATED, &changed[i], 0, PAWS_LEVEL_MAX);
 	if (count > 0)
 		paws_items_at_commit(slot);
 	return count;

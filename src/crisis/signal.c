@@ -11,12 +11,16 @@
 #include "crisis/attention.h"
 #include "crisis/item.h"
 #include "crisis/signal.h"
+#include "crisis/signal_audit.h"
 #include "guard/manifest.h"
 #include "miscadmin.h"
 #include "utils/timestamp.h"
 
 /* A repeated call writes nothing unless it moves the expiry by more than this part of the whole. */
 #define EXPIRY_PARTS 64
+
+/* What read_ended reads. */
+#define SIGNAL_COLUMNS(of) "RETURNING " of "signal_id, " of "subject_no, " of "source, " of "severity"
 
 static PawsStatement find_open = {
 	.sql = "SELECT signal_id, severity, expires_at FROM paws_crisis.signal "
@@ -51,17 +55,18 @@ static PawsStatement resolve = {
 	.sql = "UPDATE paws_crisis.signal s SET state = 2, ended_at = $2 FROM paws_crisis.signal g "
 		   "WHERE g.signal_id OPERATOR(pg_catalog.=) $1 AND s.subject_no OPERATOR(pg_catalog.=) g.subject_no "
 		   "AND s.source OPERATOR(pg_catalog.=) g.source AND s.state OPERATOR(pg_catalog.=) 1 "
-		   "AND g.state OPERATOR(pg_catalog.=) 1 RETURNING s.signal_id, s.subject_no",
+		   "AND g.state OPERATOR(pg_catalog.=) 1 " SIGNAL_COLUMNS("s."),
 	.nargs = 2,
 	.types = {UUIDOID, TIMESTAMPTZOID},
 };
 
 static PawsStatement expire = {
-	.sql = "UPDATE paws_crisis.signal SET state = 3, ended_at = $2 "
-		   "WHERE state OPERATOR(pg_catalog.=) 1 AND signal_id OPERATOR(pg_catalog.=) ANY (ARRAY("
-		   "SELECT signal_id FROM paws_crisis.signal WHERE state OPERATOR(pg_catalog.=) 1 "
-		   "AND expires_at OPERATOR(pg_catalog.<=) $1 ORDER BY expires_at LIMIT $3 FOR UPDATE SKIP LOCKED)) "
-		   "RETURNING subject_no",
+	.sql =
+		"UPDATE paws_crisis.signal SET state = 3, ended_at = $2 "
+		"WHERE state OPERATOR(pg_catalog.=) 1 AND signal_id OPERATOR(pg_catalog.=) ANY (ARRAY("
+		"SELECT signal_id FROM paws_crisis.signal WHERE state OPERATOR(pg_catalog.=) 1 "
+		"AND expires_at OPERATOR(pg_catalog.<=) $1 ORDER BY expires_at LIMIT $3 FOR UPDATE SKIP LOCKED)) " SIGNAL_COLUMNS(
+			""),
 	.nargs = 3,
 	.types = {TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID},
 };
@@ -158,6 +163,24 @@ put_twin(Raising *raising)
 	put_signal(raising);
 }
 
+/* What a signal that is new, or worse than it was, brings with it. */
+static void
+follow(int slot, const Raising *raising)
+{
+	const PawsSignal *signal = &raising->signal;
+
+	if (memcmp(&signal->id, &raising->made, UUID_LEN) == 0)
+	{
+		paws_item_put_signal(slot, signal);
+		paws_signal_audit(slot, PAWS_AUDIT_RAISED, signal);
+	}
+	else if (raising->open < signal->severity)
+	{
+		paws_item_raise(slot, signal);
+		paws_signal_audit(slot, PAWS_AUDIT_WORSENED, signal);
+	}
+}
+
 void
 paws_signal_raise(int slot, int64 subject_no, PawsSource source, PawsSeverity severity, pg_uuid_t *id)
 {
@@ -172,35 +195,55 @@ paws_signal_raise(int slot, int64 subject_no, PawsSource source, PawsSeverity se
 		make_uuid(&raising.made);
 		if (!paws_run_guarded(put_signal, &raising, is_held))
 			put_twin(&raising);
-		if (memcmp(&raising.signal.id, &raising.made, UUID_LEN) == 0)
-			paws_item_put_signal(slot, &raising.signal);
-		else if (raising.open < severity)
-			paws_item_raise(slot, &raising.signal);
+		follow(slot, &raising);
 		paws_signals_at_commit(slot);
 	}
 	paws_wake_key_at_commit(slot, subject_no);
 	*id = raising.signal.id;
 }
 
+/* The signals that the last run ended; palloc'd. */
+static PawsSignal *
+read_ended(int count)
+{
+	PawsSignal *signals = palloc0(Max(count, 1) * sizeof(PawsSignal));
+
+	for (int i = 0; i < count; i++)
+	{
+		copy_uuid(&signals[i].id, i, 1);
+		signals[i].subject_no = paws_spi_int64(i, 2);
+		signals[i].source = (PawsSource) paws_spi_int16(i, 3);
+		signals[i].severity = (PawsSeverity) paws_spi_int16(i, 4);
+	}
+	return signals;
+}
+
+static void
+note_ended(int slot, PawsAuditOperation operation, const PawsSignal *signals, int count)
+{
+	for (int i = 0; i < count; i++)
+	{
+		paws_wake_key_at_commit(slot, signals[i].subject_no);
+		paws_signal_audit(slot, operation, &signals[i]);
+	}
+	if (count > 0)
+		paws_signals_at_commit(slot);
+}
+
 bool
 paws_signal_resolve(int slot, const pg_uuid_t *id)
 {
 	Datum args[2] = {UUIDPGetDatum(id), TimestampTzGetDatum(coarse_now())};
+	PawsSignal *signals;
 	int count;
-	pg_uuid_t *ids;
 
 	PreventCommandIfReadOnly("resolve_crisis()");
 	count = (int) paws_spi_run(&resolve, args, NULL, 0);
-	if (count == 0)
-		return false;
-	paws_wake_key_at_commit(slot, paws_spi_int64(0, 2));
-	ids = palloc(count * sizeof(pg_uuid_t));
+	signals = read_ended(count);
 	for (int i = 0; i < count; i++)
-		copy_uuid(&ids[i], i, 1);
-	for (int i = 0; i < count; i++)
-		paws_items_cancel_signal(&ids[i]);
-	paws_signals_at_commit(slot);
-	return true;
+		paws_items_cancel_signal(&signals[i].id);
+	note_ended(slot, PAWS_AUDIT_RESOLVED, signals, count);
+	return count > 0;
 }
 
 int
@@ -210,9 +253,6 @@ paws_signals_expire(int slot, int limit)
 					 Int64GetDatum(limit)};
 	int count = (int) paws_spi_run(&expire, args, NULL, 0);
 
-	for (int i = 0; i < count; i++)
-		paws_wake_key_at_commit(slot, paws_spi_int64(i, 1));
-	if (count > 0)
-		paws_signals_at_commit(slot);
+	note_ended(slot, PAWS_AUDIT_LAPSED, read_ended(count), count);
 	return count;
 }

@@ -141,6 +141,27 @@ static const char *const job_reason_names[] = {
 	[PAWS_JOB_UNREADABLE] = "unreadable",
 };
 
+static const char *const audit_operation_names[] = {
+	[PAWS_AUDIT_APPLIED] = "applied",
+	[PAWS_AUDIT_QUEUED] = "queued",
+	[PAWS_AUDIT_DRAINED] = "drained",
+	[PAWS_AUDIT_RAISED] = "raised",
+	[PAWS_AUDIT_WORSENED] = "worsened",
+	[PAWS_AUDIT_RESOLVED] = "resolved",
+	[PAWS_AUDIT_LAPSED] = "lapsed",
+	[PAWS_AUDIT_ESCALATED] = "escalated",
+	[PAWS_AUDIT_SUBMITTED] = "submitted",
+	[PAWS_AUDIT_FINISHED] = "finished",
+	[PAWS_AUDIT_FAILED] = "failed",
+	[PAWS_AUDIT_FORGOTTEN] = "forgotten",
+	[PAWS_AUDIT_GAP] = "gap",
+};
+
+static const char *const audit_object_names[] = {
+	[PAWS_AUDIT_DOCUMENT] = "document", [PAWS_AUDIT_SIGNAL] = "signal",   [PAWS_AUDIT_ITEM] = "item",
+	[PAWS_AUDIT_SUBJECT] = "subject",   [PAWS_AUDIT_ROWS] = "audit_rows",
+};
+
 static const char *const level_names[] = {
 	[1] = "background",
 	[2] = "bulk",
@@ -175,6 +196,8 @@ static const Vocabulary channels = VOCABULARY("channel", channel_names);
 static const Vocabulary job_states = VOCABULARY("job_state", job_state_names);
 static const Vocabulary job_outcomes = VOCABULARY("job_outcome", job_outcome_names);
 static const Vocabulary job_reasons = VOCABULARY("job_reason", job_reason_names);
+static const Vocabulary audit_operations = VOCABULARY("audit_operation", audit_operation_names);
+static const Vocabulary audit_objects = VOCABULARY("audit_object", audit_object_names);
 static const Vocabulary levels = VOCABULARY("level", level_names);
 
 StaticAssertDecl(lengthof(tier_names) == PAWS_TIER_LAST + 1, "every tier has a name");
@@ -186,6 +209,10 @@ StaticAssertDecl(lengthof(job_outcome_names) == PAWS_JOB_OUTCOME_LAST + 1,
 StaticAssertDecl(lengthof(job_reason_names) == PAWS_JOB_REASON_LAST + 1, "every reason of a job has a name");
 StaticAssertDecl(lengthof(source_names) == PAWS_SOURCE_LAST + 1, "every source has a name");
 StaticAssertDecl(lengthof(severity_names) == PAWS_SEVERITY_LAST + 1, "every severity has a name");
+StaticAssertDecl(lengthof(audit_operation_names) == PAWS_AUDIT_OPERATION_LAST + 1,
+				 "every operation of an audit row has a name");
+StaticAssertDecl(lengthof(audit_object_names) == PAWS_AUDIT_OBJECT_LAST + 1,
+				 "every object of an audit row has a name");
 StaticAssertDecl(lengthof(level_names) == PAWS_LEVEL_MAX + 1, "every level has a name");
 
 PawsLane
@@ -311,6 +338,18 @@ paws_job_reason_name(PawsJobReason reason)
 }
 
 const char *
+paws_audit_operation_name(PawsAuditOperation operation)
+{
+	return find_name(&audit_operations, operation);
+}
+
+const char *
+paws_audit_object_name(PawsAuditObject object)
+{
+	return find_name(&audit_objects, object);
+}
+
+const char *
 paws_level_name(int level)
 {
 	return find_name(&levels, level);
@@ -379,10 +418,11 @@ PG_FUNCTION_INFO_V1(paws_vocabulary);
 Datum
 paws_vocabulary(PG_FUNCTION_ARGS)
 {
-	static const Vocabulary *const shown[] = {&platforms,    &classes,     &tiers,        &outcomes,
-											  &reasons,      &conflicts,   &sources,      &channels,
-											  &levels,       &sealings,    &compressions, &job_states,
-											  &job_outcomes, &job_reasons, &features,     &severities};
+	static const Vocabulary *const shown[] = {&platforms,     &classes,     &tiers,        &outcomes,
+											  &reasons,       &conflicts,   &sources,      &channels,
+											  &levels,        &sealings,    &compressions, &job_states,
+											  &job_outcomes,  &job_reasons, &features,     &audit_operations,
+											  &audit_objects, &severities};
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 
 	InitMaterializedSRF(fcinfo, 0);

@@ -68,12 +68,11 @@ until(TimestampTz when)
 static int64
 work(int slot, int *escalated)
 {
-	int64 ids[SLICE];
 	int64 wait;
 	bool more;
 
 	paws_spi_begin();
-	*escalated = paws_items_escalate(slot, ids, SLICE);
+	*escalated = paws_items_escalate(slot, SLICE);
 	more = paws_signals_expire(slot, SLICE) == SLICE || *escalated == SLICE;
 	wait = Min(until(paws_items_next_deadline(slot)), until(paws_signals_next_expiry()));
 	paws_spi_end();
