@@ -32,6 +32,7 @@ OBJS = \
 	src/base/commit.o \
 	src/base/database.o \
 	src/base/fault.o \
+	src/base/fresh.o \
 	src/base/guarded.o \
 	src/base/histogram.o \
 	src/base/install.o \
@@ -91,6 +92,8 @@ OBJS = \
 	src/vault/suite_xchacha20.o \
 	src/vault/supersede.o \
 	src/vault/vault.o \
+	src/guard/audit_chain.o \
+	src/guard/audit_row.o \
 	src/guard/codes.o \
 	src/guard/connection_reserve.o \
 	src/guard/enum_map.o \
@@ -104,10 +107,12 @@ OBJS = \
 	src/guard/token_type.o \
 	src/registry/collections.o \
 	src/registry/devices.o \
+	src/registry/known.o \
 	src/registry/subject_token.o \
 	src/registry/subjects.o \
 	src/store/counter.o \
 	src/store/expire.o \
+	src/store/feed.o \
 	src/store/late.o \
 	src/store/page.o \
 	src/store/place.o \
@@ -161,6 +166,8 @@ OBJS = \
 	src/queue/topic.o \
 	src/care/care.o \
 	src/care/look_up.o \
+	src/crisis/audit.o \
+	src/crisis/audit_read.o \
 	src/crisis/crisis.o \
 	src/crisis/pending.o \
 	src/crisis/queue.o \
@@ -188,8 +195,10 @@ OBJS = \
 	src/workers/scheduler.o \
 	src/workers/sealer.o \
 	src/workers/timer.o \
+	src/api/ack.o \
 	src/api/base64.o \
 	src/api/bundle.o \
+	src/api/crisis_audit.o \
 	src/api/cursor_type.o \
 	src/api/define.o \
 	src/api/identity.o \
@@ -203,6 +212,9 @@ OBJS = \
 	src/api/keys.o \
 	src/api/pause.o \
 	src/api/pull.o \
+	src/api/pull_crisis.o \
+	src/api/pull_rows.o \
+	src/api/pull_wait.o \
 	src/api/push.o \
 	src/api/push_ordinary.o \
 	src/api/push_seal.o \
@@ -225,6 +237,7 @@ SQL_MODULES = \
 	src/care/care.sql \
 	src/store/tables.sql@paws_care@ordinary \
 	src/crisis/crisis.sql \
+	src/crisis/audit.sql \
 	src/store/tables.sql@paws_crisis@crisis \
 	src/control/control.sql \
 	src/control/admission.sql \
@@ -242,6 +255,7 @@ DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 # Free of the server's headers: linked into the unit tests.
 UNIT_SOURCES = \
 	src/api/base64.c \
+	src/guard/audit_row.c \
 	src/guard/token.c \
 	src/queue/flow_rule.c \
 	src/queue/narrow.c \
@@ -265,7 +279,7 @@ UNIT_SOURCES = \
 REGRESS_FIRST = preflight
 REGRESS = install setup members security profiles matrix vocabulary level token identity collection push push_many conflict \
 	pull pull_wait receipts ack_status housekeeping policy schedule admission crisis crisis_api two_phase \
-	topics jobs jobs_keys jobs_bad_input \
+	topics jobs jobs_keys jobs_bad_input remembered \
 	resilience bad_input stats readme manifest doctor construction sealing envelope_swap uninstall
 
 REGRESS_OPTS = --use-existing

@@ -7,6 +7,7 @@
 #include "postgres.h"
 
 #include "base/database.h"
+#include "base/fresh.h"
 #include "base/reserve.h"
 #include "base/settings.h"
 #include "base/shmem.h"
@@ -16,6 +17,7 @@
 #include "control/horizon.h"
 #include "control/latency.h"
 #include "control/topic_rates.h"
+#include "crisis/audit.h"
 #include "fmgr.h"
 #include "guard/connection_reserve.h"
 #include "guard/log_scrub.h"
@@ -46,6 +48,7 @@ _PG_init(void)
 		return;
 
 	paws_database_init();
+	paws_fresh_init();
 	paws_wake_init();
 	paws_worker_init();
 	paws_queue_init();
@@ -62,6 +65,7 @@ _PG_init(void)
 	paws_memory_state_init();
 	paws_keyring_init();
 	paws_vault_seals_init();
+	paws_crisis_audit_init();
 	paws_shmem_install();
 	paws_withdraw_init();
 	if (IsBinaryUpgrade)

@@ -57,6 +57,9 @@ typedef struct PawsTable
  */
 extern Relation paws_table_open(PawsTable *table, LOCKMODE mode);
 
+/* The same, but NULL where it is gone, or somebody holds a lock that one would have to wait for. */
+extern Relation paws_table_try_open(PawsTable *table, LOCKMODE mode);
+
 /* The next `count` values of a sequence of ours, as nextval gives them. */
 extern void paws_table_next_values(PawsTable *sequence, int64 *values, int count);
 
@@ -109,6 +112,8 @@ extern int16 paws_scan_int16(PawsScan *scan, int column);
 extern bool paws_scan_bool(PawsScan *scan, int column);
 /* A detoasted, palloc'd copy with a four-byte header; NULL for NULL. */
 extern bytea *paws_scan_bytea(PawsScan *scan, int column);
+/* True if the transaction itself added the current row, or changed it: it may yet be undone. */
+extern bool paws_scan_is_own(PawsScan *scan);
 /* The place of the current row. */
 extern ItemPointer paws_scan_place(PawsScan *scan);
 
@@ -131,6 +136,10 @@ typedef struct PawsWriter
 /* `conflicts`: one of the functions …_once or …_new will be called. Errors 25006 in a read-only transaction,
  * 55000 if the table has other columns than it was made with. */
 extern void paws_writer_begin(PawsWriter *writer, PawsTable *table, bool conflicts);
+
+/* The same without conflicts, but false, and nothing begun, if the table is gone, altered, or locked: nothing
+ * is waited for. */
+extern bool paws_writer_try_begin(PawsWriter *writer, PawsTable *table);
 
 /* Adds a row; values and nulls of all columns in their order. Errors 23505 as INSERT does. */
 extern void paws_writer_insert(PawsWriter *writer, const Datum *values, const bool *nulls);

@@ -8,6 +8,7 @@
 #include "base/reserve.h"
 #include "base/settings.h"
 #include "base/wake.h"
+#include "crisis/audit.h"
 #include "crisis/budget.h"
 #include "crisis/crisis.h"
 #include "crisis/queue.h"
@@ -106,6 +107,7 @@ paws_crisis_apply(int slot, PawsChange *changes, int count)
 		forget_answers(changes, count);
 		paws_crisis_queue_put(slot, changes, count);
 	}
+	paws_crisis_audit_changes(slot, applied ? PAWS_AUDIT_APPLIED : PAWS_AUDIT_QUEUED, changes, count);
 	for (int i = 0; i < count; i++)
 		bytes += changes[i].envelope ? VARSIZE_ANY_EXHDR(changes[i].envelope) : 0;
 	paws_reserve_crisis_end(begun_at, bytes);
