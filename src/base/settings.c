@@ -40,6 +40,7 @@ int paws_byte_budget = 0;
 int paws_crisis_reserve = 20;
 int paws_key_cache_ttl = 300;
 int paws_bulk_wal_rate = 32 * 1024;
+int paws_crisis_spin = 1000;
 int paws_erasure_interval = 24 * 60 * 60;
 int paws_epoch_lifetime = 90 * 24 * 60 * 60;
 int paws_keyring_backup_retention = 30 * 24 * 60 * 60;
@@ -183,6 +184,10 @@ define_reloadable_settings(void)
 	define_int("paws_sync.byte_budget",
 			   "Bytes of payloads that may be pushed and pulled in a second; 0: no bound.", &paws_byte_budget,
 			   0, INT_MAX, PGC_SIGHUP, GUC_UNIT_KB);
+	define_int(
+		"paws_sync.crisis_spin",
+		"Microseconds for which a waiting consumer keeps its processor while a crisis commit is flushed.",
+		&paws_crisis_spin, 0, 10000, PGC_SIGHUP, 0);
 	define_int("paws_sync.crisis_reserve", "Percentage of budget and pool that is kept for the crisis lane.",
 			   &paws_crisis_reserve, 0, 80, PGC_SIGHUP, 0);
 	DefineCustomBoolVariable("paws_sync.require_locked_memory",

@@ -33,6 +33,7 @@ extern int paws_max_topics;           /* topics of each database */
 extern int paws_max_flows;            /* flows of each database that shared memory holds at once */
 extern int paws_key_cache_ttl;        /* seconds */
 extern int paws_bulk_wal_rate;        /* kB in a second */
+extern int paws_crisis_spin;          /* us */
 extern int paws_erasure_interval;     /* seconds */
 extern int paws_epoch_lifetime;       /* seconds; 0: never */
 extern int paws_byte_budget;          /* kB in a second, of ordinary payloads in both directions; 0: none */
