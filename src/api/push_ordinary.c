@@ -7,6 +7,7 @@
 #include "base/guarded.h"
 #include "base/spi.h"
 #include "care/care.h"
+#include "control/latency.h"
 #include "guard/codes.h"
 #include "queue/admission.h"
 #include "queue/policy.h"
@@ -168,15 +169,54 @@ to_operation(const PawsPush *push, PawsItem *item, PawsTier tier, const PawsTier
 }
 
 static void
-enqueue(PawsPush *push, OpenItems *open, PawsTier tier, const PawsTierPolicy *limits)
+enqueue(PawsPush *push, OpenItems *open, PawsOperation *operations)
 {
-	PawsOperation *operations = palloc(Max(open->count, 1) * sizeof(PawsOperation));
-
-	for (int i = 0; i < open->count; i++)
-		to_operation(push, open->items[i], tier, limits, &operations[i]);
 	paws_queue_put(push->slot, operations, open->count);
 	for (int i = 0; i < open->count; i++)
 		open->items[i]->outcome = operations[i].id ? PAWS_OUTCOME_ACCEPTED : PAWS_OUTCOME_DUPLICATE;
+}
+
+/* What is applied by now has its answer, and only the others are left. */
+static void
+answer_applied(PawsPush *push, OpenItems *open, PawsOperation *operations, const PawsApplied *applied)
+{
+	PawsItem **repeated = palloc(Max(open->count, 1) * sizeof(PawsItem *));
+	int nrepeated = 0;
+	int left = 0;
+
+	for (int i = 0; i < open->count; i++)
+		switch (applied[i])
+		{
+			case PAWS_APPLIED_DONE:
+				open->items[i]->outcome = PAWS_OUTCOME_ACCEPTED;
+				paws_latency_at_commit(push->slot, operations[i].klass, operations[i].tier, push->started_at,
+									   operations[i].target_ms);
+				break;
+			case PAWS_APPLIED_REPEATED:
+				repeated[nrepeated++] = open->items[i];
+				break;
+			case PAWS_APPLIED_LATER:
+				operations[left] = operations[i];
+				open->items[left++] = open->items[i];
+				break;
+		}
+	open->count = left;
+	if (nrepeated > 0)
+		(void) tell_receipts(push, repeated, nrepeated);
+}
+
+/* Applied here and now where that is right, else queued. */
+static void
+take(PawsPush *push, OpenItems *open, PawsTier tier, const PawsTierPolicy *limits)
+{
+	PawsOperation *operations = palloc(Max(open->count, 1) * sizeof(PawsOperation));
+	PawsApplied *applied = palloc(Max(open->count, 1) * sizeof(PawsApplied));
+
+	for (int i = 0; i < open->count; i++)
+		to_operation(push, open->items[i], tier, limits, &operations[i]);
+	if (!push->mixed && paws_care_apply_at_once(push->slot, operations, open->count, applied) > 0)
+		answer_applied(push, open, operations, applied);
+	enqueue(push, open, operations);
 }
 
 void
@@ -193,7 +233,7 @@ paws_push_ordinary_items(PawsPush *push)
 	limits = paws_tier_policy(tier);
 	reject_too_large(&open, limits);
 	ask_admission(push, &open, tier);
-	enqueue(push, &open, tier, limits);
+	take(push, &open, tier, limits);
 }
 
 /* Not taken, and nothing is known of it; the device tries it again. */
@@ -234,6 +274,7 @@ paws_push_ordinary_items_guarded(PawsPush *push)
 	OpenItems open;
 
 	collect_open(push, &open);
+	push->mixed = true;
 	if (open.count > 0 && !paws_run_guarded(run_ordinary, push, forgive_all))
 		answer_limited(&open, PAWS_REASON_BUSY, RETRY_WHEN_BUSY_US);
 }

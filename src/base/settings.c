@@ -18,6 +18,7 @@ char *paws_billing_root = NULL;
 int paws_root_command_timeout = 5000;
 char *paws_keyring_file = NULL;
 bool paws_require_locked_memory = false;
+bool paws_apply_at_once = true;
 int paws_pool_size = 2;
 int paws_batch_size = 100;
 int paws_batch_time = 20;
@@ -185,6 +186,9 @@ define_reloadable_settings(void)
 							 "Lets a process use no secret that it cannot lock in memory.", NULL,
 							 &paws_require_locked_memory, paws_require_locked_memory, PGC_SIGHUP, 0, NULL,
 							 NULL, NULL);
+	DefineCustomBoolVariable("paws_sync.apply_at_once",
+							 "Lets a push apply its operations itself where nothing in the queue is before them.",
+							 NULL, &paws_apply_at_once, paws_apply_at_once, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomEnumVariable("paws_sync.log_scrub", "Lines of the server log that lose their values.",
 							 "all: every line; extension: lines that name paws_sync, which leaks; off: none.",
 							 &paws_log_scrub, paws_log_scrub, log_scrub_options, PGC_SUSET, 0, NULL, NULL,

@@ -67,6 +67,7 @@ find_indexes(PawsTable *table, Relation relation, Oid identity)
 	table->ncomparisons = 0;
 	for (int i = 0; i < PAWS_TABLE_INDEXES && table->indexes[i]; i++)
 		table->index_oids[i] = find_by_name(relation->rd_rel->relnamespace, table->indexes[i]);
+	table->triggers = relation->trigdesc != NULL;
 	if (changes == before)
 		table->identity = identity;
 }
@@ -97,6 +98,16 @@ paws_table_open(PawsTable *table, LOCKMODE mode)
 		if (relation != NULL)
 			table_close(relation, mode);
 	}
+}
+
+bool
+paws_table_has_triggers(PawsTable *table)
+{
+	Oid identity = paws_extension_identity();
+
+	if (!OidIsValid(identity) || table->identity != identity)
+		table_close(paws_table_open(table, AccessShareLock), NoLock);
+	return table->triggers;
 }
 
 void

@@ -48,6 +48,7 @@ typedef struct PawsTable
 	int ncomparisons;
 	PawsComparison comparisons[PAWS_TABLE_KEYS]; /* that were asked for */
 	bool noticed;                                /* invalidations reach it */
+	bool triggers;                               /* it has some */
 } PawsTable;
 
 /*
@@ -56,6 +57,9 @@ typedef struct PawsTable
  * that, so one that is renamed is found by who knows it already.
  */
 extern Relation paws_table_open(PawsTable *table, LOCKMODE mode);
+
+/* Whether it has triggers, by what was known when it was opened last: a look at memory. */
+extern bool paws_table_has_triggers(PawsTable *table);
 
 /* The next `count` values of a sequence of ours, as nextval gives them. */
 extern void paws_table_next_values(PawsTable *sequence, int64 *values, int count);

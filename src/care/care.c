@@ -128,7 +128,7 @@ paws_care_apply(int slot, const PawsOperation *operations, int count, PawsReason
 	{
 		if (changes[i].skipped)
 			continue;
-		applied[index[i]] = PAWS_APPLIED_DONE;
+		applied[index[i]] = changes[i].repeated ? PAWS_APPLIED_REPEATED : PAWS_APPLIED_DONE;
 		done++;
 	}
 	wake_waiters(slot, changes, nchanges);

@@ -184,6 +184,15 @@ mark_skipped(PawsBatch *batch, bool wait)
 	}
 }
 
+bool
+paws_store_has_triggers(PawsStore *store)
+{
+	for (int i = 0; i < PAWS_STORE_TABLES; i++)
+		if (paws_table_has_triggers(paws_store_table(store, (PawsStoreTable) i)))
+			return true;
+	return false;
+}
+
 void
 paws_store_apply(PawsStore *store, PawsChange *changes, int count, bool wait)
 {

@@ -76,6 +76,9 @@ typedef struct PawsChange
  */
 extern void paws_store_apply(PawsStore *store, PawsChange *changes, int count, bool wait);
 
+/* True if somebody put a trigger on what applying writes to. */
+extern bool paws_store_has_triggers(PawsStore *store);
+
 /* Makes the counter of a new subject. */
 extern void paws_store_ensure_counter(PawsStore *store, int64 subject_no);
 

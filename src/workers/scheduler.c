@@ -158,6 +158,8 @@ try_to_look_after(int slot)
 
 		paws_worker_commit();
 		house = next;
+		if (ready)
+			paws_care_serve(slot);
 		wait = ready && !next.walking ? TURN_MS : RECOUNT_MS;
 	}
 	PG_CATCH();
