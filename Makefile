@@ -31,6 +31,7 @@ OBJS = \
 	src/base/commit.o \
 	src/base/database.o \
 	src/base/fault.o \
+	src/base/fresh.o \
 	src/base/guarded.o \
 	src/base/histogram.o \
 	src/base/install.o \
@@ -103,6 +104,7 @@ OBJS = \
 	src/guard/token_type.o \
 	src/registry/collections.o \
 	src/registry/devices.o \
+	src/registry/known.o \
 	src/registry/subject_token.o \
 	src/registry/subjects.o \
 	src/store/counter.o \
@@ -265,7 +267,7 @@ UNIT_SOURCES = \
 REGRESS_FIRST = preflight
 REGRESS = install setup members security profiles matrix vocabulary level token identity collection push push_many conflict \
 	pull pull_wait receipts ack_status housekeeping policy schedule admission crisis crisis_api two_phase \
-	topics jobs jobs_keys jobs_bad_input \
+	topics jobs jobs_keys jobs_bad_input remembered \
 	resilience bad_input stats readme manifest doctor construction sealing envelope_swap uninstall
 
 REGRESS_OPTS = --use-existing

@@ -116,6 +116,7 @@ INSERT INTO allowed VALUES
 	('paws_sync.profiles', 'view', 'object', 'text', NULL, 'a name of an object of ours'),
 	('paws_queue.paused_level_changed()', 'result', '', 'trigger', NULL, 'a trigger'),
 	('paws_queue.policy_changed()', 'result', '', 'trigger', NULL, 'a trigger'),
+	('paws_registry.subject_changed()', 'result', '', 'trigger', NULL, 'a trigger'),
 	('paws_sync.check_profile(name,text)', 'argument', 'role', 'name', NULL, 'looked up in pg_roles'),
 	('paws_sync.check_profile(name,text)', 'argument', 'profile', 'text', NULL, 'compared with constants'),
 	('paws_sync.grant_profile(name,text)', 'argument', 'role', 'name', NULL, 'looked up in pg_roles; stored as a grant by the server'),

@@ -247,7 +247,8 @@ CREATE TEMP TABLE call AS
 		('grant_profile', '''regress_paws_none'', ''app'''),
 		('revoke_profile', '''regress_paws_none'', ''app'''),
 		('paused_level_changed', ''),
-		('policy_changed', '')
+		('policy_changed', ''),
+		('subject_changed', '')
 	) AS f (name, arguments) LEFT JOIN (pg_proc p JOIN thing o ON o.kind = 'function' AND o.oid = p.oid) ON p.proname = f.name;
 -- nothing is left out, and nothing stands twice; must be none
 SELECT name FROM thing WHERE kind = 'function' AND oid NOT IN (SELECT oid FROM type_support) AND oid NOT IN (SELECT oid FROM call WHERE oid IS NOT NULL);

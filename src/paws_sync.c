@@ -7,6 +7,7 @@
 #include "postgres.h"
 
 #include "base/database.h"
+#include "base/fresh.h"
 #include "base/reserve.h"
 #include "base/settings.h"
 #include "base/shmem.h"
@@ -47,6 +48,7 @@ _PG_init(void)
 		return;
 
 	paws_database_init();
+	paws_fresh_init();
 	paws_wake_init();
 	paws_worker_init();
 	paws_queue_init();

@@ -57,16 +57,15 @@ reject_too_large(OpenItems *open, const PawsTierPolicy *limits)
 	keep_open(open);
 }
 
-/* Tells those that have a receipt. Returns the subject's tier, which the same look finds. */
-static PawsTier
+/* Tells those that have a receipt. */
+static void
 tell_receipts(PawsPush *push, PawsItem **items, int count)
 {
 	PawsReceipt *receipts = palloc0(Max(count, 1) * sizeof(PawsReceipt));
-	PawsTier tier;
 
 	for (int i = 0; i < count; i++)
 		receipts[i].op_id = items[i]->op_id;
-	tier = paws_care_look_up(push->device.subject_no, push->device.device_no, receipts, count);
+	paws_care_receipts(push->device.device_no, receipts, count);
 	for (int i = 0; i < count; i++)
 	{
 		if (receipts[i].outcome == 0)
@@ -77,16 +76,6 @@ tell_receipts(PawsPush *push, PawsItem **items, int count)
 		items[i]->revision = receipts[i].revision;
 		items[i]->retry_after = 0;
 	}
-	return tier;
-}
-
-static PawsTier
-answer_finished(PawsPush *push, OpenItems *open)
-{
-	PawsTier tier = tell_receipts(push, open->items, open->count);
-
-	keep_open(open);
-	return tier;
 }
 
 /*
@@ -117,7 +106,7 @@ answer_waiting(PawsPush *push, PawsItem **refused, int count)
 		refused[i]->reason = PAWS_REASON_NONE;
 		refused[i]->retry_after = 0;
 	}
-	(void) tell_receipts(push, refused, count);
+	tell_receipts(push, refused, count);
 }
 
 static void
@@ -229,7 +218,9 @@ paws_push_ordinary_items(PawsPush *push)
 	collect_open(push, &open);
 	if (open.count == 0)
 		return;
-	tier = answer_finished(push, &open);
+	tell_receipts(push, open.items, open.count);
+	keep_open(&open);
+	tier = paws_care_tier(push->device.subject_no);
 	limits = paws_tier_policy(tier);
 	reject_too_large(&open, limits);
 	ask_admission(push, &open, tier);

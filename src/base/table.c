@@ -272,6 +272,15 @@ paws_scan_bytea(PawsScan *scan, int column)
 	return isnull ? NULL : DatumGetByteaPCopy(value);
 }
 
+bool
+paws_scan_is_own(PawsScan *scan)
+{
+	bool isnull;
+	Datum xmin = slot_getsysattr(scan->slot, MinTransactionIdAttributeNumber, &isnull);
+
+	return TransactionIdIsCurrentTransactionId(DatumGetTransactionId(xmin));
+}
+
 ItemPointer
 paws_scan_place(PawsScan *scan)
 {

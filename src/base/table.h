@@ -113,6 +113,8 @@ extern int16 paws_scan_int16(PawsScan *scan, int column);
 extern bool paws_scan_bool(PawsScan *scan, int column);
 /* A detoasted, palloc'd copy with a four-byte header; NULL for NULL. */
 extern bytea *paws_scan_bytea(PawsScan *scan, int column);
+/* True if the transaction itself added the current row, or changed it: it may yet be undone. */
+extern bool paws_scan_is_own(PawsScan *scan);
 /* The place of the current row. */
 extern ItemPointer paws_scan_place(PawsScan *scan);
 

@@ -1,7 +1,7 @@
 /*
  * care/care.h - the ordinary lane: entitlements, applying what the queue hands out, expiry.
  *
- * All functions need SPI connected.
+ * All functions need SPI connected unless they say otherwise.
  */
 #ifndef PAWS_CARE_H
 #define PAWS_CARE_H
@@ -16,11 +16,12 @@
 extern PawsStore paws_care_store;
 
 /* The tier a subject is served as now: what was set, until it ends; trial for one that nothing was set for.
- */
+ * Without SPI. */
 extern PawsTier paws_care_tier(int64 subject_no);
-/* The same, and the receipts of a device's operations beside it, by one snapshot: what each push needs to
- * know. Without SPI. */
-extern PawsTier paws_care_look_up(int64 subject_no, int64 device_no, PawsReceipt *receipts, int count);
+
+/* The receipts of a device's operations, into those whose op_id is set: outcome 0 stays where there is none.
+ * Without SPI. */
+extern void paws_care_receipts(int64 device_no, PawsReceipt *receipts, int count);
 
 /* Removes the entitlement of a subject that is forgotten. */
 extern void paws_care_forget(int64 subject_no);

@@ -49,6 +49,8 @@ is($node->safe_psql('postgres', "SET search_path = paws_sync; CREATE TEMP TABLE 
 	2, 'in binary too');
 error_like($node, "SELECT 'sub_nonsense'::paws_sync.subject", '22P02', undef, 'what is no token is refused as ever');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM paws_sync.policy'), 32, 'views over tables work');
+is($node->safe_psql('postgres', 'UPDATE paws_registry.device SET platform = platform; TRUNCATE paws_care.entitlement; SELECT 1'), 1,
+	'what is changed by hand is told to nobody, for nobody remembers it');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM paws_sync.collections'), 8, 'all of them');
 
 # Everything else, each in a session of its own and once more in one that has the library loaded.
