@@ -186,13 +186,19 @@ define_reloadable_settings(void)
 							 "Lets a process use no secret that it cannot lock in memory.", NULL,
 							 &paws_require_locked_memory, paws_require_locked_memory, PGC_SIGHUP, 0, NULL,
 							 NULL, NULL);
-	DefineCustomBoolVariable("paws_sync.apply_at_once",
-							 "Lets a push apply its operations itself where nothing in the queue is before them.",
-							 NULL, &paws_apply_at_once, paws_apply_at_once, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomEnumVariable("paws_sync.log_scrub", "Lines of the server log that lose their values.",
 							 "all: every line; extension: lines that name paws_sync, which leaks; off: none.",
 							 &paws_log_scrub, paws_log_scrub, log_scrub_options, PGC_SUSET, 0, NULL, NULL,
 							 NULL);
+}
+
+static void
+define_push_settings(void)
+{
+	DefineCustomBoolVariable(
+		"paws_sync.apply_at_once",
+		"Lets a push apply its operations itself where nothing in the queue is before them.", NULL,
+		&paws_apply_at_once, paws_apply_at_once, PGC_SUSET, 0, NULL, NULL, NULL);
 }
 
 void
@@ -201,6 +207,7 @@ paws_settings_init(bool preloading)
 	if (preloading)
 		define_start_settings();
 	define_reloadable_settings();
+	define_push_settings();
 	define_rotation_settings();
 	define_connection_settings();
 	/* without a preload the settings above are unknown here, and reserving would complain of them */

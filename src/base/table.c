@@ -10,6 +10,7 @@
 #include "base/table.h"
 #include "catalog/namespace.h"
 #include "commands/sequence.h"
+#include "storage/lmgr.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -98,6 +99,15 @@ paws_table_open(PawsTable *table, LOCKMODE mode)
 		if (relation != NULL)
 			table_close(relation, mode);
 	}
+}
+
+bool
+paws_table_try_lock(PawsTable *table, LOCKMODE mode)
+{
+	notice(table);
+	if (!OidIsValid(table->identity) || table->identity != paws_extension_identity())
+		table->oid = find_by_name(get_namespace_oid(table->schema, true), table->name);
+	return ConditionalLockRelationOid(table->oid, mode);
 }
 
 bool

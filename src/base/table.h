@@ -58,6 +58,9 @@ typedef struct PawsTable
  */
 extern Relation paws_table_open(PawsTable *table, LOCKMODE mode);
 
+/* Locks it to the end of the transaction if that can be had at once; false if somebody is in the way. */
+extern bool paws_table_try_lock(PawsTable *table, LOCKMODE mode);
+
 /* Whether it has triggers, by what was known when it was opened last: a look at memory. */
 extern bool paws_table_has_triggers(PawsTable *table);
 
@@ -162,6 +165,17 @@ paws_writer_insert_many(PawsWriter *writer, const Datum *values, const bool *nul
  */
 extern void paws_writer_insert_many_once(PawsWriter *writer, PawsTable *table, int index, const Datum *values,
 										 const bool *nulls, int columns, int count, bool *put);
+
+/*
+ * Adds all rows, or none: false if one of them meets another with its key in the unique index `index`, of
+ * whomever, and then it and the others are taken out again. Quick where there is none; waits for nobody. The
+ * table has no triggers. places[i]: where row i is.
+ */
+extern bool paws_writer_insert_all_new(PawsWriter *writer, PawsTable *table, int index, const Datum *values,
+									   const bool *nulls, int columns, int count, ItemPointerData *places);
+
+/* Takes rows out again that this transaction added. */
+extern void paws_writer_take_out(PawsWriter *writer, ItemPointerData *places, int count);
 
 /* What became of a row that was to be deleted or changed. */
 typedef enum PawsWritten

@@ -18,6 +18,7 @@
 #include "port/atomics.h"
 #include "queue/depth.h"
 #include "queue/pause.h"
+#include "registry/registry.h"
 #include "storage/ipc.h"
 
 /* For so long after an error everything is queued: whoever repeats the push finds the pool, which tries its
@@ -90,16 +91,12 @@ failed_lately(int slot)
 	return failed_at != 0 && paws_clock() < failed_at + AFTER_ERROR_US;
 }
 
-/*
- * The counter is locked until the commit, so that must come with the statement. With one snapshot for the
- * transaction a counter that was moved on since would be an error. A trigger may fail, which is to cost its
- * operation alone.
- */
+/* The counter is locked until the commit, so that must come with the statement. With one snapshot for the
+ * transaction a counter that was moved on since would be an error. */
 static bool
-is_short_and_plain(void)
+is_short(void)
 {
-	return XactIsoLevel == XACT_READ_COMMITTED && !IsInTransactionBlock(true) &&
-		   !paws_store_has_triggers(&paws_care_store);
+	return XactIsoLevel == XACT_READ_COMMITTED && !IsInTransactionBlock(true);
 }
 
 /* Everything that waits at their levels or above would be overtaken; so that must be no more than what the
@@ -119,11 +116,28 @@ has_nothing_before(int slot, const PawsOperation *operations, int count)
 	return paws_depth_from(slot, lowest) <= (int64) paws_batch_size * paws_pool_size;
 }
 
+/* Nobody has locked the tables, as for a new index. And a trigger may fail, which is to cost its operation
+ * alone. */
+static bool
+is_writable(const PawsOperation *operations, int count)
+{
+	bool branches = false;
+
+	for (int i = 0; i < count; i++)
+	{
+		const PawsCollection *collection = paws_registry_collection_no(operations[i].collection);
+
+		branches = branches || collection == NULL || collection->on_conflict == PAWS_CONFLICT_BRANCH;
+	}
+	return paws_store_try_lock(&paws_care_store, branches) && !paws_store_has_triggers(&paws_care_store);
+}
+
 static bool
 may_apply(int slot, const PawsOperation *operations, int count)
 {
 	return paws_apply_at_once && pg_atomic_read_u32(&databases[slot].served) != 0 && !failed_lately(slot) &&
-		   !paws_reserve_is_held() && is_short_and_plain() && has_nothing_before(slot, operations, count);
+		   !paws_reserve_is_held() && is_short() && has_nothing_before(slot, operations, count) &&
+		   is_writable(operations, count);
 }
 
 static void

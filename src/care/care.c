@@ -71,6 +71,7 @@ to_change(const PawsOperation *operation, PawsReason refused, PawsChange *change
 	change->deleted = operation->deleted;
 	change->envelope = operation->envelope;
 	change->refused = refused;
+	change->makes = change->base_revision == 0 && !change->deleted && refused == PAWS_REASON_NONE;
 }
 
 /* Once for each subject that has something new. */

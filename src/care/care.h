@@ -50,8 +50,7 @@ extern int paws_care_apply(int slot, const PawsOperation *operations, int count,
  * applied[i], and returns how many are done. What is left is to be queued. Waits for nobody. An error has the
  * pushes of the next seconds queued, so that whoever repeats the call gets it through.
  */
-extern int
-paws_care_apply_at_once(int slot, PawsOperation *operations, int count, PawsApplied *applied);
+extern int paws_care_apply_at_once(int slot, PawsOperation *operations, int count, PawsApplied *applied);
 
 /* Called by the scheduler of the database in each turn once it has counted what a start left: until it ends,
  * pushes may apply at once. Without SPI. */

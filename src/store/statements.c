@@ -252,6 +252,7 @@ static const PawsTable tables[PAWS_STORE_TABLES] = {
 	[PAWS_TABLE_COUNTER] = {.name = "counter", .indexes = {"counter_pkey"}, .columns = COUNTER_COLUMNS},
 	[PAWS_TABLE_DOCUMENT] = {.name = "document", .indexes = {"document_pkey"}, .columns = DOCUMENT_COLUMNS},
 	[PAWS_TABLE_FEED] = {.name = "feed", .indexes = {"feed_receipt_idx"}, .columns = FEED_COLUMNS},
+	[PAWS_TABLE_BRANCH] = {.name = "branch"},
 };
 
 PawsTable *

@@ -28,6 +28,7 @@ typedef enum PawsStoreTable
 	PAWS_TABLE_COUNTER,
 	PAWS_TABLE_DOCUMENT,
 	PAWS_TABLE_FEED,
+	PAWS_TABLE_BRANCH,
 	PAWS_STORE_TABLES
 } PawsStoreTable;
 
@@ -57,6 +58,7 @@ typedef struct PawsChange
 	bytea *envelope;    /* NULL for a deletion */
 	PawsReason refused; /* not NONE: only write the receipt, rejected with this reason */
 	PawsReason mark;    /* told in the receipt if it is applied */
+	bool makes;         /* most likely it has no receipt yet, and makes its document */
 
 	/* answers */
 	bool skipped;  /* not done: the subject is locked by someone else */
@@ -75,6 +77,10 @@ typedef struct PawsChange
  * as skipped in both cases.
  */
 extern void paws_store_apply(PawsStore *store, PawsChange *changes, int count, bool wait);
+
+/* Locks what applying writes to, branches only if wanted, as applying would. False if somebody is in the way
+ * of one of them. */
+extern bool paws_store_try_lock(PawsStore *store, bool branches);
 
 /* True if somebody put a trigger on what applying writes to. */
 extern bool paws_store_has_triggers(PawsStore *store);
