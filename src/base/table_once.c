@@ -141,8 +141,15 @@ paws_writer_insert_new(PawsWriter *writer, PawsTable *table, int index, const Da
 static void
 insert_rows(PawsWriter *writer, TupleTableSlot **slots, int count)
 {
-	MemoryContext before = MemoryContextSwitchTo(GetPerTupleMemoryContext(writer->estate));
+	MemoryContext before;
 
+	/* its record is shorter than that of a set of one */
+	if (count == 1)
+	{
+		table_tuple_insert(writer->table, slots[0], GetCurrentCommandId(true), 0, NULL);
+		return;
+	}
+	before = MemoryContextSwitchTo(GetPerTupleMemoryContext(writer->estate));
 	table_multi_insert(writer->table, slots, count, GetCurrentCommandId(true), 0, NULL);
 	MemoryContextSwitchTo(before);
 }
@@ -244,14 +251,15 @@ make_set(PawsWriter *writer, RowSet *set, int count)
 	set->filled = 0;
 	set->slots = palloc(Max(set->room, 1) * sizeof(TupleTableSlot *));
 	set->rows = palloc(Max(set->room, 1) * sizeof(int));
+	/* for the first row there is one */
 	for (int i = 0; i < set->room; i++)
-		set->slots[i] = table_slot_create(writer->table, NULL);
+		set->slots[i] = i == 0 ? writer->slot : table_slot_create(writer->table, NULL);
 }
 
 static void
 drop_set(RowSet *set)
 {
-	for (int i = 0; i < set->room; i++)
+	for (int i = 1; i < set->room; i++)
 		ExecDropSingleTupleTableSlot(set->slots[i]);
 	pfree(set->slots);
 	pfree(set->rows);

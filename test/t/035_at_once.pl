@@ -69,6 +69,16 @@ ok(depths_agree($node), 'the depths are right');
 is(sql("SELECT sum(count) FROM paws_sync.pg_stat_paws_sync_latency"), 301, 'their latencies are told');
 whole('new documents');
 
+# Who waits for the subject is woken by the commit of the push.
+my (undef, $cursor) = paws_pull($node, $other);
+my $waiter = $node->background_psql('postgres');
+$waiter->query_until(qr/begun/, "\\echo begun\nSELECT count(*) FROM paws_sync.pull_wait('$other', '$cursor', '50 s') \\g $PostgreSQL::Test::Utils::tmp_check/035_told\n\\echo told\n");
+wait_for_sql($node, 'the device to wait', "SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event_type = 'Extension' AND query LIKE '%pull_wait%' AND pid <> pg_backend_pid()");
+paws_push($node, $device, [ op_json('interactive') ]);
+$waiter->query_until(qr/told/, '');
+is(slurp_file("$PostgreSQL::Test::Utils::tmp_check/035_told"), "1\n", 'who waits is told');
+$waiter->quit;
+
 # ---- documents that are there, and repeats
 
 my ($first) = paws_push($node, $device, [ op_json('standard', doc_id => $one->{op_id}) ]);
@@ -189,7 +199,7 @@ whole('the error');
 # ---- many at once, and the end of a server amid them
 
 my $many = "$PostgreSQL::Test::Utils::tmp_check/035_many.sql";
-append_to_file($many, join("\n", map {
+append_to_file($many, "SET synchronous_commit = off;\n" . join("\n", map {
 	"SELECT op_id FROM paws_sync.push('" . ($_ % 2 ? $device : $other) . "', jsonb_build_array(jsonb_build_object('op_id', gen_random_uuid(), "
 	  . "'collection', 'bench', 'doc_id', '00000000-0000-4000-8000-00000000000' || ($_ % 7), 'base_revision', 0, 'payload', 'aGVsbG8=')));" =~ s/bench/interactive/r
 } 1 .. 4000) . "\n");
