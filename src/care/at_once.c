@@ -9,6 +9,7 @@
 
 #include "access/xact.h"
 #include "base/clock.h"
+#include "base/compat.h"
 #include "base/database.h"
 #include "base/reserve.h"
 #include "base/settings.h"
@@ -91,12 +92,20 @@ failed_lately(int slot)
 	return failed_at != 0 && paws_clock() < failed_at + AFTER_ERROR_US;
 }
 
-/* The counter is locked until the commit, so that must come with the statement. With one snapshot for the
- * transaction a counter that was moved on since would be an error. */
+/* The transaction that this process applied something in last, and for whom. */
+static LocalTransactionId applied_in = InvalidLocalTransactionId;
+static int64 applied_for = 0;
+
+/*
+ * The counter is locked until the commit, so that must come with the statement, and soon; and a statement
+ * that pushes for many locks no more than one. With one snapshot for the transaction a counter that was moved
+ * on since would be an error.
+ */
 static bool
-is_short(void)
+is_short(int64 subject_no, int count)
 {
-	return XactIsoLevel == XACT_READ_COMMITTED && !IsInTransactionBlock(true);
+	return XactIsoLevel == XACT_READ_COMMITTED && !IsInTransactionBlock(true) && count <= PAWS_BATCH_MAX &&
+		   (applied_in != PAWS_LOCAL_XID(MyProc) || applied_for == subject_no);
 }
 
 /* Everything that waits at their levels or above would be overtaken; so that must be no more than what the
@@ -129,15 +138,15 @@ is_writable(const PawsOperation *operations, int count)
 
 		branches = branches || collection == NULL || collection->on_conflict == PAWS_CONFLICT_BRANCH;
 	}
-	return paws_store_try_lock(&paws_care_store, branches) && !paws_store_has_triggers(&paws_care_store);
+	return paws_store_try_lock(&paws_care_store, branches);
 }
 
 static bool
 may_apply(int slot, const PawsOperation *operations, int count)
 {
 	return paws_apply_at_once && pg_atomic_read_u32(&databases[slot].served) != 0 && !failed_lately(slot) &&
-		   !paws_reserve_is_held() && is_short() && has_nothing_before(slot, operations, count) &&
-		   is_writable(operations, count);
+		   !paws_reserve_is_held() && is_short(operations[0].subject_no, count) &&
+		   has_nothing_before(slot, operations, count) && is_writable(operations, count);
 }
 
 static void
@@ -169,6 +178,8 @@ paws_care_apply_at_once(int slot, PawsOperation *operations, int count, PawsAppl
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
+	applied_in = PAWS_LOCAL_XID(MyProc);
+	applied_for = operations[0].subject_no;
 	count_levels(slot, operations, applied, count);
 	return done;
 }

@@ -188,19 +188,14 @@ bool
 paws_store_try_lock(PawsStore *store, bool branches)
 {
 	for (int i = 0; i < PAWS_STORE_TABLES; i++)
-		if ((i != PAWS_TABLE_BRANCH || branches) &&
-			!paws_table_try_lock(paws_store_table(store, (PawsStoreTable) i), RowExclusiveLock))
-			return false;
-	return true;
-}
+	{
+		PawsTable *table = paws_store_table(store, (PawsStoreTable) i);
 
-bool
-paws_store_has_triggers(PawsStore *store)
-{
-	for (int i = 0; i < PAWS_STORE_TABLES; i++)
-		if (paws_table_has_triggers(paws_store_table(store, (PawsStoreTable) i)))
-			return true;
-	return false;
+		if ((i != PAWS_TABLE_BRANCH || branches) &&
+			(!paws_table_try_lock(table, RowExclusiveLock) || paws_table_has_triggers(table)))
+			return false;
+	}
+	return true;
 }
 
 void

@@ -79,11 +79,8 @@ typedef struct PawsChange
 extern void paws_store_apply(PawsStore *store, PawsChange *changes, int count, bool wait);
 
 /* Locks what applying writes to, branches only if wanted, as applying would. False if somebody is in the way
- * of one of them. */
+ * of one of them, or has put a trigger on it. */
 extern bool paws_store_try_lock(PawsStore *store, bool branches);
-
-/* True if somebody put a trigger on what applying writes to. */
-extern bool paws_store_has_triggers(PawsStore *store);
 
 /* Makes the counter of a new subject. */
 extern void paws_store_ensure_counter(PawsStore *store, int64 subject_no);

@@ -199,7 +199,8 @@ makes_all(PawsStore *store, const PawsBatch *batch)
 	for (int i = 0; i < batch->count; i++)
 		if (!batch->changes[i].makes || batch->changes[i].skipped)
 			return false;
-	return !paws_store_has_triggers(store);
+	return !paws_table_has_triggers(paws_store_table(store, PAWS_TABLE_DOCUMENT)) &&
+		   !paws_table_has_triggers(paws_store_table(store, PAWS_TABLE_FEED));
 }
 
 static void

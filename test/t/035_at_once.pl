@@ -120,6 +120,16 @@ is_queued('with one snapshot for the transaction', sub {
 	local $ENV{PGOPTIONS} = '-c default_transaction_isolation=repeatable\ read';
 	return map { $_->{op_id} } paws_push($node, $device, [ op_json('bulk', op_id => $id) ]);
 });
+is_queued('for a second subject in one statement', sub {
+	my $id = new_uuid();
+	my $stranger = new_device($node, 'stranger');
+	sql("SELECT count(*) FROM (VALUES (1, '$device', '" . op_json('bulk') . "'), (2, '$stranger', '" . op_json('bulk', op_id => $id) . "')) v (n, d, o), "
+		  . "paws_sync.push(v.d::paws_sync.device, jsonb_build_array(v.o::jsonb)) p");
+	return $id;
+});
+is_queued('more than a batch', sub {
+	return map { $_->{op_id} } paws_push($node, $device, [ map { op_json('bulk') } 1 .. 1001 ]);
+});
 is_queued('beside a crisis operation', sub {
 	my @both = paws_push($node, $device, [ op_json('safety'), op_json('bulk') ]);
 	return $both[1]{op_id};
