@@ -18,6 +18,7 @@
 #include "control/horizon.h"
 #include "control/latency.h"
 #include "control/topic_rates.h"
+#include "crisis/audit.h"
 #include "fmgr.h"
 #include "guard/connection_reserve.h"
 #include "guard/log_scrub.h"
@@ -66,6 +67,7 @@ _PG_init(void)
 	paws_memory_state_init();
 	paws_keyring_init();
 	paws_vault_seals_init();
+	paws_crisis_audit_init();
 	paws_shmem_install();
 	paws_withdraw_init();
 	if (IsBinaryUpgrade)

@@ -19,6 +19,7 @@ typedef struct Entry
 static Entry *entries = NULL;
 static Entry *at_abort = NULL;
 static int commit_mode_before = -1;
+static bool without_standby = false;
 
 static void
 run_and_forget(void)
@@ -54,10 +55,13 @@ undo(int level)
 static void
 raise_durability(void)
 {
-	if (entries && synchronous_commit < SYNCHRONOUS_COMMIT_REMOTE_FLUSH)
+	int wanted = without_standby ? SYNCHRONOUS_COMMIT_LOCAL_FLUSH
+								 : Max(synchronous_commit, SYNCHRONOUS_COMMIT_REMOTE_FLUSH);
+
+	if (entries && synchronous_commit != wanted)
 	{
 		commit_mode_before = synchronous_commit;
-		synchronous_commit = SYNCHRONOUS_COMMIT_ON;
+		synchronous_commit = wanted;
 	}
 }
 
@@ -67,12 +71,13 @@ restore_durability(void)
 	if (commit_mode_before >= 0)
 		synchronous_commit = commit_mode_before;
 	commit_mode_before = -1;
+	without_standby = false;
 }
 
 static void
 at_transaction_event(XactEvent event, void *arg)
 {
-	if (entries == NULL && at_abort == NULL && commit_mode_before < 0)
+	if (entries == NULL && at_abort == NULL && commit_mode_before < 0 && !without_standby)
 		return;
 	switch (event)
 	{
@@ -143,6 +148,12 @@ schedule(Entry **list, PawsCommitAction action, Size size)
 	entry->next = *list;
 	*list = entry;
 	return entry->argument;
+}
+
+void
+paws_commit_without_standby(void)
+{
+	without_standby = true;
 }
 
 void *

@@ -32,6 +32,7 @@ int paws_housekeeping_interval = 300;
 int paws_crisis_max_payload = 1024;
 char *paws_crisis_role = NULL;
 int paws_crisis_reserved_connections = 3;
+bool paws_crisis_standby_wait = true;
 int paws_max_subjects_limited = 20000;
 int paws_max_topics = 64;
 int paws_max_leases = 10000;
@@ -177,6 +178,9 @@ define_reloadable_settings(void)
 			   1, 86400, PGC_SIGHUP, GUC_UNIT_S);
 	define_int("paws_sync.crisis_max_payload", "Largest payload of a crisis operation.",
 			   &paws_crisis_max_payload, 64, 65536, PGC_SIGHUP, GUC_UNIT_KB);
+	DefineCustomBoolVariable("paws_sync.crisis_standby_wait",
+							 "Whether commits of the crisis lane wait for synchronous standbys.", NULL,
+							 &paws_crisis_standby_wait, true, PGC_SIGHUP, 0, NULL, NULL, NULL);
 	define_int("paws_sync.byte_budget",
 			   "Bytes of payloads that may be pushed and pulled in a second; 0: no bound.", &paws_byte_budget,
 			   0, INT_MAX, PGC_SIGHUP, GUC_UNIT_KB);

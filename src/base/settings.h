@@ -27,6 +27,7 @@ extern int paws_device_expiry;          /* minutes */
 extern int paws_housekeeping_interval;  /* seconds between two walks over all subjects */
 extern int paws_crisis_max_payload;     /* kB */
 extern char *paws_crisis_role;          /* whose members may use reserved connections; empty: none */
+extern bool paws_crisis_standby_wait;
 extern int paws_crisis_reserved_connections;
 extern int paws_max_subjects_limited; /* subjects with a rate that shared memory holds at once */
 extern int paws_max_topics;           /* topics of each database */

@@ -16,7 +16,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
-#define NOTICED_MAX 32
+#define NOTICED_MAX 64
 
 /* Tables whose oids are remembered, for the callback that forgets them. */
 static PawsTable *noticed[NOTICED_MAX];
@@ -118,6 +118,37 @@ paws_table_has_triggers(PawsTable *table)
 	if (!OidIsValid(identity) || table->identity != identity)
 		table_close(paws_table_open(table, AccessShareLock), NoLock);
 	return table->triggers;
+}
+
+static bool
+is_there(const PawsTable *table, Oid oid)
+{
+	Oid schema = get_namespace_oid(table->schema, true);
+
+	return OidIsValid(schema) && get_relname_relid(table->name, schema) == oid;
+}
+
+/* The lock is taken by oid first, so that nothing waits for it; opening takes it once more. */
+Relation
+paws_table_try_open(PawsTable *table, LOCKMODE mode)
+{
+	Oid identity = paws_extension_identity();
+	Oid oid = table->oid;
+
+	notice(table);
+	if (!OidIsValid(identity) || table->identity != identity)
+	{
+		Oid schema = get_namespace_oid(table->schema, true);
+
+		oid = OidIsValid(schema) ? get_relname_relid(table->name, schema) : InvalidOid;
+	}
+	if (!OidIsValid(oid) || !ConditionalLockRelationOid(oid, mode))
+		return NULL;
+	/* dropped or renamed while the name was looked up, or since it was known */
+	if (is_there(table, oid))
+		return paws_table_open(table, mode);
+	UnlockRelationOid(oid, mode);
+	return NULL;
 }
 
 void

@@ -64,6 +64,9 @@ extern bool paws_table_try_lock(PawsTable *table, LOCKMODE mode);
 /* Whether it has triggers, by what was known when it was opened last: a look at memory. */
 extern bool paws_table_has_triggers(PawsTable *table);
 
+/* The same, but NULL where it is gone, or somebody holds a lock that one would have to wait for. */
+extern Relation paws_table_try_open(PawsTable *table, LOCKMODE mode);
+
 /* The next `count` values of a sequence of ours, as nextval gives them. */
 extern void paws_table_next_values(PawsTable *sequence, int64 *values, int count);
 
@@ -140,6 +143,10 @@ typedef struct PawsWriter
 /* `conflicts`: one of the functions …_once or …_new will be called. Errors 25006 in a read-only transaction,
  * 55000 if the table has other columns than it was made with. */
 extern void paws_writer_begin(PawsWriter *writer, PawsTable *table, bool conflicts);
+
+/* The same without conflicts, but false, and nothing begun, if the table is gone, altered, or locked: nothing
+ * is waited for. */
+extern bool paws_writer_try_begin(PawsWriter *writer, PawsTable *table);
 
 /* Adds a row; values and nulls of all columns in their order. Errors 23505 as INSERT does. */
 extern void paws_writer_insert(PawsWriter *writer, const Datum *values, const bool *nulls);

@@ -187,7 +187,7 @@ mark_skipped(PawsBatch *batch, bool wait)
 bool
 paws_store_try_lock(PawsStore *store, bool branches)
 {
-	for (int i = 0; i < PAWS_STORE_TABLES; i++)
+	for (int i = 0; i <= PAWS_TABLE_BRANCH; i++)
 	{
 		PawsTable *table = paws_store_table(store, (PawsStoreTable) i);
 

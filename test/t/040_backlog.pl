@@ -1,4 +1,4 @@
-# 100,000 background operations wait and the pool is saturated. What a premium subject does at the screen is
+# 300,000 background operations wait and the pool is saturated. What a premium subject does at the screen is
 # applied with only a small part of the backlog passing it, and the backlog moves all the while. No clock is
 # asked how fast anything was, only what came before what. Stored times are coarse: those of the commits are asked.
 use strict;
@@ -9,7 +9,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $BACKLOG = 300_000;
-my $SUBJECTS = 20;
+my $SUBJECTS = 40;
 my $INTERACTIVE = 40;
 
 my $node = PawsNode->new_node('backlog', 'paws_sync.apply_at_once' => 'off', 'paws_sync.max_operations_per_call' => 20000,
