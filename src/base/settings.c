@@ -18,6 +18,7 @@ char *paws_billing_root = NULL;
 int paws_root_command_timeout = 5000;
 char *paws_keyring_file = NULL;
 bool paws_require_locked_memory = false;
+bool paws_apply_at_once = true;
 int paws_pool_size = 2;
 int paws_batch_size = 100;
 int paws_batch_time = 20;
@@ -200,12 +201,22 @@ define_reloadable_settings(void)
 							 NULL);
 }
 
+static void
+define_push_settings(void)
+{
+	DefineCustomBoolVariable(
+		"paws_sync.apply_at_once",
+		"Lets a push apply its operations itself where nothing in the queue is before them.", NULL,
+		&paws_apply_at_once, paws_apply_at_once, PGC_SUSET, 0, NULL, NULL, NULL);
+}
+
 void
 paws_settings_init(bool preloading)
 {
 	if (preloading)
 		define_start_settings();
 	define_reloadable_settings();
+	define_push_settings();
 	define_rotation_settings();
 	define_connection_settings();
 	/* without a preload the settings above are unknown here, and reserving would complain of them */

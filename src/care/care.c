@@ -68,6 +68,7 @@ to_change(const PawsOperation *operation, PawsReason refused, PawsChange *change
 	change->deleted = operation->deleted;
 	change->envelope = operation->envelope;
 	change->refused = refused;
+	change->makes = change->base_revision == 0 && !change->deleted && refused == PAWS_REASON_NONE;
 }
 
 /* Once for each subject that has something new. */
@@ -108,7 +109,7 @@ paws_care_apply(int slot, const PawsOperation *operations, int count, PawsReason
 	{
 		if (changes[i].skipped)
 			continue;
-		applied[index[i]] = PAWS_APPLIED_DONE;
+		applied[index[i]] = changes[i].repeated ? PAWS_APPLIED_REPEATED : PAWS_APPLIED_DONE;
 		done++;
 	}
 	wake_waiters(slot, changes, nchanges);

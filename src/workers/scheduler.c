@@ -169,6 +169,8 @@ try_to_look_after(int slot)
 		house = next;
 		if (house.worked)
 			house.subjects = paws_bulk_pieces(house.subjects, paws_bulk_end(before), PAWS_CARE_WALK_MAX);
+		if (ready)
+			paws_care_serve(slot);
 		wait = ready && !next.walking ? TURN_MS : Max(RECOUNT_MS, paws_bulk_wait());
 	}
 	PG_CATCH();
