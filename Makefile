@@ -166,6 +166,7 @@ OBJS = \
 	src/care/look_up.o \
 	src/crisis/audit.o \
 	src/crisis/audit_read.o \
+	src/crisis/budget.o \
 	src/crisis/crisis.o \
 	src/crisis/pending.o \
 	src/crisis/queue.o \
@@ -276,7 +277,7 @@ UNIT_SOURCES = \
 # preflight comes first and alone: without preload or keys nothing behind it can tell anything.
 REGRESS_FIRST = preflight
 REGRESS = install setup members security profiles matrix vocabulary level token identity collection push push_many conflict \
-	pull pull_wait receipts ack_status housekeeping policy schedule admission crisis crisis_api two_phase \
+	pull pull_wait receipts ack_status housekeeping policy schedule admission crisis crisis_api crisis_lane two_phase \
 	topics jobs jobs_keys jobs_bad_input remembered \
 	resilience bad_input stats readme manifest doctor construction sealing envelope_swap uninstall
 
