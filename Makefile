@@ -29,6 +29,7 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" paws_sync.
 MODULE_big = paws_sync
 OBJS = \
 	src/paws_sync.o \
+	src/base/bulk.o \
 	src/base/commit.o \
 	src/base/database.o \
 	src/base/fault.o \
@@ -164,6 +165,7 @@ OBJS = \
 	src/queue/lease_end.o \
 	src/queue/lease_table.o \
 	src/queue/topic.o \
+	src/care/at_once.o \
 	src/care/care.o \
 	src/care/look_up.o \
 	src/crisis/audit.o \

@@ -14,6 +14,7 @@
 #include "base/wake.h"
 #include "base/withdraw.h"
 #include "base/worker.h"
+#include "care/care.h"
 #include "control/horizon.h"
 #include "control/latency.h"
 #include "control/topic_rates.h"
@@ -56,6 +57,7 @@ _PG_init(void)
 	paws_job_init();
 	paws_flow_init();
 	paws_depth_init();
+	paws_care_init();
 	paws_reserve_init();
 	paws_admission_init();
 	paws_latency_init();

@@ -12,7 +12,8 @@ my $BACKLOG = 300_000;
 my $SUBJECTS = 40;
 my $INTERACTIVE = 40;
 
-my $node = PawsNode->new_node('backlog', 'paws_sync.pool_size' => 2, 'track_commit_timestamp' => 'on');
+my $node = PawsNode->new_node('backlog', 'paws_sync.apply_at_once' => 'off', 'paws_sync.max_operations_per_call' => 20000,
+	'paws_sync.pool_size' => 2, 'track_commit_timestamp' => 'on');
 
 $node->safe_psql('postgres', "SELECT paws_sync.set_tier_policy('$_', 1000000, 1000000, 1000000000, 1000000000)")
   foreach qw(premium trial);
