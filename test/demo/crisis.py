@@ -98,7 +98,7 @@ def one_crisis(config, app, responder, number):
     claimed = responder.claimed.get(raised)
     if device.plan is None or bytes(device.plan) != PLAN:
         raise RuntimeError("a device was told of a crisis without the person's safety plan")
-    return tuple((at - committed) * 1000 if at else None for at in (device.told, claimed, device.over))
+    return tuple(max(0.0, at - committed) * 1000 if at else None for at in (device.told, claimed, device.over))
 
 
 def run_day(config, stop):
