@@ -3,9 +3,11 @@
  */
 #include "postgres.h"
 
+#include "base/database.h"
+#include "base/fresh.h"
 #include "base/table.h"
 #include "guard/mint.h"
-#include "registry/registry.h"
+#include "registry/known.h"
 
 static PawsTable subjects = {
 	.schema = "paws_registry",
@@ -15,8 +17,8 @@ static PawsTable subjects = {
 
 #define SUBJECT_TOKEN 2
 
-bool
-paws_registry_subject_token(int64 subject_no, PawsToken *token)
+static bool
+read_token(int64 subject_no, PawsToken *token, bool *own)
 {
 	PawsKey keys[1] = {{1, BTEqualStrategyNumber, Int64GetDatum(subject_no)}};
 	Snapshot snapshot = paws_table_snap(true);
@@ -27,8 +29,27 @@ paws_registry_subject_token(int64 subject_no, PawsToken *token)
 	paws_scan_begin(&scan, &subjects, 0, snapshot, keys, 1);
 	found = paws_scan_next(&scan);
 	if (found)
+	{
 		*token = *paws_datum_token(paws_scan_column(&scan, SUBJECT_TOKEN, &isnull));
+		*own = paws_scan_is_own(&scan);
+	}
 	paws_scan_end(&scan);
 	paws_table_unsnap(snapshot);
 	return found;
+}
+
+bool
+paws_registry_subject_token(int64 subject_no, PawsToken *token)
+{
+	int slot = paws_database_slot();
+	uint64 begun = paws_fresh_begin(slot);
+	bool own = false;
+
+	if (paws_known_token(slot, begun, subject_no, token))
+		return true;
+	if (!read_token(subject_no, token, &own))
+		return false;
+	if (!own)
+		paws_know_token(slot, begun, subject_no, token);
+	return true;
 }
