@@ -200,6 +200,7 @@ CREATE TEMP TABLE call AS
 		('set_resource', '''gb'', ''line'', ''call'', ''123'''),
 		('drop_resource', '''gb'', ''samaritans'', ''call'''),
 		('list_resources', ''),
+		('verify_crisis_audit', ''),
 		('stat_latency', ''),
 		('horizon_since', '3'),
 		('horizon_counts', '1'),

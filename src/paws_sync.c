@@ -14,9 +14,11 @@
 #include "base/wake.h"
 #include "base/withdraw.h"
 #include "base/worker.h"
+#include "care/care.h"
 #include "control/horizon.h"
 #include "control/latency.h"
 #include "control/topic_rates.h"
+#include "crisis/audit.h"
 #include "fmgr.h"
 #include "guard/connection_reserve.h"
 #include "guard/log_scrub.h"
@@ -55,6 +57,7 @@ _PG_init(void)
 	paws_job_init();
 	paws_flow_init();
 	paws_depth_init();
+	paws_care_init();
 	paws_reserve_init();
 	paws_admission_init();
 	paws_latency_init();
@@ -64,6 +67,7 @@ _PG_init(void)
 	paws_memory_state_init();
 	paws_keyring_init();
 	paws_vault_seals_init();
+	paws_crisis_audit_init();
 	paws_shmem_install();
 	paws_withdraw_init();
 	if (IsBinaryUpgrade)

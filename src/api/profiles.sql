@@ -52,6 +52,7 @@ UNION ALL
 		('paws_sync.set_resource(text, text, text, text)', '{operator}'),
 		('paws_sync.drop_resource(text, text, text)', '{operator}'),
 		('paws_sync.list_resources()', '{operator,auditor}'),
+		('paws_sync.verify_crisis_audit()', '{operator,auditor}'),
 		('paws_sync.define_topic(text, integer, interval, interval, interval, integer, interval, interval)', '{operator}'),
 		('paws_sync.drop_topic(text)', '{operator}'),
 		('paws_sync.topics()', '{app,operator}'),

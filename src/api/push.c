@@ -131,6 +131,8 @@ paws_push_crisis_items(PawsPush *push)
 	paws_crisis_apply(push->slot, changes, n);
 	for (int i = 0; i < n; i++)
 		answer_crisis(push, items[i], &changes[i]);
+	if (n > 0)
+		paws_vault_seal_ahead_at_commit();
 	return n;
 }
 

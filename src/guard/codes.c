@@ -134,6 +134,27 @@ static const char *const job_reason_names[] = {
 	[PAWS_JOB_UNREADABLE] = "unreadable",
 };
 
+static const char *const audit_operation_names[] = {
+	[PAWS_AUDIT_APPLIED] = "applied",
+	[PAWS_AUDIT_QUEUED] = "queued",
+	[PAWS_AUDIT_DRAINED] = "drained",
+	[PAWS_AUDIT_RAISED] = "raised",
+	[PAWS_AUDIT_WORSENED] = "worsened",
+	[PAWS_AUDIT_RESOLVED] = "resolved",
+	[PAWS_AUDIT_LAPSED] = "lapsed",
+	[PAWS_AUDIT_ESCALATED] = "escalated",
+	[PAWS_AUDIT_SUBMITTED] = "submitted",
+	[PAWS_AUDIT_FINISHED] = "finished",
+	[PAWS_AUDIT_FAILED] = "failed",
+	[PAWS_AUDIT_FORGOTTEN] = "forgotten",
+	[PAWS_AUDIT_GAP] = "gap",
+};
+
+static const char *const audit_object_names[] = {
+	[PAWS_AUDIT_DOCUMENT] = "document", [PAWS_AUDIT_SIGNAL] = "signal",   [PAWS_AUDIT_ITEM] = "item",
+	[PAWS_AUDIT_SUBJECT] = "subject",   [PAWS_AUDIT_ROWS] = "audit_rows",
+};
+
 static const char *const level_names[] = {
 	[1] = "background",
 	[2] = "bulk",
@@ -167,6 +188,8 @@ static const Vocabulary channels = VOCABULARY("channel", channel_names);
 static const Vocabulary job_states = VOCABULARY("job_state", job_state_names);
 static const Vocabulary job_outcomes = VOCABULARY("job_outcome", job_outcome_names);
 static const Vocabulary job_reasons = VOCABULARY("job_reason", job_reason_names);
+static const Vocabulary audit_operations = VOCABULARY("audit_operation", audit_operation_names);
+static const Vocabulary audit_objects = VOCABULARY("audit_object", audit_object_names);
 static const Vocabulary levels = VOCABULARY("level", level_names);
 
 StaticAssertDecl(lengthof(tier_names) == PAWS_TIER_LAST + 1, "every tier has a name");
@@ -176,6 +199,10 @@ StaticAssertDecl(lengthof(job_state_names) == PAWS_JOB_STATE_LAST + 1, "every st
 StaticAssertDecl(lengthof(job_outcome_names) == PAWS_JOB_OUTCOME_LAST + 1,
 				 "every outcome of a job has a name");
 StaticAssertDecl(lengthof(job_reason_names) == PAWS_JOB_REASON_LAST + 1, "every reason of a job has a name");
+StaticAssertDecl(lengthof(audit_operation_names) == PAWS_AUDIT_OPERATION_LAST + 1,
+				 "every operation of an audit row has a name");
+StaticAssertDecl(lengthof(audit_object_names) == PAWS_AUDIT_OBJECT_LAST + 1,
+				 "every object of an audit row has a name");
 StaticAssertDecl(lengthof(level_names) == PAWS_LEVEL_MAX + 1, "every level has a name");
 
 PawsLane
@@ -289,6 +316,18 @@ paws_job_reason_name(PawsJobReason reason)
 }
 
 const char *
+paws_audit_operation_name(PawsAuditOperation operation)
+{
+	return find_name(&audit_operations, operation);
+}
+
+const char *
+paws_audit_object_name(PawsAuditObject object)
+{
+	return find_name(&audit_objects, object);
+}
+
+const char *
 paws_level_name(int level)
 {
 	return find_name(&levels, level);
@@ -348,7 +387,8 @@ paws_vocabulary(PG_FUNCTION_ARGS)
 	static const Vocabulary *const shown[] = {&platforms,    &classes,     &tiers,        &outcomes,
 											  &reasons,      &conflicts,   &sources,      &channels,
 											  &levels,       &sealings,    &compressions, &job_states,
-											  &job_outcomes, &job_reasons, &features};
+											  &job_outcomes, &job_reasons, &features,     &audit_operations,
+											  &audit_objects};
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 
 	InitMaterializedSRF(fcinfo, 0);

@@ -186,6 +186,48 @@ typedef enum PawsChannel
 	PAWS_CHANNEL_WEB = 4
 } PawsChannel;
 
+/* The logs of audit rows (guard/audit_row.h). */
+typedef enum PawsAuditLog
+{
+	PAWS_AUDIT_LOG_CARE = 1,
+	PAWS_AUDIT_LOG_BILLING = 2,
+	PAWS_AUDIT_LOG_CRISIS = 3
+} PawsAuditLog;
+
+#define PAWS_AUDIT_LOG_LAST PAWS_AUDIT_LOG_CRISIS
+
+/* What an audit row says was done; in brackets what its `result` and its `number` are. */
+typedef enum PawsAuditOperation
+{
+	PAWS_AUDIT_APPLIED = 1,    /* a change, in its caller's transaction (outcome; revision) */
+	PAWS_AUDIT_QUEUED = 2,     /* a change that waits for its subject's counter (outcome; base revision) */
+	PAWS_AUDIT_DRAINED = 3,    /* a change that waited was applied (outcome; revision) */
+	PAWS_AUDIT_RAISED = 4,     /* a signal (severity; level) */
+	PAWS_AUDIT_WORSENED = 5,   /* one that was open already (severity; level) */
+	PAWS_AUDIT_RESOLVED = 6,   /* by somebody (severity; 0) */
+	PAWS_AUDIT_LAPSED = 7,     /* its time was over (severity; 0) */
+	PAWS_AUDIT_ESCALATED = 8,  /* nobody claimed it in time (severity; level) */
+	PAWS_AUDIT_SUBMITTED = 9,  /* an item for responders (outcome; level) */
+	PAWS_AUDIT_FINISHED = 10,  /* an item was completed (outcome; attempts) */
+	PAWS_AUDIT_FAILED = 11,    /* an attempt at an item (reason; attempts) */
+	PAWS_AUDIT_FORGOTTEN = 12, /* a person (0; devices) */
+	PAWS_AUDIT_GAP = 13        /* rows that could not be written (0; how many) */
+} PawsAuditOperation;
+
+#define PAWS_AUDIT_OPERATION_LAST PAWS_AUDIT_GAP
+
+/* What it was done to; what its digests are over says the code that writes the row. */
+typedef enum PawsAuditObject
+{
+	PAWS_AUDIT_DOCUMENT = 1,
+	PAWS_AUDIT_SIGNAL = 2,
+	PAWS_AUDIT_ITEM = 3,
+	PAWS_AUDIT_SUBJECT = 4,
+	PAWS_AUDIT_ROWS = 5 /* audit rows themselves */
+} PawsAuditObject;
+
+#define PAWS_AUDIT_OBJECT_LAST PAWS_AUDIT_ROWS
+
 /* The lane that serves a class. */
 extern PawsLane paws_class_lane(PawsClass klass);
 
@@ -203,6 +245,8 @@ extern const char *paws_level_name(int level);
 extern const char *paws_job_state_name(PawsJobState state);
 extern const char *paws_job_outcome_name(PawsJobOutcome outcome);
 extern const char *paws_job_reason_name(PawsJobReason reason); /* NULL for 0 */
+extern const char *paws_audit_operation_name(PawsAuditOperation operation);
+extern const char *paws_audit_object_name(PawsAuditObject object);
 
 /* The way back: 0 if the name is none of the vocabulary. */
 extern int paws_tier_code(const char *name);

@@ -32,6 +32,7 @@
 #define ERASURE          "paws_vault.erasure"
 #define RESOURCE         "paws_crisis.resource"
 #define CRISIS_OPERATION "paws_crisis.operation"
+#define CRISIS_AUDIT     "paws_crisis.audit"
 
 /* clang-format off */
 /* The tables of a store, which each lane has: schema, clock of what is done, how long its feed is kept. */
@@ -94,6 +95,7 @@ static const PawsManifestEntry entries[] = {
 	{SUBJECT, "subject_no", PAWS_KIND_NUMBER, 0, PAWS_KEPT_FOR_GOOD, false, false},
 	{SUBJECT, "subject", PAWS_KIND_TOKEN, 0, PAWS_KEPT_FOR_GOOD, false, false},
 	{SUBJECT, "created_at", PAWS_KIND_TIME, PAWS_CLOCK_SLOW, PAWS_KEPT_FOR_GOOD, EXPORTED, false},
+	{SUBJECT, "salt", PAWS_KIND_DIGEST, 0, PAWS_KEPT_FOR_GOOD, false, false},
 
 	{DEVICE, "device_no", PAWS_KIND_NUMBER, 0, PAWS_KEPT_FOR_GOOD, false, false},
 	{DEVICE, "device", PAWS_KIND_TOKEN, 0, PAWS_KEPT_FOR_GOOD, false, false},
@@ -196,6 +198,22 @@ static const PawsManifestEntry entries[] = {
 	{CRISIS_OPERATION, "deleted", PAWS_KIND_FLAG, 0, PAWS_KEPT_UNTIL_FINISHED, false, true},
 	{CRISIS_OPERATION, "seal", PAWS_KIND_DIGEST, 0, PAWS_KEPT_UNTIL_FINISHED, false, true},
 	{CRISIS_OPERATION, "envelope", PAWS_KIND_ENVELOPE, 0, PAWS_KEPT_UNTIL_FINISHED, false, true},
+
+	{CRISIS_AUDIT, "xact", PAWS_KIND_POSITION, 0, PAWS_KEPT_FOR_GOOD, false, true},
+	{CRISIS_AUDIT, "chain", PAWS_KIND_NUMBER, 0, PAWS_KEPT_FOR_GOOD, false, true},
+	{CRISIS_AUDIT, "number", PAWS_KIND_POSITION, 0, PAWS_KEPT_FOR_GOOD, false, true},
+	{CRISIS_AUDIT, "at", PAWS_KIND_TIME, PAWS_CLOCK_CRISIS, PAWS_KEPT_FOR_GOOD, false, true},
+	{CRISIS_AUDIT, "place", PAWS_KIND_POSITION, 0, PAWS_KEPT_FOR_GOOD, false, true},
+	{CRISIS_AUDIT, "operation", PAWS_KIND_CODE, 0, PAWS_KEPT_FOR_GOOD, false, true},
+	{CRISIS_AUDIT, "object", PAWS_KIND_CODE, 0, PAWS_KEPT_FOR_GOOD, false, true},
+	{CRISIS_AUDIT, "class", PAWS_KIND_CODE, 0, PAWS_KEPT_FOR_GOOD, false, true},
+	{CRISIS_AUDIT, "result", PAWS_KIND_CODE, 0, PAWS_KEPT_FOR_GOOD, false, true},
+	{CRISIS_AUDIT, "keyed", PAWS_KIND_CODE, 0, PAWS_KEPT_FOR_GOOD, false, true},
+	{CRISIS_AUDIT, "actor", PAWS_KIND_DIGEST, 0, PAWS_KEPT_FOR_GOOD, false, true},
+	{CRISIS_AUDIT, "subject", PAWS_KIND_DIGEST, 0, PAWS_KEPT_FOR_GOOD, false, true},
+	{CRISIS_AUDIT, "before", PAWS_KIND_DIGEST, 0, PAWS_KEPT_FOR_GOOD, false, true},
+	{CRISIS_AUDIT, "after", PAWS_KIND_DIGEST, 0, PAWS_KEPT_FOR_GOOD, false, true},
+	{CRISIS_AUDIT, "mac", PAWS_KIND_DIGEST, 0, PAWS_KEPT_FOR_GOOD, false, true},
 
 	{RESOURCE, "region", PAWS_KIND_NAME, 0, PAWS_KEPT_FOR_GOOD, false, true},
 	{RESOURCE, "name", PAWS_KIND_NAME, 0, PAWS_KEPT_FOR_GOOD, false, true},

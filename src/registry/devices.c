@@ -3,12 +3,15 @@
  */
 #include "postgres.h"
 
+#include <sodium.h>
+
 #include "base/database.h"
 #include "base/errors.h"
 #include "base/fresh.h"
 #include "base/spi.h"
 #include "base/table.h"
 #include "catalog/pg_type.h"
+#include "guard/audit_row.h"
 #include "guard/manifest.h"
 #include "registry/known.h"
 #include "utils/timestamp.h"
@@ -34,10 +37,10 @@ static PawsTable subjects = {.schema = "paws_registry",
 							 .indexes = {"subject_pkey", "subject_subject_key"}};
 
 static PawsStatement add_subject = {
-	.sql = "INSERT INTO paws_registry.subject (subject, created_at) VALUES ($1, $2) "
+	.sql = "INSERT INTO paws_registry.subject (subject, created_at, salt) VALUES ($1, $2, $3) "
 		   "ON CONFLICT (subject) DO NOTHING RETURNING subject_no",
-	.nargs = 2,
-	.types = {InvalidOid, TIMESTAMPTZOID},
+	.nargs = 3,
+	.types = {InvalidOid, TIMESTAMPTZOID, BYTEAOID},
 	.type_names = {"subject"},
 };
 
@@ -186,12 +189,22 @@ paws_registry_subject(const PawsToken *token)
 	return subject_no;
 }
 
+static Datum
+new_salt(void)
+{
+	bytea *salt = palloc(VARHDRSZ + PAWS_AUDIT_SALT_BYTES);
+
+	SET_VARSIZE(salt, VARHDRSZ + PAWS_AUDIT_SALT_BYTES);
+	randombytes_buf(VARDATA(salt), PAWS_AUDIT_SALT_BYTES);
+	return PointerGetDatum(salt);
+}
+
 /* Another session may add the same subject at the same time: then the insert waits for it, does nothing, and
  * we read. */
 int64
 paws_registry_ensure_subject(const PawsToken *token)
 {
-	Datum args[2] = {PointerGetDatum(token), now()};
+	Datum args[3] = {PointerGetDatum(token), now(), new_salt()};
 	int64 subject_no = paws_registry_subject(token);
 
 	if (subject_no == 0 && paws_spi_run(&add_subject, args, NULL, 1) > 0)

@@ -44,6 +44,10 @@ extern int64 paws_registry_ensure_subject(const PawsToken *token);
  * sees. */
 extern bool paws_registry_subject_token(int64 subject_no, PawsToken *token);
 
+/* The same, with the salt of the subject's audit rows (PAWS_AUDIT_SALT_BYTES), which goes with the subject.
+ */
+extern bool paws_registry_subject_salt(int64 subject_no, PawsToken *token, uint8 *salt);
+
 /* A subject as a walk over all of them shows it. */
 typedef struct PawsSubject
 {

@@ -21,12 +21,14 @@ COMMENT ON DOMAIN paws_registry.seal IS 'A MAC over an envelope''s commitment an
 CREATE TABLE paws_registry.subject (
 	subject_no bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	subject paws_sync.subject NOT NULL UNIQUE,
-	created_at timestamptz NOT NULL
+	created_at timestamptz NOT NULL,
+	salt bytea NOT NULL CHECK (pg_catalog.octet_length(salt) OPERATOR(pg_catalog.=) 32)
 );
 REVOKE ALL ON TABLE paws_registry.subject FROM PUBLIC;
 COMMENT ON TABLE paws_registry.subject IS 'Persons, as keyed pseudonyms.';
 COMMENT ON COLUMN paws_registry.subject.subject_no IS 'Internal number; never leaves the database.';
 COMMENT ON COLUMN paws_registry.subject.subject IS 'The token that backends hold.';
+COMMENT ON COLUMN paws_registry.subject.salt IS 'Random; ties audit rows to this person. Goes with the row, and then nothing does.';
 
 -- No foreign keys, here or in other schemas: only functions of ours write these tables, and a parallel restore would load
 -- the tables of an extension in any order.

@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "base/bulk.h"
 #include "base/fault.h"
 #include "care/care.h"
 #include "crisis/crisis.h"
@@ -23,7 +24,7 @@
 
 #define SUBJECT_SLICE  20
 #define DOCUMENT_SLICE 20
-#define RESEAL_BYTES   (1024 * 1024) /* of one slice */
+#define RESEAL_BYTES   PAWS_BULK_SLICE_BYTES /* of one slice */
 #define SUPERSEDED_MAX 16
 #define QUEUE_MS       1000
 

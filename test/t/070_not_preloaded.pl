@@ -100,6 +100,7 @@ my %call = (
 	set_resource => "paws_sync.set_resource('us', 'line', 'call', '123')",
 	drop_resource => "paws_sync.drop_resource('us', 'line', 'call')",
 	list_resources => 'paws_sync.list_resources()',
+	verify_crisis_audit => 'paws_sync.verify_crisis_audit()',
 	receipts => "paws_sync.receipts('$device', $nothing)",
 	ack => "paws_sync.ack('$device', '$cursor')",
 	sync_status => "paws_sync.sync_status('$subject')",
