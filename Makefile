@@ -222,6 +222,7 @@ OBJS = \
 	src/api/item.o \
 	src/api/items_columns.o \
 	src/api/items_json.o \
+	src/api/job_admit.o \
 	src/api/job_arguments.o \
 	src/api/job_claim.o \
 	src/api/job_finish.o \
