@@ -203,7 +203,7 @@ part_tap() {
 }
 
 # what failed before; not the measurements
-[ ! -d "$output" ] || find "$output" -mindepth 1 -maxdepth 1 ! -name bench -exec rm -rf {} +
+[ ! -d "$output" ] || find "$output" -mindepth 1 -maxdepth 1 ! -name bench ! -name faults -exec rm -rf {} +
 build
 case " ${parts[*]} " in
     *" regress "*|*" isolation "*|*" tap "*) install_build ;;

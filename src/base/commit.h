@@ -27,6 +27,12 @@ extern void *paws_at_commit(PawsCommitAction action, Size size);
  * the savepoint that asked for it is rolled back. Something must be scheduled at its commit. */
 extern void paws_commit_without_standby(void);
 
+/*
+ * The same just before the commit is flushed: for a hint, since the commit may still fail. Raises no
+ * durability of its own.
+ */
+extern void *paws_before_commit(PawsCommitAction action, Size size);
+
 /* An action already scheduled at this nesting level, to add to its argument instead of scheduling it again;
  * else NULL. */
 extern void *paws_at_commit_find(PawsCommitAction action);

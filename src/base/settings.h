@@ -26,6 +26,8 @@ extern int paws_max_wait_with_snapshot; /* ms */
 extern int paws_device_expiry;          /* minutes */
 extern int paws_housekeeping_interval;  /* seconds between two walks over all subjects */
 extern int paws_crisis_max_payload;     /* kB */
+extern int paws_crisis_signal_expiry;   /* minutes */
+extern int paws_crisis_response_time;   /* seconds that responders have for the most urgent signals */
 extern char *paws_crisis_role;          /* whose members may use reserved connections; empty: none */
 extern bool paws_crisis_standby_wait;
 extern int paws_crisis_reserved_connections;
@@ -34,6 +36,7 @@ extern int paws_max_topics;           /* topics of each database */
 extern int paws_max_flows;            /* flows of each database that shared memory holds at once */
 extern int paws_key_cache_ttl;        /* seconds */
 extern int paws_bulk_wal_rate;        /* kB in a second */
+extern int paws_crisis_spin;          /* us */
 extern int paws_erasure_interval;     /* seconds */
 extern int paws_epoch_lifetime;       /* seconds; 0: never */
 extern int paws_byte_budget;          /* kB in a second, of ordinary payloads in both directions; 0: none */

@@ -58,8 +58,10 @@ extern void paws_care_serve(int slot);
 
 extern void paws_care_init(void);
 
-/* One slice of the walk that expires feed entries and tombstones; moves `walk`, the last subject looked at,
- * along. True at the end. */
-extern bool paws_care_expire(int64 *walk);
+/* One slice of the walk that expires feed entries and tombstones, of up to `subjects` (at most
+ * PAWS_CARE_WALK_MAX) subjects; moves `walk`, the last subject looked at, along. True at the end. */
+#define PAWS_CARE_WALK_MAX 200
+
+extern bool paws_care_expire(int64 *walk, int subjects);
 
 #endif

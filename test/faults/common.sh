@@ -12,7 +12,7 @@ operations=10000
 rate=500
 backlog=1000000
 rounds=50
-if [ -n "${QUICK:-}" ]; then operations=1000 rate=250 backlog=200000 rounds=10; fi
+if [ -n "${QUICK:-}" ]; then operations=1000 rate=350 backlog=200000 rounds=10; fi
 if [ -n "${SMOKE:-}" ]; then operations=200 rate=200 backlog=20000 rounds=3; fi
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/paws_faults_work.XXXXXX")
@@ -54,7 +54,14 @@ cluster() { # NAME up|down|restart ARGUMENTS...
 }
 
 current=main
-conninfo() { echo "host=$dir/$current port=$port dbname=paws user=${1:-postgres}"; }
+other=          # a second server that clients try, whichever of the two can be written to
+conninfo() {
+    if [ -n "$other" ]; then
+        echo "host=$dir/$current,$dir/$other port=$port,$port dbname=paws user=${1:-postgres} target_session_attrs=read-write"
+    else
+        echo "host=$dir/$current port=$port dbname=paws user=${1:-postgres}"
+    fi
+}
 sql() { PGOPTIONS="${PGOPTIONS:-} -c client_min_messages=warning" "$PG_BIN/psql" -X -A -t -q -v ON_ERROR_STOP=1 -d "$(conninfo)" -c "$1" 2>>"$log"; }
 as_client() { "$PG_BIN/psql" -X -A -t -q -v ON_ERROR_STOP=1 -d "$(conninfo "$1")" -c "$2" 2>>"$log"; }
 
@@ -244,6 +251,14 @@ check() {
     unchecked=
     "$work/crisis_load" "$(conninfo)" subjects="$work/subjects" check=1 log="$output/operations/$row" "$@" >>"$values" 2>>"$log" ||
         value "broken check"
+}
+
+# timed PROCEDURE NAME ARGUMENTS: a procedure of setup.sql that notes milliseconds; they become a time of the row.
+timed() {
+    "$PG_BIN/psql" -X -q -v ON_ERROR_STOP=1 -d "$(conninfo)" -c "CALL faults.$1($3)" >"$work/timed" 2>&1 ||
+        { tail -n 3 "$work/timed" >>"$log"; value "broken $1"; }
+    value "$2 $(sed -n "s/^NOTICE:  $2 //p" "$work/timed" | sort -n | awk '{ v[NR] = $1 * 1000 }
+        END { if (NR) print NR, v[int((NR + 1) / 2)], v[int(NR * 0.99 + 0.99)], v[int(NR * 0.999 + 0.999)], v[NR] }')"
 }
 
 # when_begun SECONDS COMMAND...: once, so long after the first push.

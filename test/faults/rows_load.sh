@@ -78,6 +78,20 @@ SQL
 
 waiting() { sql "SELECT sum(depth)::bigint FROM paws_sync.pg_stat_paws_sync_lanes"; }
 
+# 200 persons with 100 documents each, and those who are pushed to.
+row_bulk() {
+    about serves "the engine's own bulk work: data keys rotate, and all documents are sealed anew, over and over"
+    limit call_to_visible.p999 6000
+    fresh
+    sql "SELECT faults.push_ordinary(device, 'faults_background', $((operations / 100))) FROM faults.ordinary" >/dev/null
+    until_sql "SELECT sum(depth) = 0 FROM paws_sync.pg_stat_paws_sync_lanes"
+    again rotate_and_rest
+    crisis
+    note "$(sql "SELECT count(*) FILTER (WHERE phase = 'finished') || ' rotations were finished' FROM paws_sync.pg_stat_progress_paws_sync_keys")"
+}
+
+rotate_and_rest() { sql "SELECT paws_sync.rotate_keys('data_keys')" && sleep 1; }
+
 row_notify() {
     about serves "a storm of NOTIFY, 16 clients that listen too"
     load notify 16 <<'SQL'
@@ -141,4 +155,33 @@ row_hundred() {
     subjects 1
     faulted
     crisis pushers=100 operations=$((operations / 10)) rate=100 burst=1
+}
+
+# responded: from raise_crisis to a waiting responder, so many times; false where the version has no signals.
+responded() {
+    [ "$(sql "SELECT to_regproc('paws_sync.raise_crisis') IS NOT NULL")" = t ] || { skip "this version raises no signals"; return 1; }
+    limit claimable.max 200000
+    subjects 16
+}
+
+respond() { timed respond claimable "'$row', $rounds"; }
+
+row_signals() {
+    about serves "raise_crisis until a responder has the item, both cores saturated"
+    responded || return 0
+    pgbench_tables
+    background "$PG_BIN/pgbench" -n -M prepared -b select-only -c 16 -j 1 -T 3600 "$(conninfo)"
+    faulted
+    respond
+    crisis operations=$((operations / 5))
+}
+
+row_signals_locked() {
+    about serves "the same while every table of queue, care, vault, billing and audit is locked"
+    responded || return 0
+    hold "BEGIN; LOCK TABLE $(foreign $all_foreign | paste -sd, -) IN ACCESS EXCLUSIVE MODE"
+    faulted
+    respond
+    crisis operations=$((operations / 5))
+    let_go
 }

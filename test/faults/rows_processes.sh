@@ -28,13 +28,10 @@ row_worker_term() {
 }
 
 row_takeover() {
-    local times
     about serves "takeover: a crisis worker terminated just before it could take what is queued"
     limit takeover.max 200000
     subjects 16
-    times=$("$PG_BIN/psql" -X -q -d "$(conninfo)" -c "CALL faults.takeover('$(awk 'NR == 1 { print $1 }' "$work/subjects")', $rounds)" 2>&1 |
-        tee -a "$log" | sed -n 's/^NOTICE:  takeover //p' | sort -n)
-    value "takeover $(awk '{ v[NR] = $1 * 1000 } END { if (NR) print NR, v[int((NR + 1) / 2)], v[int(NR * 0.99 + 0.99)], v[int(NR * 0.999 + 0.999)], v[NR] }' <<<"$times")"
+    timed takeover takeover "'$(awk 'NR == 1 { print $1 }' "$work/subjects")', $rounds"
     faulted
     crisis operations=$((operations / 5))
 }

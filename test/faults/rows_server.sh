@@ -80,10 +80,23 @@ row_failover() {
     about restarts "the server is lost while it is pushed to; the synchronous standby takes over (paws_sync.crisis_standby_wait on)"
     fresh
     with_standby on
-    undo="current=$row; cluster standby down; "
+    undo="other=; cluster standby down; away $row"
     when_begun 1.5 fail_over
-    crisis host2=1
-    current=standby
+    other=standby
+    crisis
+    end_faults
+    check
+    other=
+}
+
+# Nothing is asked of the server that is lost any more.
+fail_over() {
+    local pid pids
+    pid=$(head -n 1 "$dir/$current/data/postmaster.pid")
+    pids=$(ps -o pid= --ppid "$pid")
+    # shellcheck disable=SC2086
+    as_server kill -KILL "$pid" $pids
+    as_server "$PG_BIN/pg_ctl" -D "$dir/standby/data" -w -s promote
 }
 
 # ---- disks

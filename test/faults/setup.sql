@@ -142,3 +142,35 @@ BEGIN
 	PERFORM dblink_disconnect('holder'), dblink_disconnect('pusher');
 END
 $$;
+
+-- From the commit of raise_crisis to a responder that waits in claim_wait: milliseconds, one a line.
+CREATE PROCEDURE faults.respond(row_name text, rounds integer) LANGUAGE plpgsql AS $$
+DECLARE
+	socket text := (SELECT format('dbname=paws user=postgres host=%s port=%s', split_part(current_setting('unix_socket_directories'), ',', 1), current_setting('port')));
+	committed timestamptz;
+	told timestamptz;
+	who paws_sync.subject;
+	raised uuid;
+	item record;
+BEGIN
+	PERFORM dblink_connect('raiser', socket), dblink_connect('responder', socket);
+	FOR i IN 1 .. rounds LOOP
+		SELECT subject INTO who FROM faults.subject s WHERE s.name = row_name || '.' || 1 + i % 16;
+		PERFORM dblink_send_query('responder', 'SELECT job, fence, subject::text, clock_timestamp() FROM paws_sync.claim_wait(ARRAY[''crisis_response''])');
+		PERFORM pg_sleep(0.02 + random() * 0.02);
+		SELECT s INTO raised FROM dblink('raiser', format('SELECT paws_sync.raise_crisis(%L, ''self_report'', ''imminent'')', who)) r (s uuid);
+		committed := clock_timestamp();
+		SELECT * INTO item FROM dblink_get_result('responder') r (job bigint, fence bigint, subject text, at timestamptz);
+		told := clock_timestamp();
+		PERFORM * FROM dblink_get_result('responder') r (job bigint, fence bigint, subject text, at timestamptz);
+		IF item.job IS NULL OR item.subject <> who::text THEN
+			RAISE EXCEPTION 'the responder did not get the item';
+		END IF;
+		RAISE NOTICE 'claimable %', round(extract(epoch FROM greatest(told - committed, '0')) * 1000, 2);
+		PERFORM * FROM dblink('responder', format('SELECT paws_sync.complete(%s, %s)::text', item.job, item.fence)) c (answer text);
+		PERFORM * FROM dblink('raiser', format('SELECT paws_sync.resolve_crisis(%L)', raised)) r (done boolean);
+		COMMIT;
+	END LOOP;
+	PERFORM dblink_disconnect('raiser'), dblink_disconnect('responder');
+END
+$$;
