@@ -126,6 +126,7 @@ OBJS = \
 	src/queue/admission.o \
 	src/queue/allowance.o \
 	src/queue/allowance_file.o \
+	src/queue/avoid.o \
 	src/queue/claim.o \
 	src/queue/depth.o \
 	src/queue/fetch.o \
