@@ -8,6 +8,7 @@
 #   make test                       everything below, with clusters of its own
 #   make unit lint regress isolation tap      each alone
 #   make rotation-faults            a crash at each place between two steps of rotation and erasure
+#   make faults [ROWS='idle pinned'] [QUICK=1]      what the crisis lane does while all kinds of things go wrong
 #   make soak [SOAK_SECONDS=600]    kills those who work on jobs at random
 #   make fuzz [FUZZ_SECONDS=60]     libFuzzer over the parsers, so long for each
 #   make canary [ARGS=--small]      plants values everywhere and proves that none leaks
@@ -32,6 +33,7 @@ OBJS = \
 	src/base/commit.o \
 	src/base/database.o \
 	src/base/fault.o \
+	src/base/fresh.o \
 	src/base/guarded.o \
 	src/base/histogram.o \
 	src/base/install.o \
@@ -91,6 +93,8 @@ OBJS = \
 	src/vault/suite_xchacha20.o \
 	src/vault/supersede.o \
 	src/vault/vault.o \
+	src/guard/audit_chain.o \
+	src/guard/audit_row.o \
 	src/guard/codes.o \
 	src/guard/connection_reserve.o \
 	src/guard/enum_map.o \
@@ -104,6 +108,7 @@ OBJS = \
 	src/guard/token_type.o \
 	src/registry/collections.o \
 	src/registry/devices.o \
+	src/registry/known.o \
 	src/registry/subject_token.o \
 	src/registry/subjects.o \
 	src/store/counter.o \
@@ -131,8 +136,10 @@ OBJS = \
 	src/queue/narrow.o \
 	src/queue/pause.o \
 	src/queue/pick.o \
+	src/queue/pick_raised.o \
 	src/queue/policy.o \
 	src/queue/put.o \
+	src/queue/raise.o \
 	src/queue/rule.o \
 	src/queue/subject.o \
 	src/queue/unblock.o \
@@ -147,6 +154,7 @@ OBJS = \
 	src/queue/job_key.o \
 	src/queue/job_order.o \
 	src/queue/job_put.o \
+	src/queue/job_raised.o \
 	src/queue/job_row.o \
 	src/queue/job_seal.o \
 	src/queue/job_status.o \
@@ -160,9 +168,20 @@ OBJS = \
 	src/queue/lease_end.o \
 	src/queue/lease_table.o \
 	src/queue/topic.o \
+	src/care/at_once.o \
 	src/care/care.o \
 	src/care/look_up.o \
+	src/crisis/attention.o \
+	src/crisis/audit.o \
+	src/crisis/audit_read.o \
 	src/crisis/crisis.o \
+	src/crisis/item.o \
+	src/crisis/item_claim.o \
+	src/crisis/item_end.o \
+	src/crisis/item_topic.o \
+	src/crisis/signal.o \
+	src/crisis/signal_audit.o \
+	src/crisis/signal_read.o \
 	src/crisis/pending.o \
 	src/crisis/queue.o \
 	src/crisis/documents.o \
@@ -179,6 +198,7 @@ OBJS = \
 	src/control/status.o \
 	src/control/topic_rates.o \
 	src/control/wal_flood.o \
+	src/workers/carry.o \
 	src/workers/crisis.o \
 	src/workers/eraser.o \
 	src/workers/job_house.o \
@@ -189,13 +209,16 @@ OBJS = \
 	src/workers/rotate_keyring.o \
 	src/workers/scheduler.o \
 	src/workers/sealer.o \
+	src/workers/signals.o \
 	src/workers/timer.o \
 	src/api/ack.o \
 	src/api/base64.o \
 	src/api/bundle.o \
+	src/api/crisis_audit.o \
 	src/api/cursor_type.o \
 	src/api/define.o \
 	src/api/identity.o \
+	src/api/item.o \
 	src/api/items_columns.o \
 	src/api/items_json.o \
 	src/api/job_arguments.o \
@@ -208,11 +231,13 @@ OBJS = \
 	src/api/pull.o \
 	src/api/pull_crisis.o \
 	src/api/pull_rows.o \
+	src/api/pull_signals.o \
 	src/api/pull_wait.o \
 	src/api/push.o \
 	src/api/push_ordinary.o \
 	src/api/push_seal.o \
 	src/api/receipts.o \
+	src/api/signal.o \
 	src/api/topics.o
 
 # For the benchmark alone, in a copy of the tree: the same library without sealing.
@@ -228,9 +253,12 @@ SQL_MODULES = \
 	src/registry/registry.sql \
 	src/queue/queue.sql \
 	src/queue/job.sql \
+	src/queue/raise.sql \
 	src/care/care.sql \
 	src/store/tables.sql@paws_care@ordinary \
 	src/crisis/crisis.sql \
+	src/crisis/signal.sql \
+	src/crisis/audit.sql \
 	src/store/tables.sql@paws_crisis@crisis \
 	src/control/control.sql \
 	src/control/admission.sql \
@@ -240,6 +268,7 @@ SQL_MODULES = \
 	src/api/api.sql \
 	src/api/crisis.sql \
 	src/api/jobs.sql \
+	src/api/signal.sql \
 	src/api/keys.sql \
 	src/api/profiles.sql
 
@@ -248,6 +277,7 @@ DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 # Free of the server's headers: linked into the unit tests.
 UNIT_SOURCES = \
 	src/api/base64.c \
+	src/guard/audit_row.c \
 	src/guard/token.c \
 	src/queue/flow_rule.c \
 	src/queue/narrow.c \
@@ -270,8 +300,8 @@ UNIT_SOURCES = \
 # preflight comes first and alone: without preload or keys nothing behind it can tell anything.
 REGRESS_FIRST = preflight
 REGRESS = install setup members security profiles matrix vocabulary level token identity collection push push_many conflict \
-	pull pull_wait receipts ack_status housekeeping policy schedule admission crisis crisis_api two_phase \
-	topics jobs jobs_keys jobs_bad_input \
+	pull pull_wait receipts ack_status housekeeping policy schedule admission crisis crisis_api signals two_phase \
+	topics jobs jobs_keys jobs_bad_input remembered \
 	resilience bad_input stats readme manifest doctor construction sealing envelope_swap uninstall
 
 REGRESS_OPTS = --use-existing
@@ -363,6 +393,10 @@ rotation-faults:
 	@bash test/deps.sh demo
 	@PAWS_FAULTS=all TAP_TESTS='t/112*.pl' bash test/run.sh tap
 
+faults:
+	@bash test/deps.sh demo
+	@bash test/faults/run.sh $(ROWS)
+
 soak:
 	@bash test/deps.sh demo
 	@SOAK_SECONDS=$(or $(SOAK_SECONDS),600) TAP_TESTS='t/121*.pl' bash test/run.sh tap
@@ -387,4 +421,4 @@ bare:
 	@bash test/bare-debian.sh
 
 .PHONY: all deps up down test unit lint regress isolation tap format format-check demo fuzz canary bench bench-vault bench-rotation \
-	bare rotation-faults soak installcheck-first
+	bare faults rotation-faults soak installcheck-first

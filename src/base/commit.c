@@ -20,6 +20,7 @@ static Entry *entries = NULL;
 static Entry *at_abort = NULL;
 static Entry *before = NULL;
 static int commit_mode_before = -1;
+static bool without_standby = false;
 
 static void
 run_and_forget(Entry **list)
@@ -55,10 +56,13 @@ undo(int level)
 static void
 raise_durability(void)
 {
-	if (entries && synchronous_commit < SYNCHRONOUS_COMMIT_REMOTE_FLUSH)
+	int wanted = without_standby ? SYNCHRONOUS_COMMIT_LOCAL_FLUSH
+								 : Max(synchronous_commit, SYNCHRONOUS_COMMIT_REMOTE_FLUSH);
+
+	if (entries && synchronous_commit != wanted)
 	{
 		commit_mode_before = synchronous_commit;
-		synchronous_commit = SYNCHRONOUS_COMMIT_ON;
+		synchronous_commit = wanted;
 	}
 }
 
@@ -68,12 +72,13 @@ restore_durability(void)
 	if (commit_mode_before >= 0)
 		synchronous_commit = commit_mode_before;
 	commit_mode_before = -1;
+	without_standby = false;
 }
 
 static void
 at_transaction_event(XactEvent event, void *arg)
 {
-	if (entries == NULL && before == NULL && at_abort == NULL && commit_mode_before < 0)
+	if (entries == NULL && before == NULL && at_abort == NULL && commit_mode_before < 0 && !without_standby)
 		return;
 	switch (event)
 	{
@@ -149,6 +154,12 @@ schedule(Entry **list, PawsCommitAction action, Size size)
 	entry->next = *list;
 	*list = entry;
 	return entry->argument;
+}
+
+void
+paws_commit_without_standby(void)
+{
+	without_standby = true;
 }
 
 void *

@@ -226,6 +226,7 @@ static const PawsTable tables[PAWS_STORE_TABLES] = {
 	[PAWS_TABLE_FEED] = {.name = "feed",
 						 .indexes = {"feed_receipt_idx", "feed_pkey"},
 						 .columns = FEED_COLUMNS},
+	[PAWS_TABLE_BRANCH] = {.name = "branch"},
 	[PAWS_TABLE_EPOCH] = {.name = "cursor_epoch", .indexes = {"cursor_epoch_pkey"}, .columns = EPOCH_COLUMNS},
 };
 

@@ -28,6 +28,7 @@ typedef enum PawsStoreTable
 	PAWS_TABLE_COUNTER,
 	PAWS_TABLE_DOCUMENT,
 	PAWS_TABLE_FEED,
+	PAWS_TABLE_BRANCH,
 	PAWS_TABLE_EPOCH,
 	PAWS_STORE_TABLES
 } PawsStoreTable;
@@ -58,6 +59,7 @@ typedef struct PawsChange
 	bytea *envelope;    /* NULL for a deletion */
 	PawsReason refused; /* not NONE: only write the receipt, rejected with this reason */
 	PawsReason mark;    /* told in the receipt if it is applied */
+	bool makes;         /* most likely it has no receipt yet, and makes its document */
 
 	/* answers */
 	bool skipped;  /* not done: the subject is locked by someone else */
@@ -76,6 +78,10 @@ typedef struct PawsChange
  * as skipped in both cases.
  */
 extern void paws_store_apply(PawsStore *store, PawsChange *changes, int count, bool wait);
+
+/* Locks what applying writes to, branches only if wanted, as applying would. False if somebody is in the way
+ * of one of them, or has put a trigger on it. */
+extern bool paws_store_try_lock(PawsStore *store, bool branches);
 
 /* Makes the counter of a new subject. */
 extern void paws_store_ensure_counter(PawsStore *store, int64 subject_no);

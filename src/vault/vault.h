@@ -70,6 +70,13 @@ extern void paws_vault_require_usable(PawsRoot root);
 extern void paws_vault_require_root(PawsRoot root);
 
 /*
+ * What the keys of a root give under their check purpose, 32 bytes: the same as long as the database is used
+ * with its keys, and known without them. Tells nothing of the keys, and is no secret from whoever reads the
+ * database. False, and zeros, if no keys were used here yet. Needs SPI connected.
+ */
+extern bool paws_vault_check_value(PawsRoot root, uint8_t value[32]);
+
+/*
  * A 32-byte key for one purpose, derived from the first base secret of a root by keyed BLAKE2b over the
  * length-prefixed label; each purpose has a label of its own. Errors 55000 without that root's keys. The
  * caller wipes its copy.
