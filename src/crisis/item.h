@@ -148,6 +148,17 @@ extern TimestampTz paws_items_next_deadline(int slot);
 
 /* ---- for keys ---- */
 
+/* How far a walk over items that were written without keys came. */
+typedef enum PawsItemsLate
+{
+	PAWS_ITEMS_SEALED, /* there are no more */
+	PAWS_ITEMS_MORE,
+	PAWS_ITEMS_LOCKED /* somebody is at the next one */
+} PawsItemsLate;
+
+/* One slice of it; `walk` begins at 0, and is moved along. Needs the crisis root usable. */
+extern PawsItemsLate paws_items_seal_late(int64 *walk, int limit);
+
 /* True if an item of the subject (0: of none) is sealed to this key. */
 extern bool paws_items_use_key(int64 subject_no, const pg_uuid_t *key);
 
