@@ -95,10 +95,10 @@ typedef struct PawsClaimedItem
 /*
  * Claims up to `max` items of topics (a text[]) for `lease` microseconds (0: PAWS_ITEM_LEASE), most urgent
  * first and in each level the oldest; those that another transaction is claiming are passed over. Returns how
- * many, into `items`. The payload of a signal's item is a JSON object of codes; one that does not open is put
- * off, and left to be escalated. Costs nothing while there are no items.
+ * many, in palloc'd `items`. The payload of a signal's item is a JSON object of codes; one that does not open
+ * is put off, and left to be escalated. Costs nothing while there are no items.
  */
-extern int paws_items_claim(int slot, Datum topics, int max, int64 lease, PawsClaimedItem *items);
+extern int paws_items_claim(int slot, Datum topics, int max, int64 lease, PawsClaimedItem **items);
 
 /* ---- what a responder says of an item ---- */
 
