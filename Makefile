@@ -181,6 +181,7 @@ OBJS = \
 	src/crisis/item.o \
 	src/crisis/item_claim.o \
 	src/crisis/item_end.o \
+	src/crisis/item_late.o \
 	src/crisis/item_topic.o \
 	src/crisis/signal.o \
 	src/crisis/signal_audit.o \
