@@ -8,6 +8,7 @@
 #   make test                       everything below, with clusters of its own
 #   make unit lint regress isolation tap      each alone
 #   make rotation-faults            a crash at each place between two steps of rotation and erasure
+#   make faults [ROWS='idle pinned'] [QUICK=1]      what the crisis lane does while all kinds of things go wrong
 #   make soak [SOAK_SECONDS=600]    kills those who work on jobs at random
 #   make fuzz [FUZZ_SECONDS=60]     libFuzzer over the parsers, so long for each
 #   make canary [ARGS=--small]      plants values everywhere and proves that none leaks
@@ -29,6 +30,7 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" paws_sync.
 MODULE_big = paws_sync
 OBJS = \
 	src/paws_sync.o \
+	src/base/bulk.o \
 	src/base/commit.o \
 	src/base/database.o \
 	src/base/fault.o \
@@ -112,6 +114,7 @@ OBJS = \
 	src/registry/subjects.o \
 	src/store/counter.o \
 	src/store/expire.o \
+	src/store/feed.o \
 	src/store/late.o \
 	src/store/page.o \
 	src/store/place.o \
@@ -134,8 +137,10 @@ OBJS = \
 	src/queue/narrow.o \
 	src/queue/pause.o \
 	src/queue/pick.o \
+	src/queue/pick_raised.o \
 	src/queue/policy.o \
 	src/queue/put.o \
+	src/queue/raise.o \
 	src/queue/rule.o \
 	src/queue/subject.o \
 	src/queue/unblock.o \
@@ -150,6 +155,7 @@ OBJS = \
 	src/queue/job_key.o \
 	src/queue/job_order.o \
 	src/queue/job_put.o \
+	src/queue/job_raised.o \
 	src/queue/job_row.o \
 	src/queue/job_seal.o \
 	src/queue/job_status.o \
@@ -163,12 +169,21 @@ OBJS = \
 	src/queue/lease_end.o \
 	src/queue/lease_table.o \
 	src/queue/topic.o \
+	src/care/at_once.o \
 	src/care/care.o \
 	src/care/look_up.o \
+	src/crisis/attention.o \
 	src/crisis/audit.o \
 	src/crisis/audit_read.o \
 	src/crisis/budget.o \
 	src/crisis/crisis.o \
+	src/crisis/item.o \
+	src/crisis/item_claim.o \
+	src/crisis/item_end.o \
+	src/crisis/item_topic.o \
+	src/crisis/signal.o \
+	src/crisis/signal_audit.o \
+	src/crisis/signal_read.o \
 	src/crisis/pending.o \
 	src/crisis/queue.o \
 	src/crisis/documents.o \
@@ -184,6 +199,7 @@ OBJS = \
 	src/control/stats.o \
 	src/control/status.o \
 	src/control/topic_rates.o \
+	src/workers/carry.o \
 	src/workers/crisis.o \
 	src/workers/eraser.o \
 	src/workers/job_house.o \
@@ -194,6 +210,7 @@ OBJS = \
 	src/workers/rotate_keyring.o \
 	src/workers/scheduler.o \
 	src/workers/sealer.o \
+	src/workers/signals.o \
 	src/workers/timer.o \
 	src/api/ack.o \
 	src/api/base64.o \
@@ -202,6 +219,7 @@ OBJS = \
 	src/api/cursor_type.o \
 	src/api/define.o \
 	src/api/identity.o \
+	src/api/item.o \
 	src/api/items_columns.o \
 	src/api/items_json.o \
 	src/api/job_arguments.o \
@@ -214,11 +232,13 @@ OBJS = \
 	src/api/pull.o \
 	src/api/pull_crisis.o \
 	src/api/pull_rows.o \
+	src/api/pull_signals.o \
 	src/api/pull_wait.o \
 	src/api/push.o \
 	src/api/push_ordinary.o \
 	src/api/push_seal.o \
 	src/api/receipts.o \
+	src/api/signal.o \
 	src/api/topics.o
 
 # For the benchmark alone, in a copy of the tree: the same library without sealing.
@@ -239,9 +259,11 @@ SQL_MODULES = \
 	src/registry/registry.sql \
 	src/queue/queue.sql \
 	src/queue/job.sql \
+	src/queue/raise.sql \
 	src/care/care.sql \
 	src/store/tables.sql@paws_care@ordinary \
 	src/crisis/crisis.sql \
+	src/crisis/signal.sql \
 	src/crisis/audit.sql \
 	src/store/tables.sql@paws_crisis@crisis \
 	src/control/control.sql \
@@ -252,6 +274,7 @@ SQL_MODULES = \
 	src/api/api.sql \
 	src/api/crisis.sql \
 	src/api/jobs.sql \
+	src/api/signal.sql \
 	src/api/keys.sql \
 	src/api/profiles.sql
 
@@ -283,7 +306,7 @@ UNIT_SOURCES = \
 # preflight comes first and alone: without preload or keys nothing behind it can tell anything.
 REGRESS_FIRST = preflight
 REGRESS = install setup members security profiles matrix vocabulary level token identity collection push push_many conflict \
-	pull pull_wait receipts ack_status housekeeping policy schedule admission crisis crisis_api crisis_lane two_phase \
+	pull pull_wait receipts ack_status housekeeping policy schedule admission crisis crisis_api crisis_lane signals two_phase \
 	topics jobs jobs_keys jobs_bad_input remembered \
 	resilience bad_input stats readme manifest doctor construction sealing envelope_swap uninstall
 
@@ -376,6 +399,10 @@ rotation-faults:
 	@bash test/deps.sh demo
 	@PAWS_FAULTS=all TAP_TESTS='t/112*.pl' bash test/run.sh tap
 
+faults:
+	@bash test/deps.sh demo
+	@bash test/faults/run.sh $(ROWS)
+
 soak:
 	@bash test/deps.sh demo
 	@SOAK_SECONDS=$(or $(SOAK_SECONDS),600) TAP_TESTS='t/121*.pl' bash test/run.sh tap
@@ -404,4 +431,4 @@ bare:
 	@bash test/bare-debian.sh
 
 .PHONY: all deps up down test unit lint regress isolation tap format format-check demo fuzz canary bench bench-audit bench-vault bench-rotation \
-	bare rotation-faults soak installcheck-first
+	bare faults rotation-faults soak installcheck-first

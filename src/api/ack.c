@@ -17,16 +17,20 @@ PG_FUNCTION_INFO_V1(paws_ack);
 static void
 acknowledge(PawsStore *store, const PawsDevice *device, const PawsLaneCursor *cursor, PawsTier tier)
 {
+	Snapshot snapshot = paws_table_snap(false);
 	PawsBounds bounds;
+	bool acknowledges =
+		cursor->mode == PAWS_CURSOR_FEED && paws_store_bounds(store, snapshot, device->subject_no, &bounds);
 
-	if (cursor->mode != PAWS_CURSOR_FEED || !paws_store_bounds(store, device->subject_no, &bounds))
-		return;
-	if (cursor->epoch != bounds.epoch || cursor->position < 0 || cursor->position > bounds.last ||
-		(cursor->position > bounds.expired &&
-		 paws_store_digest(store, device->subject_no, cursor->position) != cursor->digest))
+	if (acknowledges &&
+		(cursor->epoch != bounds.epoch || cursor->position < 0 || cursor->position > bounds.last ||
+		 (cursor->position > bounds.expired &&
+		  paws_store_digest(store, snapshot, device->subject_no, cursor->position) != cursor->digest)))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("cursor is not of this history"),
 						errhint("Pull with the cursor; the answer says where to begin anew.")));
-	paws_store_acknowledge(store, device->device_no, cursor->position, tier);
+	paws_table_unsnap(snapshot);
+	if (acknowledges)
+		paws_store_acknowledge(store, device->device_no, cursor->position, tier);
 }
 
 Datum

@@ -3,18 +3,22 @@
  */
 #include "postgres.h"
 
+#include <sched.h>
+
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "api/pull.h"
 #include "base/clock.h"
 #include "base/database.h"
 #include "base/settings.h"
+#include "base/spi.h"
 #include "base/wake.h"
 #include "guard/mint.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/latch.h"
 #include "utils/timestamp.h"
+#include "vault/vault.h"
 
 /* On a standby nobody wakes us: commits happen elsewhere. */
 #define STANDBY_POLL_MS 50
@@ -48,6 +52,43 @@ notice_forgotten(PawsPull *pull, const PawsToken *token, uint64 *keys)
 	*keys = now;
 }
 
+/* True if a crisis commit is being flushed; then what opens it is at hand. */
+static bool
+is_near(const PawsPull *pull)
+{
+	union
+	{
+		PawsVaultHint vault;
+		char bytes[PAWS_WAKE_HINT_BYTES];
+	} hint;
+
+	if (!paws_wake_key_is_near(&hint))
+		return false;
+	paws_spi_begin();
+	paws_vault_expect(pull->device.subject_no, &hint.vault);
+	paws_spi_end();
+	return true;
+}
+
+/*
+ * A crisis commit is being flushed: what it will show was just looked for in vain, so that all of it is at
+ * hand, and giving up the processor now would cost more than keeping it until the disk has answered. True if
+ * the count moved on.
+ */
+static bool
+spin(const PawsPull *pull, uint64 count)
+{
+	int64 end = paws_clock() + paws_crisis_spin;
+
+	while (paws_wake_key_count(pull->slot, pull->device.subject_no) == count)
+	{
+		if (InterruptPending || paws_clock() >= end)
+			return false;
+		(void) sched_yield();
+	}
+	return true;
+}
+
 /* The latch is reset before each look, so what is committed after the look sets it again. */
 static void
 wait_for_page(PawsPull *pull, PawsPullRead read, long timeout, const PawsToken *token, uint64 keys)
@@ -56,6 +97,7 @@ wait_for_page(PawsPull *pull, PawsPullRead read, long timeout, const PawsToken *
 
 	for (;;)
 	{
+		uint64 count = paws_wake_key_count(pull->slot, pull->device.subject_no);
 		long left;
 
 		ResetLatch(MyLatch);
@@ -66,6 +108,8 @@ wait_for_page(PawsPull *pull, PawsPullRead read, long timeout, const PawsToken *
 		left = (long) ((deadline - paws_clock() + 999) / 1000);
 		if (left <= 0)
 			return;
+		if (is_near(pull) && spin(pull, count))
+			continue;
 		if (RecoveryInProgress())
 			left = Min(left, STANDBY_POLL_MS);
 		if (pull->retry_after > 0)
@@ -105,6 +149,7 @@ paws_pull_wait_and_read(PawsPull *pull, FunctionCallInfo fcinfo, const PawsToken
 	PG_FINALLY();
 	{
 		paws_wake_key_unwatch();
+		paws_vault_expect(0, NULL);
 	}
 	PG_END_TRY();
 }

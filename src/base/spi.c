@@ -52,6 +52,12 @@ paws_extension_identity(void)
 	return found;
 }
 
+uint64
+paws_extension_changes(void)
+{
+	return changes;
+}
+
 void
 paws_spi_begin(void)
 {

@@ -86,4 +86,8 @@ extern Datum paws_spi_array(const Datum *values, const bool *nulls, int count, O
  * installed. */
 extern Oid paws_extension_identity(void);
 
+/* How many changes of schemas this process has heard of since it asked for the identity first. While the
+ * number stays, so do the extension, its schemas and their owners. */
+extern uint64 paws_extension_changes(void);
+
 #endif

@@ -16,7 +16,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
-#define NOTICED_MAX 32
+#define NOTICED_MAX 64
 
 /* Tables whose oids are remembered, for the callback that forgets them. */
 static PawsTable *noticed[NOTICED_MAX];
@@ -68,6 +68,7 @@ find_indexes(PawsTable *table, Relation relation, Oid identity)
 	table->ncomparisons = 0;
 	for (int i = 0; i < PAWS_TABLE_INDEXES && table->indexes[i]; i++)
 		table->index_oids[i] = find_by_name(relation->rd_rel->relnamespace, table->indexes[i]);
+	table->triggers = relation->trigdesc != NULL;
 	if (changes == before)
 		table->identity = identity;
 }
@@ -98,6 +99,25 @@ paws_table_open(PawsTable *table, LOCKMODE mode)
 		if (relation != NULL)
 			table_close(relation, mode);
 	}
+}
+
+bool
+paws_table_try_lock(PawsTable *table, LOCKMODE mode)
+{
+	notice(table);
+	if (!OidIsValid(table->identity) || table->identity != paws_extension_identity())
+		table->oid = find_by_name(get_namespace_oid(table->schema, true), table->name);
+	return ConditionalLockRelationOid(table->oid, mode);
+}
+
+bool
+paws_table_has_triggers(PawsTable *table)
+{
+	Oid identity = paws_extension_identity();
+
+	if (!OidIsValid(identity) || table->identity != identity)
+		table_close(paws_table_open(table, AccessShareLock), NoLock);
+	return table->triggers;
 }
 
 static bool

@@ -48,6 +48,7 @@ typedef struct PawsTable
 	int ncomparisons;
 	PawsComparison comparisons[PAWS_TABLE_KEYS]; /* that were asked for */
 	bool noticed;                                /* invalidations reach it */
+	bool triggers;                               /* it has some */
 } PawsTable;
 
 /*
@@ -56,6 +57,12 @@ typedef struct PawsTable
  * that, so one that is renamed is found by who knows it already.
  */
 extern Relation paws_table_open(PawsTable *table, LOCKMODE mode);
+
+/* Locks it to the end of the transaction if that can be had at once; false if somebody is in the way. */
+extern bool paws_table_try_lock(PawsTable *table, LOCKMODE mode);
+
+/* Whether it has triggers, by what was known when it was opened last: a look at memory. */
+extern bool paws_table_has_triggers(PawsTable *table);
 
 /* The same, but NULL where it is gone, or somebody holds a lock that one would have to wait for. */
 extern Relation paws_table_try_open(PawsTable *table, LOCKMODE mode);
@@ -165,6 +172,17 @@ paws_writer_insert_many(PawsWriter *writer, const Datum *values, const bool *nul
  */
 extern void paws_writer_insert_many_once(PawsWriter *writer, PawsTable *table, int index, const Datum *values,
 										 const bool *nulls, int columns, int count, bool *put);
+
+/*
+ * Adds all rows, or none: false if one of them meets another with its key in the unique index `index`, of
+ * whomever, and then it and the others are taken out again. Quick where there is none; waits for nobody. The
+ * table has no triggers. places[i]: where row i is.
+ */
+extern bool paws_writer_insert_all_new(PawsWriter *writer, PawsTable *table, int index, const Datum *values,
+									   const bool *nulls, int columns, int count, ItemPointerData *places);
+
+/* Takes rows out again that this transaction added. */
+extern void paws_writer_take_out(PawsWriter *writer, ItemPointerData *places, int count);
 
 /* What became of a row that was to be deleted or changed. */
 typedef enum PawsWritten

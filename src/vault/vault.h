@@ -144,6 +144,27 @@ extern bytea *paws_vault_open_or_null(PawsKeyHome home, int64 subject_no, const 
 									  const bytea *envelope);
 
 /*
+ * What gets another process ready to open what this one sealed last in the crisis lane: an ephemeral public
+ * key, and the id of the data key. No secret, and no harm if it is of another envelope. False for an envelope
+ * that is none.
+ */
+typedef struct PawsVaultHint
+{
+	uint8_t ephemeral[PAWS_EPHEMERAL_BYTES];
+	uint8_t key_id[PAWS_DATA_KEY_ID_BYTES];
+} PawsVaultHint;
+
+extern bool paws_vault_hint(const bytea *envelope, PawsVaultHint *hint);
+
+/* Gets ready for one envelope of a subject in the crisis lane, if the keys are here. Needs SPI connected.
+ * NULL: for nothing any more; that needs no SPI. */
+extern void paws_vault_expect(int64 subject_no, const PawsVaultHint *hint);
+
+/* At the end of the current transaction's commit, makes ready what the next crisis payload is sealed with, of
+ * whatever subject: that would cost time before the commit then. */
+extern void paws_vault_seal_ahead_at_commit(void);
+
+/*
  * Seals anew, under the subject's current key, what an envelope holds: palloc'd, of the same suite; in the
  * crisis lane of the one that is best now. NULL if it does not open, for whatever reason. Errors like
  * paws_vault_seal.

@@ -7,19 +7,19 @@
  */
 #include "postgres.h"
 
+#include "base/bulk.h"
 #include "base/database.h"
 #include "base/settings.h"
 #include "base/spi.h"
 #include "base/worker.h"
 #include "crisis/audit.h"
 #include "crisis/crisis.h"
-#include "executor/instrument.h"
 #include "registry/registry.h"
 #include "store/late.h"
 #include "workers/sealer.h"
 
 #define SUBJECT_SLICE 100
-#define SLICE_BYTES   (1024 * 1024)
+#define SLICE_BYTES   PAWS_BULK_SLICE_BYTES
 #define SLICE_MS      20
 #define LOCKED_MS     1000
 #define AUDIT_SLICE   500
@@ -135,15 +135,18 @@ try_audit(void)
 long
 paws_sealer_turn(int slot)
 {
-	uint64 before = pgWalUsage.wal_bytes;
+	uint64 before;
 	long wait;
-	long pause;
 
 	if (walk.identity != paws_database_identity(slot))
 		walk = (Walk){.identity = paws_database_identity(slot)};
-	if ((walk.done && walk.audited) || !paws_vault_ready(PAWS_ROOT_CRISIS) ||
-		!paws_worker_begin("paws_sync: seal late"))
+	if ((walk.done && walk.audited) || !paws_vault_ready(PAWS_ROOT_CRISIS))
 		return PAWS_SEALER_IDLE;
+	if (paws_bulk_wait() > 0)
+		return paws_bulk_wait();
+	if (!paws_worker_begin("paws_sync: seal late"))
+		return PAWS_SEALER_IDLE;
+	before = paws_bulk_begin();
 	if (walk.done)
 		wait = try_audit();
 	else
@@ -152,6 +155,6 @@ paws_sealer_turn(int slot)
 		if (walk.done)
 			wait = SLICE_MS;
 	}
-	pause = (long) ((pgWalUsage.wal_bytes - before) * 1000 / ((uint64) paws_bulk_wal_rate * 1024));
-	return wait == PAWS_SEALER_IDLE ? wait : Max(wait, pause);
+	(void) paws_bulk_end(before);
+	return wait == PAWS_SEALER_IDLE ? wait : Max(wait, paws_bulk_wait());
 }
