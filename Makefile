@@ -126,6 +126,7 @@ OBJS = \
 	src/queue/admission.o \
 	src/queue/allowance.o \
 	src/queue/allowance_file.o \
+	src/queue/avoid.o \
 	src/queue/claim.o \
 	src/queue/depth.o \
 	src/queue/fetch.o \
@@ -222,6 +223,7 @@ OBJS = \
 	src/api/item.o \
 	src/api/items_columns.o \
 	src/api/items_json.o \
+	src/api/job_admit.o \
 	src/api/job_arguments.o \
 	src/api/job_claim.o \
 	src/api/job_finish.o \
@@ -306,7 +308,7 @@ UNIT_SOURCES = \
 # preflight comes first and alone: without preload or keys nothing behind it can tell anything.
 REGRESS_FIRST = preflight
 REGRESS = install setup members security profiles matrix vocabulary level token identity collection push push_many conflict \
-	pull pull_wait receipts ack_status housekeeping policy schedule admission crisis crisis_api crisis_lane signals two_phase \
+	pull pull_wait receipts ack_status housekeeping policy schedule admission crisis crisis_api signals crisis_lane two_phase \
 	topics jobs jobs_keys jobs_bad_input remembered \
 	resilience bad_input stats readme manifest doctor construction sealing envelope_swap uninstall
 

@@ -22,6 +22,7 @@ row=
 values=$work/none
 declare -A started=() built=()
 loads=()        # processes of the row that are ended with it
+vital=()        # those of them that must be there then
 loops=()        # subshells that end by themselves when there is a file "stop"
 mounts=()
 undo=
@@ -159,10 +160,11 @@ again() {
     loops+=($!)
 }
 
-# background COMMAND...: until the row ends.
+# background COMMAND...: until the row ends. It must be there then, unless the row restarts the server.
 background() {
     "$@" >>"$work/background.log" 2>&1 &
     loads+=($!)
+    vital+=($!)
 }
 
 # load SCRIPT CLIENTS [USER] [OPTIONS...]: pgbench with a script from standard input.
@@ -173,16 +175,36 @@ load() {
     background "$PG_BIN/pgbench" -n -M prepared -f "$work/$script" -c "$clients" -j 1 -T 3600 "$@" "$(conninfo "$user")"
 }
 
-ordinary_load() { # CLIENTS
-    load ordinary "$1" ordinary_client <<'SQL'
+ordinary_script() {
+    cat <<'SQL'
 \set n random(1, 200)
 SELECT device FROM faults.ordinary WHERE n = :n \gset
-SELECT outcome FROM paws_sync.push_many(:'device', ARRAY[gen_random_uuid()], ARRAY['faults_interactive'], ARRAY[gen_random_uuid()], ARRAY[0::bigint], ARRAY[convert_to(repeat('o', 287), 'UTF8')]);
+SELECT outcome FROM paws_sync.push_many(:device, ARRAY[gen_random_uuid()], ARRAY['faults_interactive'], ARRAY[gen_random_uuid()], ARRAY[0::bigint], ARRAY[convert_to(repeat('o', 287), 'UTF8')]);
 SQL
+}
+
+ordinary_load() { ordinary_script | load ordinary "$1" ordinary_client; } # CLIENTS
+
+# The same where ordinary clients are told of errors: they begin anew.
+ordinary_load_failing() { # CLIENTS
+    ordinary_script >"$work/failing"
+    (
+        trap - EXIT INT
+        trap 'kill "$!" 2>/dev/null; exit' TERM
+        while [ ! -e "$work/stop" ]; do
+            "$PG_BIN/pgbench" -n -M prepared -f "$work/failing" -c "$1" -j 1 -T 3600 "$(conninfo ordinary_client)" >>"$work/background.log" 2>&1 &
+            wait "$!" || sleep 0.02
+        done
+    ) &
+    loads+=($!)
 }
 
 end_faults() {
     local pid
+    for pid in "${vital[@]}"; do
+        kill -0 "$pid" 2>/dev/null || grep -q '^rule restarts' "$values" || { value "broken load"; tail -n 5 "$work/background.log" >>"$log"; }
+    done
+    vital=()
     touch "$work/stop"
     for pid in "${loads[@]}"; do kill "$pid" 2>/dev/null || true; done
     for pid in "${loads[@]}" "${loops[@]}"; do wait "$pid" 2>/dev/null || true; done
@@ -237,13 +259,18 @@ subjects() { sql "SELECT * FROM faults.make('$row', $1, '${2:-basic}')" >"$work/
 crisis() {
     [ -s "$work/subjects" ] || subjects 16
     rm -f "$work/began"
+    crashed_before=$(crashes)
     value "date $(date -u '+%Y-%m-%d %H:%M UTC')"
     value "load $(cut -d ' ' -f 1 /proc/loadavg)"
     "$work/crisis_load" "$(conninfo crisis_client)" subjects="$work/subjects" operations="$operations" rate="$rate" probe=1 \
         mark="$work/began" log="$output/operations/$row" "$@" >>"$values" 2>>"$log" || value "broken crisis_load"
     value "faults $(wc -l <"$work/faults")"
+    value "crashed $(($(crashes) - crashed_before))"
     unchecked=1
 }
+
+# How many processes of the server ended as none should, by its log.
+crashes() { as_server grep -cE 'was terminated by signal|PANIC' "$dir/$current/log/postgresql.log" || true; }
 
 # check OPTION...: what became of each.
 check() {
@@ -317,6 +344,10 @@ row_ends() {
     trap - EXIT
     set +e
     end_faults
+    if [ "$(sed -n 's/^crashed //p' "$values" | tail -n 1)" != 0 ] && ! grep -q '^rule restarts' "$values"; then
+        mkdir -p "$output/logs"
+        as_server cat "$dir/$current/log/postgresql.log" >"$output/logs/$row" 2>/dev/null
+    fi
     eval "$undo"
     unmount_all
     exit "$status"
