@@ -233,6 +233,7 @@ hold() {
 
 let_go() {
     [ -n "${holder:-}" ] || return 0
+    echo "\\q" >&8 || true
     exec 8>&- 7<&-
     wait "$holder" || true
     holder=
