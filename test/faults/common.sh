@@ -222,7 +222,8 @@ hold() {
         "$PG_BIN/psql" -X -A -t -q -v ON_ERROR_STOP=1 -d "$(conninfo)" <"$work/holder_in" >"$work/holder_out" 2>>"$log" &
         holder=$!
         exec 8>"$work/holder_in" 7<"$work/holder_out"
-        printf '%s;\nSELECT $$held$$;\n' "$1" >&8
+        # whoever meets it gives way first
+        (trap '' PIPE; printf "SET deadlock_timeout = '10s';\n%s;\nSELECT \$\$held\$\$;\n" "$1" >&8) 2>/dev/null || true
         line=
         while read -r line <&7 && [ "$line" != held ]; do :; done
         [ "$line" != held ] || return 0
@@ -233,7 +234,7 @@ hold() {
 
 let_go() {
     [ -n "${holder:-}" ] || return 0
-    echo "\\q" >&8 || true
+    (trap '' PIPE; echo '\q' >&8) 2>/dev/null || true
     exec 8>&- 7<&-
     wait "$holder" || true
     holder=
