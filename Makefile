@@ -136,8 +136,10 @@ OBJS = \
 	src/queue/narrow.o \
 	src/queue/pause.o \
 	src/queue/pick.o \
+	src/queue/pick_raised.o \
 	src/queue/policy.o \
 	src/queue/put.o \
+	src/queue/raise.o \
 	src/queue/rule.o \
 	src/queue/subject.o \
 	src/queue/unblock.o \
@@ -152,6 +154,7 @@ OBJS = \
 	src/queue/job_key.o \
 	src/queue/job_order.o \
 	src/queue/job_put.o \
+	src/queue/job_raised.o \
 	src/queue/job_row.o \
 	src/queue/job_seal.o \
 	src/queue/job_status.o \
@@ -168,9 +171,17 @@ OBJS = \
 	src/care/at_once.o \
 	src/care/care.o \
 	src/care/look_up.o \
+	src/crisis/attention.o \
 	src/crisis/audit.o \
 	src/crisis/audit_read.o \
 	src/crisis/crisis.o \
+	src/crisis/item.o \
+	src/crisis/item_claim.o \
+	src/crisis/item_end.o \
+	src/crisis/item_topic.o \
+	src/crisis/signal.o \
+	src/crisis/signal_audit.o \
+	src/crisis/signal_read.o \
 	src/crisis/pending.o \
 	src/crisis/queue.o \
 	src/crisis/documents.o \
@@ -186,6 +197,7 @@ OBJS = \
 	src/control/stats.o \
 	src/control/status.o \
 	src/control/topic_rates.o \
+	src/workers/carry.o \
 	src/workers/crisis.o \
 	src/workers/eraser.o \
 	src/workers/job_house.o \
@@ -196,6 +208,7 @@ OBJS = \
 	src/workers/rotate_keyring.o \
 	src/workers/scheduler.o \
 	src/workers/sealer.o \
+	src/workers/signals.o \
 	src/workers/timer.o \
 	src/api/ack.o \
 	src/api/base64.o \
@@ -204,6 +217,7 @@ OBJS = \
 	src/api/cursor_type.o \
 	src/api/define.o \
 	src/api/identity.o \
+	src/api/item.o \
 	src/api/items_columns.o \
 	src/api/items_json.o \
 	src/api/job_admit.o \
@@ -217,11 +231,13 @@ OBJS = \
 	src/api/pull.o \
 	src/api/pull_crisis.o \
 	src/api/pull_rows.o \
+	src/api/pull_signals.o \
 	src/api/pull_wait.o \
 	src/api/push.o \
 	src/api/push_ordinary.o \
 	src/api/push_seal.o \
 	src/api/receipts.o \
+	src/api/signal.o \
 	src/api/topics.o
 
 # For the benchmark alone, in a copy of the tree: the same library without sealing.
@@ -237,9 +253,11 @@ SQL_MODULES = \
 	src/registry/registry.sql \
 	src/queue/queue.sql \
 	src/queue/job.sql \
+	src/queue/raise.sql \
 	src/care/care.sql \
 	src/store/tables.sql@paws_care@ordinary \
 	src/crisis/crisis.sql \
+	src/crisis/signal.sql \
 	src/crisis/audit.sql \
 	src/store/tables.sql@paws_crisis@crisis \
 	src/control/control.sql \
@@ -250,6 +268,7 @@ SQL_MODULES = \
 	src/api/api.sql \
 	src/api/crisis.sql \
 	src/api/jobs.sql \
+	src/api/signal.sql \
 	src/api/keys.sql \
 	src/api/profiles.sql
 
@@ -281,7 +300,7 @@ UNIT_SOURCES = \
 # preflight comes first and alone: without preload or keys nothing behind it can tell anything.
 REGRESS_FIRST = preflight
 REGRESS = install setup members security profiles matrix vocabulary level token identity collection push push_many conflict \
-	pull pull_wait receipts ack_status housekeeping policy schedule admission crisis crisis_api two_phase \
+	pull pull_wait receipts ack_status housekeeping policy schedule admission crisis crisis_api signals two_phase \
 	topics jobs jobs_keys jobs_bad_input remembered \
 	resilience bad_input stats readme manifest doctor construction sealing envelope_swap uninstall
 

@@ -49,7 +49,9 @@ paws_pull_read_crisis_lane(PawsPull *pull)
 	pull->budget = (PawsPageBudget){.changes = pull->changes, .bytes = pull->bytes};
 	pull->lane = PAWS_LANE_CRISIS;
 	pull->crisis_rows = pull->crisis_bytes = 0;
-	read_applied(pull);
+	paws_pull_read_signals(pull);
+	if (!pull->budget.any || (pull->budget.changes > 0 && pull->budget.bytes > 0))
+		read_applied(pull);
 	read_pending(pull);
 	if (pull->crisis_rows > 0)
 		paws_reserve_crisis_end(begun_at, pull->crisis_bytes);
