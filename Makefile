@@ -39,6 +39,7 @@ OBJS = \
 	src/base/settle.o \
 	src/base/shmem.o \
 	src/base/spi.o \
+	src/base/storage.o \
 	src/base/table.o \
 	src/base/table_once.o \
 	src/base/table_write.o \
@@ -160,13 +161,19 @@ OBJS = \
 	src/queue/topic.o \
 	src/care/care.o \
 	src/care/look_up.o \
+	src/crisis/canary.o \
+	src/crisis/canary_history.o \
 	src/crisis/crisis.o \
+	src/crisis/outcome.o \
 	src/crisis/pending.o \
 	src/crisis/queue.o \
 	src/crisis/documents.o \
 	src/crisis/resources.o \
+	src/crisis/room.o \
 	src/control/admission.o \
+	src/control/alarm.o \
 	src/control/doctor.o \
+	src/control/health.o \
 	src/control/horizon.o \
 	src/control/keyring.o \
 	src/control/latency.o \
@@ -176,6 +183,8 @@ OBJS = \
 	src/control/stats.o \
 	src/control/status.o \
 	src/control/topic_rates.o \
+	src/workers/canary.o \
+	src/workers/canary_look.o \
 	src/workers/crisis.o \
 	src/workers/eraser.o \
 	src/workers/job_house.o \
@@ -224,8 +233,10 @@ SQL_MODULES = \
 	src/care/care.sql \
 	src/store/tables.sql@paws_care@ordinary \
 	src/crisis/crisis.sql \
+	src/crisis/canary.sql \
 	src/store/tables.sql@paws_crisis@crisis \
 	src/control/control.sql \
+	src/control/health.sql \
 	src/control/admission.sql \
 	src/control/manifest.sql \
 	src/control/horizon.sql \
@@ -265,7 +276,7 @@ REGRESS_FIRST = preflight
 REGRESS = install setup members security profiles matrix vocabulary level token identity collection push push_many conflict \
 	pull pull_wait receipts ack_status housekeeping policy schedule admission crisis crisis_api two_phase \
 	topics jobs jobs_keys jobs_bad_input \
-	resilience bad_input stats readme manifest doctor construction sealing envelope_swap uninstall
+	resilience bad_input stats readme manifest doctor construction sealing envelope_swap health uninstall
 
 REGRESS_OPTS = --use-existing
 

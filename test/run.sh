@@ -146,7 +146,7 @@ need_cluster() {
     need_scratch
     [ "$cluster" = no ] || return 0
     bash "$TOP/test/cluster.sh" up --dir "$scratch/c" --no-fsync --no-database --no-build \
-        -c paws_sync.databases=paws,contrib_regression,isolation_regression >/dev/null
+        -c paws_sync.databases=paws,contrib_regression,isolation_regression -c paws_sync.canary_interval=0 >/dev/null
     cluster=yes
 }
 

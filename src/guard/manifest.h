@@ -49,6 +49,7 @@ typedef enum PawsRetention
 	PAWS_KEPT_OFFLINE_WINDOW, /* of the tier; see paws_sync.tier_policy */
 	PAWS_KEPT_UNTIL_DELETED,  /* by a device, and until every live device has passed the tombstone */
 	PAWS_KEPT_UNTIL_REPLACED, /* one row for each, always the last state */
+	PAWS_KEPT_MONTH,          /* 31 days */
 	PAWS_KEPT_FOR_GOOD
 } PawsRetention;
 
