@@ -226,7 +226,7 @@ run_round(int slot, int64 *latency)
 static void
 keep_account(void *arg)
 {
-	(void) set_config_option("synchronous_commit", "off", PGC_SUSET, PGC_S_OVERRIDE, GUC_ACTION_LOCAL, true,
+	(void) set_config_option("synchronous_commit", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true,
 							 0, false);
 	paws_canary_account(arg);
 }

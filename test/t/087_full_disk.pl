@@ -102,7 +102,7 @@ is(raised('storage_wal'), 'f', 'with ' . free_mb("$disks/wal") . ' MB free for W
 fill("$disks/wal", 12);
 ok(until_sql($node, "SELECT raised FROM paws_sync.pg_stat_paws_sync_alarms WHERE alarm = 'storage_wal'"), 'below 20 MB there is');
 is(push_until_failure(3), undef, 'while operations are still taken');
-like(log_since($node, 0), qr/WARNING:  alarm storage_wal is raised\n.*\n.*HINT:  Make room where pg_wal is/, 'the log says what to do');
+like(log_since($node, 0), qr/WARNING:  alarm storage_wal is raised.*\n.*\n.*HINT:  Make room where pg_wal is/, 'the log says what to do');
 fill("$disks/wal", 0);
 $e = push_until_failure(2000);
 ok(defined $e, 'in the end nothing is taken any more, ' . scalar(@acknowledged) . ' were');
