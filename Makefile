@@ -8,6 +8,7 @@
 #   make test                       everything below, with clusters of its own
 #   make unit lint regress isolation tap      each alone
 #   make rotation-faults            a crash at each place between two steps of rotation and erasure
+#   make faults [ROWS='idle pinned'] [QUICK=1]      what the crisis lane does while all kinds of things go wrong
 #   make soak [SOAK_SECONDS=600]    kills those who work on jobs at random
 #   make fuzz [FUZZ_SECONDS=60]     libFuzzer over the parsers, so long for each
 #   make canary [ARGS=--small]      plants values everywhere and proves that none leaks
@@ -28,9 +29,11 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" paws_sync.
 MODULE_big = paws_sync
 OBJS = \
 	src/paws_sync.o \
+	src/base/bulk.o \
 	src/base/commit.o \
 	src/base/database.o \
 	src/base/fault.o \
+	src/base/fresh.o \
 	src/base/guarded.o \
 	src/base/histogram.o \
 	src/base/install.o \
@@ -91,6 +94,8 @@ OBJS = \
 	src/vault/suite_xchacha20.o \
 	src/vault/supersede.o \
 	src/vault/vault.o \
+	src/guard/audit_chain.o \
+	src/guard/audit_row.o \
 	src/guard/codes.o \
 	src/guard/connection_reserve.o \
 	src/guard/enum_map.o \
@@ -104,10 +109,12 @@ OBJS = \
 	src/guard/token_type.o \
 	src/registry/collections.o \
 	src/registry/devices.o \
+	src/registry/known.o \
 	src/registry/subject_token.o \
 	src/registry/subjects.o \
 	src/store/counter.o \
 	src/store/expire.o \
+	src/store/feed.o \
 	src/store/late.o \
 	src/store/page.o \
 	src/store/place.o \
@@ -130,8 +137,10 @@ OBJS = \
 	src/queue/narrow.o \
 	src/queue/pause.o \
 	src/queue/pick.o \
+	src/queue/pick_raised.o \
 	src/queue/policy.o \
 	src/queue/put.o \
+	src/queue/raise.o \
 	src/queue/rule.o \
 	src/queue/subject.o \
 	src/queue/unblock.o \
@@ -146,6 +155,7 @@ OBJS = \
 	src/queue/job_key.o \
 	src/queue/job_order.o \
 	src/queue/job_put.o \
+	src/queue/job_raised.o \
 	src/queue/job_row.o \
 	src/queue/job_seal.o \
 	src/queue/job_status.o \
@@ -159,12 +169,23 @@ OBJS = \
 	src/queue/lease_end.o \
 	src/queue/lease_table.o \
 	src/queue/topic.o \
+	src/care/at_once.o \
 	src/care/care.o \
 	src/care/look_up.o \
+	src/crisis/attention.o \
+	src/crisis/audit.o \
+	src/crisis/audit_read.o \
 	src/crisis/canary.o \
 	src/crisis/canary_history.o \
 	src/crisis/crisis.o \
+	src/crisis/item.o \
+	src/crisis/item_claim.o \
+	src/crisis/item_end.o \
+	src/crisis/item_topic.o \
 	src/crisis/outcome.o \
+	src/crisis/signal.o \
+	src/crisis/signal_audit.o \
+	src/crisis/signal_read.o \
 	src/crisis/pending.o \
 	src/crisis/queue.o \
 	src/crisis/documents.o \
@@ -185,6 +206,7 @@ OBJS = \
 	src/control/topic_rates.o \
 	src/workers/canary.o \
 	src/workers/canary_look.o \
+	src/workers/carry.o \
 	src/workers/crisis.o \
 	src/workers/eraser.o \
 	src/workers/job_house.o \
@@ -195,12 +217,16 @@ OBJS = \
 	src/workers/rotate_keyring.o \
 	src/workers/scheduler.o \
 	src/workers/sealer.o \
+	src/workers/signals.o \
 	src/workers/timer.o \
+	src/api/ack.o \
 	src/api/base64.o \
 	src/api/bundle.o \
+	src/api/crisis_audit.o \
 	src/api/cursor_type.o \
 	src/api/define.o \
 	src/api/identity.o \
+	src/api/item.o \
 	src/api/items_columns.o \
 	src/api/items_json.o \
 	src/api/job_arguments.o \
@@ -211,10 +237,15 @@ OBJS = \
 	src/api/keys.o \
 	src/api/pause.o \
 	src/api/pull.o \
+	src/api/pull_crisis.o \
+	src/api/pull_rows.o \
+	src/api/pull_signals.o \
+	src/api/pull_wait.o \
 	src/api/push.o \
 	src/api/push_ordinary.o \
 	src/api/push_seal.o \
 	src/api/receipts.o \
+	src/api/signal.o \
 	src/api/topics.o
 
 # For the benchmark alone, in a copy of the tree: the same library without sealing.
@@ -230,10 +261,13 @@ SQL_MODULES = \
 	src/registry/registry.sql \
 	src/queue/queue.sql \
 	src/queue/job.sql \
+	src/queue/raise.sql \
 	src/care/care.sql \
 	src/store/tables.sql@paws_care@ordinary \
 	src/crisis/crisis.sql \
 	src/crisis/canary.sql \
+	src/crisis/signal.sql \
+	src/crisis/audit.sql \
 	src/store/tables.sql@paws_crisis@crisis \
 	src/control/control.sql \
 	src/control/health.sql \
@@ -244,6 +278,7 @@ SQL_MODULES = \
 	src/api/api.sql \
 	src/api/crisis.sql \
 	src/api/jobs.sql \
+	src/api/signal.sql \
 	src/api/keys.sql \
 	src/api/profiles.sql
 
@@ -252,6 +287,7 @@ DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 # Free of the server's headers: linked into the unit tests.
 UNIT_SOURCES = \
 	src/api/base64.c \
+	src/guard/audit_row.c \
 	src/guard/token.c \
 	src/queue/flow_rule.c \
 	src/queue/narrow.c \
@@ -274,8 +310,8 @@ UNIT_SOURCES = \
 # preflight comes first and alone: without preload or keys nothing behind it can tell anything.
 REGRESS_FIRST = preflight
 REGRESS = install setup members security profiles matrix vocabulary level token identity collection push push_many conflict \
-	pull pull_wait receipts ack_status housekeeping policy schedule admission crisis crisis_api two_phase \
-	topics jobs jobs_keys jobs_bad_input \
+	pull pull_wait receipts ack_status housekeeping policy schedule admission crisis crisis_api signals two_phase \
+	topics jobs jobs_keys jobs_bad_input remembered \
 	resilience bad_input stats readme manifest doctor construction sealing envelope_swap health uninstall
 
 REGRESS_OPTS = --use-existing
@@ -367,6 +403,10 @@ rotation-faults:
 	@bash test/deps.sh demo
 	@PAWS_FAULTS=all TAP_TESTS='t/112*.pl' bash test/run.sh tap
 
+faults:
+	@bash test/deps.sh demo
+	@bash test/faults/run.sh $(ROWS)
+
 soak:
 	@bash test/deps.sh demo
 	@SOAK_SECONDS=$(or $(SOAK_SECONDS),600) TAP_TESTS='t/121*.pl' bash test/run.sh tap
@@ -391,4 +431,4 @@ bare:
 	@bash test/bare-debian.sh
 
 .PHONY: all deps up down test unit lint regress isolation tap format format-check demo fuzz canary bench bench-vault bench-rotation \
-	bare rotation-faults soak installcheck-first
+	bare faults rotation-faults soak installcheck-first

@@ -181,6 +181,8 @@ CREATE TEMP TABLE call AS
 		('pull_crisis', format('%L', :'tablet')),
 		('pull_crisis_wait', format('%L, NULL, ''1 ms''', :'tablet')),
 		('crisis_bundle', format('%L, ''gb''', :'tablet')),
+		('raise_crisis', format('%L, ''self_report'', ''low''', :'a')),
+		('resolve_crisis', '''00000000-0000-4000-8000-000000000001'''),
 		('receipts', format('%L, %L', :'phone', ARRAY[t.id(1)])),
 		('ack', format('%L, %L', :'tablet', :'cursor')),
 		('forget', format('%L', :'a')),
@@ -200,6 +202,7 @@ CREATE TEMP TABLE call AS
 		('set_resource', '''gb'', ''line'', ''call'', ''123'''),
 		('drop_resource', '''gb'', ''samaritans'', ''call'''),
 		('list_resources', ''),
+		('verify_crisis_audit', ''),
 		('stat_latency', ''),
 		('horizon_since', '3'),
 		('horizon_counts', '1'),
@@ -250,7 +253,8 @@ CREATE TEMP TABLE call AS
 		('grant_profile', '''regress_paws_none'', ''app'''),
 		('revoke_profile', '''regress_paws_none'', ''app'''),
 		('paused_level_changed', ''),
-		('policy_changed', '')
+		('policy_changed', ''),
+		('subject_changed', '')
 	) AS f (name, arguments) LEFT JOIN (pg_proc p JOIN thing o ON o.kind = 'function' AND o.oid = p.oid) ON p.proname = f.name;
 -- nothing is left out, and nothing stands twice; must be none
 SELECT name FROM thing WHERE kind = 'function' AND oid NOT IN (SELECT oid FROM type_support) AND oid NOT IN (SELECT oid FROM call WHERE oid IS NOT NULL);
@@ -278,6 +282,7 @@ CREATE TEMP TABLE called AS
 		UNION ALL SELECT 'view', oid, regexp_replace(name, '.*\.', ''), name FROM thing WHERE kind = 'view') AS c, holder h WHERE h.role <> 'public';
 SELECT name AS call, max(answer) FILTER (WHERE role = 'regress_paws_app') AS app,
 	max(answer) FILTER (WHERE role = 'regress_paws_device_gateway') AS gateway, max(answer) FILTER (WHERE role = 'regress_paws_crisis') AS crisis,
+	max(answer) FILTER (WHERE role = 'regress_paws_responder') AS responder,
 	max(answer) FILTER (WHERE role = 'regress_paws_billing') AS billing, max(answer) FILTER (WHERE role = 'regress_paws_operator') AS operator,
 	max(answer) FILTER (WHERE role = 'regress_paws_auditor') AS auditor, max(answer) FILTER (WHERE role = 'regress_paws_none') AS "none"
 FROM called GROUP BY kind, name ORDER BY kind COLLATE "C", name COLLATE "C";

@@ -7,16 +7,20 @@
 #include "postgres.h"
 
 #include "base/database.h"
+#include "base/fresh.h"
 #include "base/reserve.h"
 #include "base/settings.h"
 #include "base/shmem.h"
 #include "base/wake.h"
 #include "base/withdraw.h"
 #include "base/worker.h"
+#include "care/care.h"
 #include "control/alarm.h"
 #include "control/horizon.h"
 #include "control/latency.h"
 #include "control/topic_rates.h"
+#include "crisis/attention.h"
+#include "crisis/audit.h"
 #include "crisis/canary.h"
 #include "crisis/outcome.h"
 #include "crisis/room.h"
@@ -30,6 +34,7 @@
 #include "queue/job.h"
 #include "queue/mark.h"
 #include "queue/queue.h"
+#include "queue/raise.h"
 #include "store/place.h"
 #include "vault/keyring.h"
 #include "vault/memory_state.h"
@@ -50,15 +55,19 @@ _PG_init(void)
 		return;
 
 	paws_database_init();
+	paws_fresh_init();
 	paws_wake_init();
 	paws_worker_init();
 	paws_queue_init();
 	paws_mark_init();
+	paws_raise_init();
 	paws_job_init();
 	paws_flow_init();
 	paws_depth_init();
+	paws_care_init();
 	paws_reserve_init();
 	paws_admission_init();
+	paws_attention_init();
 	paws_latency_init();
 	paws_outcome_init();
 	paws_room_init();
@@ -70,6 +79,7 @@ _PG_init(void)
 	paws_memory_state_init();
 	paws_keyring_init();
 	paws_vault_seals_init();
+	paws_crisis_audit_init();
 	paws_shmem_install();
 	paws_withdraw_init();
 	if (IsBinaryUpgrade)

@@ -123,8 +123,6 @@ keep() {
                 if grep -q 'not ok' "$file" || ! tail -n 1 "$file" | grep -qE '1\.\.[0-9]+$'; then
                     echo "--- $(basename "$file")"
                     tail -n 40 "$file"
-                    echo "--- $(basename "$file"): what failed"
-                    grep -A 12 -m 10 'not ok' "$file" || true
                 fi
                 ;;
         esac
@@ -225,7 +223,7 @@ part_tap() {
 }
 
 # what failed before; not the measurements
-[ ! -d "$output" ] || find "$output" -mindepth 1 -maxdepth 1 ! -name bench -exec rm -rf {} +
+[ ! -d "$output" ] || find "$output" -mindepth 1 -maxdepth 1 ! -name bench ! -name faults -exec rm -rf {} +
 build
 case " ${parts[*]} " in
     *" regress "*|*" isolation "*|*" tap "*) install_build ;;
@@ -238,6 +236,14 @@ for part in "${parts[@]}"; do
     [ -e "$logs/$part" ] || : >"$logs/$part"
     count "$part" "$logs/$part" "$status"
     echo "$part: ${passed[$part]} passed, ${failed[$part]} failed, ${skipped[$part]} skipped"
+done
+
+# What failed stands at the end, where it is seen.
+for part in "${parts[@]}"; do
+    [ "${failed[$part]}" -gt 0 ] || continue
+    echo
+    echo "-- $part: what failed"
+    grep -E '^not ok|\(Wstat: [1-9]|^(test|    ) *[^ ]+ +\.\.\. (FAILED|failed)|^#   (Failed test|at t/)' "$logs/$part" | head -n 40 || true
 done
 
 echo

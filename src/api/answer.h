@@ -16,6 +16,7 @@ typedef struct PawsPush
 	PawsDevice device;
 	PawsItem *items;
 	int count;
+	bool mixed; /* with crisis items, which nothing ordinary is to hold up */
 } PawsPush;
 
 /* Applies the crisis items, in the caller's transaction. Returns how many there were. */

@@ -42,6 +42,15 @@ REVOKE ALL ON FUNCTION paws_sync.crisis_bundle(paws_sync.device, text) FROM PUBL
 COMMENT ON FUNCTION paws_sync.crisis_bundle(paws_sync.device, text) IS
 	'What a device shows in a crisis, in one read: hotlines for a region, 988 always among them, and the subjects safety plans and other crisis documents. Needs no keys, writes nothing.';
 
+CREATE FUNCTION paws_sync.verify_crisis_audit()
+	RETURNS TABLE (rows bigint, keyed bigint, late bigint, unkeyed bigint, wrong bigint, doubled bigint, missing bigint, not_written bigint)
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'paws_verify_crisis_audit';
+REVOKE ALL ON FUNCTION paws_sync.verify_crisis_audit() FROM PUBLIC;
+COMMENT ON FUNCTION paws_sync.verify_crisis_audit() IS
+	'Reads all audit rows of the crisis lane and counts those with a good MAC, a late one or none, and what is wrong, doubled, missing or could not be written.';
+
 CREATE FUNCTION paws_sync.list_resources()
 	RETURNS TABLE (region text, name text, channel text, contact text, shipped boolean, shown boolean, fixed boolean)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 50

@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "api/item.h"
 #include "api/job_arguments.h"
 #include "base/database.h"
 #include "base/spi.h"
@@ -291,6 +292,8 @@ paws_submit(PG_FUNCTION_ARGS)
 
 	paws_job_not_null(fcinfo, 0, "topic");
 	paws_job_not_null(fcinfo, 1, "payload");
+	if (paws_item_is_asked(fcinfo, 2))
+		return paws_item_submit_one(fcinfo);
 	paws_vault_require(PAWS_ROOT_CARE);
 	submit.slot = paws_database_slot();
 	submit.topic = paws_job_bytes(PG_GETARG_DATUM(0));
@@ -394,6 +397,8 @@ paws_submit_many(PG_FUNCTION_ARGS)
 
 	paws_job_not_null(fcinfo, 0, "topic");
 	paws_job_not_null(fcinfo, 1, "payloads");
+	if (paws_item_is_asked(fcinfo, 2))
+		return paws_item_submit_many(fcinfo);
 	paws_vault_require(PAWS_ROOT_CARE);
 	submit.slot = paws_database_slot();
 	submit.topic = paws_job_bytes(PG_GETARG_DATUM(0));

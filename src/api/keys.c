@@ -9,10 +9,12 @@
 #include "base/wake.h"
 #include "care/care.h"
 #include "control/rows.h"
+#include "crisis/audit.h"
 #include "fmgr.h"
 #include "guard/mint.h"
 #include "queue/admission.h"
 #include "registry/registry.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 #include "vault/certificate.h"
@@ -119,13 +121,29 @@ return_erasure(FunctionCallInfo fcinfo, const PawsErasure *erasure)
 	}
 }
 
+/* While the salt is there that the row's digests are made with. */
+static void
+audit_forget(int slot, const PawsToken *subject, int64 subject_no, Datum devices)
+{
+	const ArrayType *array = DatumGetArrayTypeP(devices);
+	PawsCrisisEvent event = {.operation = PAWS_AUDIT_FORGOTTEN,
+							 .object = PAWS_AUDIT_SUBJECT,
+							 .number = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array)),
+							 .subject_no = subject_no,
+							 .before = {.bytes = subject->id, .length = sizeof(subject->id)}};
+
+	paws_crisis_audit(slot, &event, 1);
+}
+
 /* All that is to be gone at this commit; the rest is the scheduler's. Who waits for changes of the subject
  * finds that out. */
 static void
 forget(int slot, const PawsToken *subject, int64 subject_no, PawsErasure *erasure)
 {
-	paws_erasure_begin(PointerGetDatum(subject), subject_no, paws_registry_device_numbers(subject_no),
-					   erasure);
+	Datum devices = paws_registry_device_numbers(subject_no);
+
+	paws_erasure_begin(PointerGetDatum(subject), subject_no, devices, erasure);
+	audit_forget(slot, subject, subject_no, devices);
 	paws_care_forget(subject_no);
 	paws_admission_forget_at_commit(slot, subject_no);
 	paws_registry_forget(subject_no);

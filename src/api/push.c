@@ -5,6 +5,7 @@
 
 #include "access/xact.h"
 #include "api/answer.h"
+#include "api/promote.h"
 #include "base/database.h"
 #include "base/errors.h"
 #include "base/settings.h"
@@ -138,6 +139,7 @@ apply_crisis_items(PawsPush *push, PawsItem **items, int count)
 	for (int i = 0; i < count; i++)
 		answer_crisis(push, items[i], &changes[i]);
 	paws_outcome_taken(push->slot, count);
+	paws_vault_seal_ahead_at_commit();
 }
 
 /* Whatever keeps them from being taken is counted, and passes on. */
@@ -181,6 +183,15 @@ has_crisis_items(const PawsPush *push)
 	return false;
 }
 
+/* There may be room by now. With crisis items in the call nothing ordinary is asked before them. */
+static bool
+is_crisis_only(PawsPush *push, const PawsToken *device, bool mixed)
+{
+	if (push->device.crisis_only && !mixed && paws_device_promote(push->device.subject_no))
+		paws_registry_device(device, &push->device);
+	return push->device.crisis_only;
+}
+
 static void
 carry_out(PawsPush *push, const PawsToken *device)
 {
@@ -195,7 +206,7 @@ carry_out(PawsPush *push, const PawsToken *device)
 		paws_vault_require(PAWS_ROOT_CARE);
 	if (push->device.revoked)
 		refuse_ordinary(push, PAWS_REASON_DEVICE_REVOKED);
-	else if (push->device.crisis_only)
+	else if (is_crisis_only(push, device, mixed))
 		refuse_ordinary(push, PAWS_REASON_CRISIS_ONLY);
 	if (mixed)
 		paws_push_limit_unsealable(push);

@@ -7,6 +7,7 @@
 #include "base/guarded.h"
 #include "base/spi.h"
 #include "care/care.h"
+#include "control/latency.h"
 #include "guard/codes.h"
 #include "queue/admission.h"
 #include "queue/policy.h"
@@ -56,16 +57,15 @@ reject_too_large(OpenItems *open, const PawsTierPolicy *limits)
 	keep_open(open);
 }
 
-/* Tells those that have a receipt. Returns the subject's tier, which the same look finds. */
-static PawsTier
+/* Tells those that have a receipt. */
+static void
 tell_receipts(PawsPush *push, PawsItem **items, int count)
 {
 	PawsReceipt *receipts = palloc0(Max(count, 1) * sizeof(PawsReceipt));
-	PawsTier tier;
 
 	for (int i = 0; i < count; i++)
 		receipts[i].op_id = items[i]->op_id;
-	tier = paws_care_look_up(push->device.subject_no, push->device.device_no, receipts, count);
+	paws_care_receipts(push->device.device_no, receipts, count);
 	for (int i = 0; i < count; i++)
 	{
 		if (receipts[i].outcome == 0)
@@ -76,16 +76,6 @@ tell_receipts(PawsPush *push, PawsItem **items, int count)
 		items[i]->revision = receipts[i].revision;
 		items[i]->retry_after = 0;
 	}
-	return tier;
-}
-
-static PawsTier
-answer_finished(PawsPush *push, OpenItems *open)
-{
-	PawsTier tier = tell_receipts(push, open->items, open->count);
-
-	keep_open(open);
-	return tier;
 }
 
 /*
@@ -116,7 +106,7 @@ answer_waiting(PawsPush *push, PawsItem **refused, int count)
 		refused[i]->reason = PAWS_REASON_NONE;
 		refused[i]->retry_after = 0;
 	}
-	(void) tell_receipts(push, refused, count);
+	tell_receipts(push, refused, count);
 }
 
 static void
@@ -168,15 +158,95 @@ to_operation(const PawsPush *push, PawsItem *item, PawsTier tier, const PawsTier
 }
 
 static void
-enqueue(PawsPush *push, OpenItems *open, PawsTier tier, const PawsTierPolicy *limits)
+enqueue(PawsPush *push, OpenItems *open, PawsOperation *operations)
 {
-	PawsOperation *operations = palloc(Max(open->count, 1) * sizeof(PawsOperation));
-
-	for (int i = 0; i < open->count; i++)
-		to_operation(push, open->items[i], tier, limits, &operations[i]);
 	paws_queue_put(push->slot, operations, open->count);
 	for (int i = 0; i < open->count; i++)
 		open->items[i]->outcome = operations[i].id ? PAWS_OUTCOME_ACCEPTED : PAWS_OUTCOME_DUPLICATE;
+}
+
+/* What is applied by now has its answer, and only the others are left. */
+static void
+answer_applied(PawsPush *push, OpenItems *open, PawsOperation *operations, const PawsApplied *applied)
+{
+	PawsItem **repeated = palloc(Max(open->count, 1) * sizeof(PawsItem *));
+	int nrepeated = 0;
+	int left = 0;
+
+	for (int i = 0; i < open->count; i++)
+		switch (applied[i])
+		{
+			case PAWS_APPLIED_DONE:
+				open->items[i]->outcome = PAWS_OUTCOME_ACCEPTED;
+				paws_latency_at_commit(push->slot, operations[i].klass, operations[i].tier, push->started_at,
+									   operations[i].target_ms);
+				break;
+			case PAWS_APPLIED_REPEATED:
+				repeated[nrepeated++] = open->items[i];
+				break;
+			case PAWS_APPLIED_LATER:
+				operations[left] = operations[i];
+				open->items[left++] = open->items[i];
+				break;
+		}
+	open->count = left;
+	if (nrepeated > 0)
+		tell_receipts(push, repeated, nrepeated);
+}
+
+/* Those that were not looked at in the first place. */
+static void
+answer_finished(PawsPush *push, OpenItems *open, PawsOperation *operations)
+{
+	int left = 0;
+
+	tell_receipts(push, open->items, open->count);
+	for (int i = 0; i < open->count; i++)
+		if (open->items[i]->outcome == 0)
+			operations[left++] = operations[i];
+	keep_open(open);
+}
+
+/* Applied here and now where that is right, else queued. `all_told`: of all of them it is known that they
+ * have no receipt. */
+static void
+take(PawsPush *push, OpenItems *open, PawsTier tier, const PawsTierPolicy *limits, bool all_told)
+{
+	PawsOperation *operations = palloc(Max(open->count, 1) * sizeof(PawsOperation));
+	PawsApplied *applied = palloc(Max(open->count, 1) * sizeof(PawsApplied));
+
+	for (int i = 0; i < open->count; i++)
+		to_operation(push, open->items[i], tier, limits, &operations[i]);
+	if (!push->mixed && paws_care_apply_at_once(push->slot, operations, open->count, applied) > 0)
+		answer_applied(push, open, operations, applied);
+	if (!all_told && open->count > 0)
+		answer_finished(push, open, operations);
+	enqueue(push, open, operations);
+}
+
+/*
+ * Whoever sends a set a second time sends all of it: of a set of new documents the first one's receipt says
+ * for all whether they have some, most likely. Where it does not, that shows when they are applied. False if
+ * only the first was looked at.
+ */
+static bool
+tell_finished(PawsPush *push, OpenItems *open)
+{
+	bool told = push->mixed;
+
+	for (int i = 0; i < open->count; i++)
+		told = told || open->items[i]->base_revision != 0 || open->items[i]->deleted;
+	if (!told)
+	{
+		tell_receipts(push, open->items, 1);
+		told = open->items[0]->outcome != 0 || open->count == 1;
+		if (told)
+			tell_receipts(push, open->items + 1, open->count - 1);
+	}
+	else
+		tell_receipts(push, open->items, open->count);
+	keep_open(open);
+	return told;
 }
 
 void
@@ -185,15 +255,17 @@ paws_push_ordinary_items(PawsPush *push)
 	OpenItems open;
 	PawsTier tier;
 	const PawsTierPolicy *limits;
+	bool told;
 
 	collect_open(push, &open);
 	if (open.count == 0)
 		return;
-	tier = answer_finished(push, &open);
+	told = tell_finished(push, &open);
+	tier = paws_care_tier(push->device.subject_no);
 	limits = paws_tier_policy(tier);
 	reject_too_large(&open, limits);
 	ask_admission(push, &open, tier);
-	enqueue(push, &open, tier, limits);
+	take(push, &open, tier, limits, told);
 }
 
 /* Not taken, and nothing is known of it; the device tries it again. */
@@ -234,6 +306,7 @@ paws_push_ordinary_items_guarded(PawsPush *push)
 	OpenItems open;
 
 	collect_open(push, &open);
+	push->mixed = true;
 	if (open.count > 0 && !paws_run_guarded(run_ordinary, push, forgive_all))
 		answer_limited(&open, PAWS_REASON_BUSY, RETRY_WHEN_BUSY_US);
 }

@@ -1,5 +1,5 @@
 /*
- * base/commit.c - the lists of actions at commit and at abort, kept along savepoints.
+ * base/commit.c - the lists of actions before and at commit and at abort, kept along savepoints.
  */
 #include "postgres.h"
 
@@ -18,19 +18,21 @@ typedef struct Entry
 /* Newest first; they live in TopTransactionContext, so the end of the transaction frees them. */
 static Entry *entries = NULL;
 static Entry *at_abort = NULL;
+static Entry *before = NULL;
 static int commit_mode_before = -1;
+static bool without_standby = false;
 
 static void
-run_and_forget(void)
+run_and_forget(Entry **list)
 {
 	Entry *reversed = NULL;
 
 	/* in the order in which they were scheduled */
-	while (entries)
+	while (*list)
 	{
-		Entry *entry = entries;
+		Entry *entry = *list;
 
-		entries = entry->next;
+		*list = entry->next;
 		entry->next = reversed;
 		reversed = entry;
 	}
@@ -54,10 +56,13 @@ undo(int level)
 static void
 raise_durability(void)
 {
-	if (entries && synchronous_commit < SYNCHRONOUS_COMMIT_REMOTE_FLUSH)
+	int wanted = without_standby ? SYNCHRONOUS_COMMIT_LOCAL_FLUSH
+								 : Max(synchronous_commit, SYNCHRONOUS_COMMIT_REMOTE_FLUSH);
+
+	if (entries && synchronous_commit != wanted)
 	{
 		commit_mode_before = synchronous_commit;
-		synchronous_commit = SYNCHRONOUS_COMMIT_ON;
+		synchronous_commit = wanted;
 	}
 }
 
@@ -67,17 +72,19 @@ restore_durability(void)
 	if (commit_mode_before >= 0)
 		synchronous_commit = commit_mode_before;
 	commit_mode_before = -1;
+	without_standby = false;
 }
 
 static void
 at_transaction_event(XactEvent event, void *arg)
 {
-	if (entries == NULL && at_abort == NULL && commit_mode_before < 0)
+	if (entries == NULL && before == NULL && at_abort == NULL && commit_mode_before < 0 && !without_standby)
 		return;
 	switch (event)
 	{
 		case XACT_EVENT_PRE_COMMIT:
 			raise_durability();
+			run_and_forget(&before);
 			break;
 		case XACT_EVENT_PRE_PREPARE:
 			ereport(ERROR,
@@ -88,11 +95,11 @@ at_transaction_event(XactEvent event, void *arg)
 		case XACT_EVENT_COMMIT:
 			restore_durability();
 			at_abort = NULL;
-			run_and_forget();
+			run_and_forget(&entries);
 			break;
 		case XACT_EVENT_ABORT:
 			restore_durability();
-			entries = NULL;
+			entries = before = NULL;
 			undo(0);
 			break;
 		case XACT_EVENT_PREPARE:
@@ -114,10 +121,14 @@ at_savepoint_event(SubXactEvent event, SubTransactionId mine, SubTransactionId p
 	{
 		while (entries && entries->level >= level)
 			entries = entries->next;
+		while (before && before->level >= level)
+			before = before->next;
 		undo(level);
 	}
 	else if (event == SUBXACT_EVENT_COMMIT_SUB)
 	{
+		for (Entry *entry = before; entry && entry->level >= level; entry = entry->next)
+			entry->level = level - 1;
 		for (Entry *entry = entries; entry && entry->level >= level; entry = entry->next)
 			entry->level = level - 1;
 		for (Entry *entry = at_abort; entry && entry->level >= level; entry = entry->next)
@@ -145,10 +156,22 @@ schedule(Entry **list, PawsCommitAction action, Size size)
 	return entry->argument;
 }
 
+void
+paws_commit_without_standby(void)
+{
+	without_standby = true;
+}
+
 void *
 paws_at_commit(PawsCommitAction action, Size size)
 {
 	return schedule(&entries, action, size);
+}
+
+void *
+paws_before_commit(PawsCommitAction action, Size size)
+{
+	return schedule(&before, action, size);
 }
 
 void *

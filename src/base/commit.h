@@ -23,6 +23,16 @@ typedef void (*PawsCommitAction)(void *arg);
  */
 extern void *paws_at_commit(PawsCommitAction action, Size size);
 
+/* The current transaction's commit waits for the disk, but for no synchronous standby. Until its end, also if
+ * the savepoint that asked for it is rolled back. Something must be scheduled at its commit. */
+extern void paws_commit_without_standby(void);
+
+/*
+ * The same just before the commit is flushed: for a hint, since the commit may still fail. Raises no
+ * durability of its own.
+ */
+extern void *paws_before_commit(PawsCommitAction action, Size size);
+
 /* An action already scheduled at this nesting level, to add to its argument instead of scheduling it again;
  * else NULL. */
 extern void *paws_at_commit_find(PawsCommitAction action);

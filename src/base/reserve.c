@@ -115,6 +115,12 @@ is_held(int64 now)
 	return at != 0 && now - at < PAWS_BATCH_NS;
 }
 
+bool
+paws_reserve_is_held(void)
+{
+	return is_held(paws_clock_ns());
+}
+
 static double
 ordinary_share(void)
 {

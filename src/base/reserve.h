@@ -49,6 +49,9 @@ extern bool paws_reserve_take(int64 bytes, int64 *wait);
 /* Corrects what was taken, where the true size showed only later. */
 extern void paws_reserve_correct(int64 bytes);
 
+/* True while crisis was at work within the last batch. No locks. */
+extern bool paws_reserve_is_held(void);
+
 /* Adds up bytes that ordinary work moved. */
 extern void paws_reserve_count(int64 bytes);
 

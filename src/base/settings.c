@@ -18,6 +18,7 @@ char *paws_billing_root = NULL;
 int paws_root_command_timeout = 5000;
 char *paws_keyring_file = NULL;
 bool paws_require_locked_memory = false;
+bool paws_apply_at_once = true;
 int paws_pool_size = 2;
 int paws_batch_size = 100;
 int paws_batch_time = 20;
@@ -32,8 +33,11 @@ int paws_crisis_max_payload = 1024;
 int paws_canary_interval = 10;
 int paws_crisis_queue_max = 100000;
 int paws_storage_alarm = 2048;
+int paws_crisis_signal_expiry = 72 * 60;
+int paws_crisis_response_time = 60;
 char *paws_crisis_role = NULL;
 int paws_crisis_reserved_connections = 3;
+bool paws_crisis_standby_wait = true;
 int paws_max_subjects_limited = 20000;
 int paws_max_topics = 64;
 int paws_max_leases = 10000;
@@ -42,6 +46,7 @@ int paws_byte_budget = 0;
 int paws_crisis_reserve = 20;
 int paws_key_cache_ttl = 300;
 int paws_bulk_wal_rate = 32 * 1024;
+int paws_crisis_spin = 1000;
 int paws_erasure_interval = 24 * 60 * 60;
 int paws_epoch_lifetime = 90 * 24 * 60 * 60;
 int paws_keyring_backup_retention = 30 * 24 * 60 * 60;
@@ -136,6 +141,18 @@ define_rotation_settings(void)
 			   &paws_keyring_backup_retention, 0, 10 * 366 * 86400, PGC_SIGHUP, GUC_UNIT_S);
 }
 
+/* How long a crisis signal lasts, and when it is escalated. */
+static void
+define_signal_settings(void)
+{
+	define_int("paws_sync.crisis_signal_expiry",
+			   "Time after which a crisis signal that nobody resolved ends.", &paws_crisis_signal_expiry, 1,
+			   366 * 24 * 60, PGC_SIGHUP, GUC_UNIT_MIN);
+	define_int("paws_sync.crisis_response_time",
+			   "Time in which an imminent crisis signal is to be claimed; others have a multiple of it.",
+			   &paws_crisis_response_time, 1, 86400, PGC_SIGHUP, GUC_UNIT_S);
+}
+
 /* Who gets in when nearly all connections are taken. */
 static void
 define_connection_settings(void)
@@ -192,9 +209,16 @@ define_reloadable_settings(void)
 			   1, 86400, PGC_SIGHUP, GUC_UNIT_S);
 	define_int("paws_sync.crisis_max_payload", "Largest payload of a crisis operation.",
 			   &paws_crisis_max_payload, 64, 65536, PGC_SIGHUP, GUC_UNIT_KB);
+	DefineCustomBoolVariable("paws_sync.crisis_standby_wait",
+							 "Whether commits of the crisis lane wait for synchronous standbys.", NULL,
+							 &paws_crisis_standby_wait, true, PGC_SIGHUP, 0, NULL, NULL, NULL);
 	define_int("paws_sync.byte_budget",
 			   "Bytes of payloads that may be pushed and pulled in a second; 0: no bound.", &paws_byte_budget,
 			   0, INT_MAX, PGC_SIGHUP, GUC_UNIT_KB);
+	define_int(
+		"paws_sync.crisis_spin",
+		"Microseconds for which a waiting consumer keeps its processor while a crisis commit is flushed.",
+		&paws_crisis_spin, 0, 10000, PGC_SIGHUP, 0);
 	define_int("paws_sync.crisis_reserve", "Percentage of budget and pool that is kept for the crisis lane.",
 			   &paws_crisis_reserve, 0, 80, PGC_SIGHUP, 0);
 	DefineCustomBoolVariable("paws_sync.require_locked_memory",
@@ -207,13 +231,24 @@ define_reloadable_settings(void)
 							 NULL);
 }
 
+static void
+define_push_settings(void)
+{
+	DefineCustomBoolVariable(
+		"paws_sync.apply_at_once",
+		"Lets a push apply its operations itself where nothing in the queue is before them.", NULL,
+		&paws_apply_at_once, paws_apply_at_once, PGC_SUSET, 0, NULL, NULL, NULL);
+}
+
 void
 paws_settings_init(bool preloading)
 {
 	if (preloading)
 		define_start_settings();
 	define_reloadable_settings();
+	define_push_settings();
 	define_rotation_settings();
+	define_signal_settings();
 	define_connection_settings();
 	define_health_settings();
 	/* without a preload the settings above are unknown here, and reserving would complain of them */

@@ -14,6 +14,7 @@ extern char *paws_billing_root;
 extern int paws_root_command_timeout;   /* ms that the command of a root may take */
 extern char *paws_keyring_file;         /* path; empty: none */
 extern bool paws_require_locked_memory; /* a process without locked memory uses no secret */
+extern bool paws_apply_at_once;         /* a push applies what nothing in the queue is before */
 extern int paws_pool_size;              /* pool workers for each database */
 extern int paws_batch_size;             /* operations */
 extern int paws_batch_time;             /* ms that one batch of a pool worker aims to stay below */
@@ -28,13 +29,17 @@ extern int paws_crisis_max_payload;     /* kB */
 extern int paws_canary_interval;        /* seconds between two canaries of the crisis lane; 0: none */
 extern int paws_crisis_queue_max;       /* operations that may wait in the crisis lane's queue */
 extern int paws_storage_alarm;          /* MB of free space below which there is an alarm; 0: never */
+extern int paws_crisis_signal_expiry;   /* minutes */
+extern int paws_crisis_response_time;   /* seconds that responders have for the most urgent signals */
 extern char *paws_crisis_role;          /* whose members may use reserved connections; empty: none */
+extern bool paws_crisis_standby_wait;
 extern int paws_crisis_reserved_connections;
 extern int paws_max_subjects_limited; /* subjects with a rate that shared memory holds at once */
 extern int paws_max_topics;           /* topics of each database */
 extern int paws_max_flows;            /* flows of each database that shared memory holds at once */
 extern int paws_key_cache_ttl;        /* seconds */
 extern int paws_bulk_wal_rate;        /* kB in a second */
+extern int paws_crisis_spin;          /* us */
 extern int paws_erasure_interval;     /* seconds */
 extern int paws_epoch_lifetime;       /* seconds; 0: never */
 extern int paws_byte_budget;          /* kB in a second, of ordinary payloads in both directions; 0: none */

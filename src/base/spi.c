@@ -52,6 +52,12 @@ paws_extension_identity(void)
 	return found;
 }
 
+uint64
+paws_extension_changes(void)
+{
+	return changes;
+}
+
 void
 paws_spi_begin(void)
 {
@@ -158,14 +164,42 @@ execute_by_index(PawsStatement *statement, const Datum *args, const char *nulls,
 	return result;
 }
 
-uint64
-paws_spi_run(PawsStatement *statement, const Datum *args, const char *nulls, long max_rows)
+static void
+ensure_prepared(PawsStatement *statement)
 {
 	Oid identity = paws_extension_identity();
-	int result;
 
 	if (statement->plan == NULL || statement->identity != identity)
 		prepare(statement, identity);
+}
+
+void
+paws_spi_walk(PawsStatement *statement, const Datum *args, long batch, void (*visit)(void *arg, uint64 rows),
+			  void *arg)
+{
+	Portal portal;
+
+	ensure_prepared(statement);
+	portal = SPI_cursor_open(NULL, statement->plan, (Datum *) args, NULL, statement->read_only);
+	for (;;)
+	{
+		SPI_cursor_fetch(portal, true, batch);
+		if (SPI_processed == 0)
+			break;
+		visit(arg, SPI_processed);
+		SPI_freetuptable(SPI_tuptable);
+	}
+	SPI_freetuptable(SPI_tuptable);
+	SPI_tuptable = NULL;
+	SPI_cursor_close(portal);
+}
+
+uint64
+paws_spi_run(PawsStatement *statement, const Datum *args, const char *nulls, long max_rows)
+{
+	int result;
+
+	ensure_prepared(statement);
 	if (SPI_tuptable)
 	{
 		SPI_freetuptable(SPI_tuptable);

@@ -59,6 +59,11 @@ extern void paws_spi_end(void);
  */
 extern uint64 paws_spi_run(PawsStatement *statement, const Datum *args, const char *nulls, long max_rows);
 
+/* The same for many rows: `visit` is called for up to `batch` of them at a time, and may read them with the
+ * column helpers; it runs no statement. By the planner's own settings. */
+extern void paws_spi_walk(PawsStatement *statement, const Datum *args, long batch,
+						  void (*visit)(void *arg, uint64 rows), void *arg);
+
 /* Column `column` (from 1) of row `row` (from 0) of the last run, as a datum in SPI's memory. */
 extern Datum paws_spi_column(uint64 row, int column, bool *isnull);
 
@@ -80,5 +85,9 @@ extern Datum paws_spi_array(const Datum *values, const bool *nulls, int count, O
 /* The identity of the installed extension: the oid of one of its schemas; InvalidOid when it is not
  * installed. */
 extern Oid paws_extension_identity(void);
+
+/* How many changes of schemas this process has heard of since it asked for the identity first. While the
+ * number stays, so do the extension, its schemas and their owners. */
+extern uint64 paws_extension_changes(void);
 
 #endif

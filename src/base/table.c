@@ -10,12 +10,13 @@
 #include "base/table.h"
 #include "catalog/namespace.h"
 #include "commands/sequence.h"
+#include "storage/lmgr.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
-#define NOTICED_MAX 32
+#define NOTICED_MAX 64
 
 /* Tables whose oids are remembered, for the callback that forgets them. */
 static PawsTable *noticed[NOTICED_MAX];
@@ -67,6 +68,7 @@ find_indexes(PawsTable *table, Relation relation, Oid identity)
 	table->ncomparisons = 0;
 	for (int i = 0; i < PAWS_TABLE_INDEXES && table->indexes[i]; i++)
 		table->index_oids[i] = find_by_name(relation->rd_rel->relnamespace, table->indexes[i]);
+	table->triggers = relation->trigdesc != NULL;
 	if (changes == before)
 		table->identity = identity;
 }
@@ -97,6 +99,56 @@ paws_table_open(PawsTable *table, LOCKMODE mode)
 		if (relation != NULL)
 			table_close(relation, mode);
 	}
+}
+
+bool
+paws_table_try_lock(PawsTable *table, LOCKMODE mode)
+{
+	notice(table);
+	if (!OidIsValid(table->identity) || table->identity != paws_extension_identity())
+		table->oid = find_by_name(get_namespace_oid(table->schema, true), table->name);
+	return ConditionalLockRelationOid(table->oid, mode);
+}
+
+bool
+paws_table_has_triggers(PawsTable *table)
+{
+	Oid identity = paws_extension_identity();
+
+	if (!OidIsValid(identity) || table->identity != identity)
+		table_close(paws_table_open(table, AccessShareLock), NoLock);
+	return table->triggers;
+}
+
+static bool
+is_there(const PawsTable *table, Oid oid)
+{
+	Oid schema = get_namespace_oid(table->schema, true);
+
+	return OidIsValid(schema) && get_relname_relid(table->name, schema) == oid;
+}
+
+/* The lock is taken by oid first, so that nothing waits for it; opening takes it once more. */
+Relation
+paws_table_try_open(PawsTable *table, LOCKMODE mode)
+{
+	Oid identity = paws_extension_identity();
+	Oid oid = table->oid;
+
+	notice(table);
+	if (!OidIsValid(identity) || table->identity != identity)
+	{
+		Oid schema = get_namespace_oid(table->schema, true);
+
+		oid = OidIsValid(schema) ? get_relname_relid(table->name, schema) : InvalidOid;
+	}
+	if (!OidIsValid(oid) || !ConditionalLockRelationOid(oid, mode))
+		return NULL;
+	/* dropped or renamed while the name was looked up, or since it was known */
+	if (is_there(table, oid))
+		return paws_table_open(table, mode);
+	UnlockRelationOid(oid, mode);
+	return NULL;
 }
 
 void
@@ -259,6 +311,15 @@ paws_scan_bytea(PawsScan *scan, int column)
 	Datum value = slot_getattr(scan->slot, column, &isnull);
 
 	return isnull ? NULL : DatumGetByteaPCopy(value);
+}
+
+bool
+paws_scan_is_own(PawsScan *scan)
+{
+	bool isnull;
+	Datum xmin = slot_getsysattr(scan->slot, MinTransactionIdAttributeNumber, &isnull);
+
+	return TransactionIdIsCurrentTransactionId(DatumGetTransactionId(xmin));
 }
 
 ItemPointer

@@ -48,6 +48,7 @@ typedef struct PawsTable
 	int ncomparisons;
 	PawsComparison comparisons[PAWS_TABLE_KEYS]; /* that were asked for */
 	bool noticed;                                /* invalidations reach it */
+	bool triggers;                               /* it has some */
 } PawsTable;
 
 /*
@@ -56,6 +57,15 @@ typedef struct PawsTable
  * that, so one that is renamed is found by who knows it already.
  */
 extern Relation paws_table_open(PawsTable *table, LOCKMODE mode);
+
+/* Locks it to the end of the transaction if that can be had at once; false if somebody is in the way. */
+extern bool paws_table_try_lock(PawsTable *table, LOCKMODE mode);
+
+/* Whether it has triggers, by what was known when it was opened last: a look at memory. */
+extern bool paws_table_has_triggers(PawsTable *table);
+
+/* The same, but NULL where it is gone, or somebody holds a lock that one would have to wait for. */
+extern Relation paws_table_try_open(PawsTable *table, LOCKMODE mode);
 
 /* The next `count` values of a sequence of ours, as nextval gives them. */
 extern void paws_table_next_values(PawsTable *sequence, int64 *values, int count);
@@ -109,6 +119,8 @@ extern int16 paws_scan_int16(PawsScan *scan, int column);
 extern bool paws_scan_bool(PawsScan *scan, int column);
 /* A detoasted, palloc'd copy with a four-byte header; NULL for NULL. */
 extern bytea *paws_scan_bytea(PawsScan *scan, int column);
+/* True if the transaction itself added the current row, or changed it: it may yet be undone. */
+extern bool paws_scan_is_own(PawsScan *scan);
 /* The place of the current row. */
 extern ItemPointer paws_scan_place(PawsScan *scan);
 
@@ -131,6 +143,10 @@ typedef struct PawsWriter
 /* `conflicts`: one of the functions …_once or …_new will be called. Errors 25006 in a read-only transaction,
  * 55000 if the table has other columns than it was made with. */
 extern void paws_writer_begin(PawsWriter *writer, PawsTable *table, bool conflicts);
+
+/* The same without conflicts, but false, and nothing begun, if the table is gone, altered, or locked: nothing
+ * is waited for. */
+extern bool paws_writer_try_begin(PawsWriter *writer, PawsTable *table);
 
 /* Adds a row; values and nulls of all columns in their order. Errors 23505 as INSERT does. */
 extern void paws_writer_insert(PawsWriter *writer, const Datum *values, const bool *nulls);
@@ -156,6 +172,17 @@ paws_writer_insert_many(PawsWriter *writer, const Datum *values, const bool *nul
  */
 extern void paws_writer_insert_many_once(PawsWriter *writer, PawsTable *table, int index, const Datum *values,
 										 const bool *nulls, int columns, int count, bool *put);
+
+/*
+ * Adds all rows, or none: false if one of them meets another with its key in the unique index `index`, of
+ * whomever, and then it and the others are taken out again. Quick where there is none; waits for nobody. The
+ * table has no triggers. places[i]: where row i is.
+ */
+extern bool paws_writer_insert_all_new(PawsWriter *writer, PawsTable *table, int index, const Datum *values,
+									   const bool *nulls, int columns, int count, ItemPointerData *places);
+
+/* Takes rows out again that this transaction added. */
+extern void paws_writer_take_out(PawsWriter *writer, ItemPointerData *places, int count);
 
 /* What became of a row that was to be deleted or changed. */
 typedef enum PawsWritten

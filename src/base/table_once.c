@@ -141,8 +141,15 @@ paws_writer_insert_new(PawsWriter *writer, PawsTable *table, int index, const Da
 static void
 insert_rows(PawsWriter *writer, TupleTableSlot **slots, int count)
 {
-	MemoryContext before = MemoryContextSwitchTo(GetPerTupleMemoryContext(writer->estate));
+	MemoryContext before;
 
+	/* its record is shorter than that of a set of one */
+	if (count == 1)
+	{
+		table_tuple_insert(writer->table, slots[0], GetCurrentCommandId(true), 0, NULL);
+		return;
+	}
+	before = MemoryContextSwitchTo(GetPerTupleMemoryContext(writer->estate));
 	table_multi_insert(writer->table, slots, count, GetCurrentCommandId(true), 0, NULL);
 	MemoryContextSwitchTo(before);
 }
@@ -156,19 +163,31 @@ insert_set(PawsWriter *writer, TupleTableSlot **slots, int count)
 		paws_writer_follow(writer, slots[i]);
 }
 
+static void
+take_out_row(PawsWriter *writer, ItemPointer place)
+{
+	TM_FailureData failure;
+
+	if (table_tuple_delete(writer->table, place, GetCurrentCommandId(true), InvalidSnapshot, InvalidSnapshot,
+						   false, &failure, false) != TM_Ok)
+		elog(ERROR, "could not take out a row of this transaction");
+}
+
 /* Rows of this transaction that nobody was told of. */
 static void
 take_out(PawsWriter *writer, TupleTableSlot **slots, int count)
 {
 	CommandCounterIncrement();
 	for (int i = 0; i < count; i++)
-	{
-		TM_FailureData failure;
+		take_out_row(writer, &slots[i]->tts_tid);
+}
 
-		if (table_tuple_delete(writer->table, &slots[i]->tts_tid, GetCurrentCommandId(true), InvalidSnapshot,
-							   InvalidSnapshot, false, &failure, false) != TM_Ok)
-			elog(ERROR, "could not take out a row of this transaction");
-	}
+void
+paws_writer_take_out(PawsWriter *writer, ItemPointerData *places, int count)
+{
+	CommandCounterIncrement();
+	for (int i = 0; i < count; i++)
+		take_out_row(writer, &places[i]);
 }
 
 /* The entries of rows that are in the table, up to the first one that meets another with its key. */
@@ -232,14 +251,15 @@ make_set(PawsWriter *writer, RowSet *set, int count)
 	set->filled = 0;
 	set->slots = palloc(Max(set->room, 1) * sizeof(TupleTableSlot *));
 	set->rows = palloc(Max(set->room, 1) * sizeof(int));
+	/* for the first row there is one */
 	for (int i = 0; i < set->room; i++)
-		set->slots[i] = table_slot_create(writer->table, NULL);
+		set->slots[i] = i == 0 ? writer->slot : table_slot_create(writer->table, NULL);
 }
 
 static void
 drop_set(RowSet *set)
 {
-	for (int i = 0; i < set->room; i++)
+	for (int i = 1; i < set->room; i++)
 		ExecDropSingleTupleTableSlot(set->slots[i]);
 	pfree(set->slots);
 	pfree(set->rows);
@@ -281,4 +301,41 @@ paws_writer_insert_many_once(PawsWriter *writer, PawsTable *table, int index, co
 {
 	memset(put, 0, count * sizeof(bool));
 	insert_many(writer, find_arbiters(writer, table, index), values, nulls, columns, count, put);
+}
+
+/* The first rows of those that are given, as many as the set has room for. */
+static void
+fill_set(PawsWriter *writer, RowSet *set, const Datum *values, const bool *nulls, int columns, int count)
+{
+	set->filled = Min(count, set->room);
+	for (int i = 0; i < set->filled; i++)
+		(void) paws_writer_prepare(writer, set->slots[i], values + (Size) i * columns,
+								   nulls + (Size) i * columns);
+}
+
+bool
+paws_writer_insert_all_new(PawsWriter *writer, PawsTable *table, int index, const Datum *values,
+						   const bool *nulls, int columns, int count, ItemPointerData *places)
+{
+	List *arbiters = find_arbiters(writer, table, index);
+	bool good = true;
+	int done = 0;
+	RowSet set;
+
+	Assert(!writer->triggers);
+	make_set(writer, &set, count);
+	while (good && done < count)
+	{
+		fill_set(writer, &set, values + (Size) done * columns, nulls + (Size) done * columns, columns,
+				 count - done);
+		insert_rows(writer, set.slots, set.filled);
+		for (int i = 0; i < set.filled; i++)
+			places[done + i] = set.slots[i]->tts_tid;
+		done += set.filled;
+		good = follow_until_conflict(writer, set.slots, set.filled, arbiters) == set.filled;
+	}
+	drop_set(&set);
+	if (!good)
+		paws_writer_take_out(writer, places, done);
+	return good;
 }

@@ -44,23 +44,25 @@ refuse_triggers_before(Relation table)
 						errhint("Use a trigger after it.")));
 }
 
+static bool
+has_columns(const PawsTable *table, Relation relation)
+{
+	return table->columns == 0 || table->columns == RelationGetNumberOfAttributes(relation);
+}
+
 /* Values are copied as many as the table has columns: by whoever altered it, beyond what the caller gives. */
 static void
 check_columns(const PawsTable *table, Relation relation)
 {
-	if (table->columns != 0 && table->columns != RelationGetNumberOfAttributes(relation))
+	if (!has_columns(table, relation))
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("a table of paws_sync was altered"),
 						errhint("Keep your columns in a table of your own.")));
 }
 
-void
-paws_writer_begin(PawsWriter *writer, PawsTable *table, bool conflicts)
+static void
+begin(PawsWriter *writer, bool conflicts)
 {
-	PreventCommandIfReadOnly("writing through paws_sync");
-	PreventCommandIfParallelMode("writing through paws_sync");
-	writer->table = paws_table_open(table, RowExclusiveLock);
-	check_columns(table, writer->table);
 	make_estate(writer);
 	/* what looking for conflicts needs is made when one is looked for (table_once.c) */
 	ExecOpenIndices(writer->info, false);
@@ -71,6 +73,33 @@ paws_writer_begin(PawsWriter *writer, PawsTable *table, bool conflicts)
 	writer->triggers = writer->info->ri_TrigDesc != NULL;
 	if (writer->triggers)
 		AfterTriggerBeginQuery();
+}
+
+void
+paws_writer_begin(PawsWriter *writer, PawsTable *table, bool conflicts)
+{
+	PreventCommandIfReadOnly("writing through paws_sync");
+	PreventCommandIfParallelMode("writing through paws_sync");
+	writer->table = paws_table_open(table, RowExclusiveLock);
+	check_columns(table, writer->table);
+	begin(writer, conflicts);
+}
+
+bool
+paws_writer_try_begin(PawsWriter *writer, PawsTable *table)
+{
+	PreventCommandIfReadOnly("writing through paws_sync");
+	PreventCommandIfParallelMode("writing through paws_sync");
+	writer->table = paws_table_try_open(table, RowExclusiveLock);
+	if (writer->table == NULL)
+		return false;
+	if (!has_columns(table, writer->table))
+	{
+		table_close(writer->table, NoLock);
+		return false;
+	}
+	begin(writer, false);
+	return true;
 }
 
 void

@@ -38,6 +38,8 @@ typedef struct Sleeper
 {
 	pg_atomic_uint32 lane; /* slot * PAWS_WAKE_LANES + lane + 1, or 0 */
 	pg_atomic_uint64 key;  /* hash of what it watches, or 0 */
+	pg_atomic_uint32 near; /* a commit that raises it is being flushed */
+	char hint[PAWS_WAKE_HINT_BYTES];
 } Sleeper;
 
 static Lane *lanes = NULL;       /* [max_databases * PAWS_WAKE_LANES] */
@@ -78,6 +80,7 @@ attach(void *memory, bool found)
 	{
 		pg_atomic_init_u32(&sleepers[i].lane, 0);
 		pg_atomic_init_u64(&sleepers[i].key, 0);
+		pg_atomic_init_u32(&sleepers[i].near, 0);
 	}
 }
 
@@ -243,6 +246,50 @@ paws_wake_key_at_commit(int slot, int64 key)
 	wake->hash = key_hash(slot, key);
 }
 
+typedef struct KeyNear
+{
+	uint64 hash;
+	char hint[PAWS_WAKE_HINT_BYTES];
+} KeyNear;
+
+static void
+announce_key(void *arg)
+{
+	KeyNear *wake = arg;
+	uint64 hash = wake->hash;
+
+	if (pg_atomic_read_u32(&bucket_of(hash)->watchers) == 0)
+		return;
+	for (int i = 0; i < MaxBackends; i++)
+		if (pg_atomic_read_u64(&sleepers[i].key) == hash)
+		{
+			memcpy(sleepers[i].hint, wake->hint, sizeof(wake->hint));
+			pg_write_barrier();
+			pg_atomic_write_u32(&sleepers[i].near, 1);
+			SetLatch(&ProcGlobal->allProcs[i].procLatch);
+		}
+}
+
+void *
+paws_wake_key_before_commit(int slot, int64 key)
+{
+	KeyNear *wake = paws_before_commit(announce_key, sizeof(KeyNear));
+
+	wake->hash = key_hash(slot, key);
+	return wake->hint;
+}
+
+bool
+paws_wake_key_is_near(void *hint)
+{
+	Sleeper *self = &sleepers[PAWS_MY_PROC_NUMBER];
+
+	if (pg_atomic_read_u32(&self->near) == 0 || pg_atomic_exchange_u32(&self->near, 0) == 0)
+		return false;
+	memcpy(hint, self->hint, sizeof(self->hint));
+	return true;
+}
+
 uint64
 paws_wake_key_count(int slot, int64 key)
 {
@@ -258,6 +305,7 @@ paws_wake_key_watch(int slot, int64 key)
 	forget_me_at_exit();
 	watched = key_hash(slot, key);
 	pg_atomic_fetch_add_u32(&bucket_of(watched)->watchers, 1);
+	pg_atomic_write_u32(&sleepers[PAWS_MY_PROC_NUMBER].near, 0);
 	pg_atomic_write_u64(&sleepers[PAWS_MY_PROC_NUMBER].key, watched);
 	pg_memory_barrier();
 }

@@ -41,6 +41,19 @@ extern void paws_wake_awake(int slot, PawsWakeLane lane);
 /* Sessions waiting for a key: raised at commit, and waiters' latches set. */
 extern void paws_wake_key_at_commit(int slot, int64 key);
 
+/*
+ * Tells the key's waiters just before the commit is flushed that it is near, so that they get ready while the
+ * disk is waited for: the commit may fail, and what it wrote is not visible yet. With it goes a hint, which
+ * is no secret; of two at once a waiter may see a mixture. Returns the hint's zeroed bytes for the caller to
+ * fill.
+ */
+#define PAWS_WAKE_HINT_BYTES 48
+
+extern void *paws_wake_key_before_commit(int slot, int64 key);
+
+/* True once after the key that this process watches was told of by the above; the hint is copied. */
+extern bool paws_wake_key_is_near(void *hint);
+
 /* The count of wakes of the key's bucket; read before looking, compared before sleeping. */
 extern uint64 paws_wake_key_count(int slot, int64 key);
 

@@ -157,24 +157,19 @@ paws_worker_run(const PawsWorkerMain *worker, Datum main_arg)
 	}
 }
 
-/*
- * The installed extension's oid after locking it against DROP, or InvalidOid. Looked up again under the lock,
- * since it may have been dropped while we waited; the lock is held to the end of the transaction.
- */
-static Oid
-lock_extension(void)
+/* The extension as it was found last, and the number of changes of schemas that were heard of by then:
+ * whoever drops it, makes it anew or gives it to another role changes schemas of it. */
+typedef struct Extension
 {
-	Oid oid = get_extension_oid("paws_sync", true);
+	uint64 changes;
+	Oid oid; /* InvalidOid: not found yet */
+	Oid owner;
+} Extension;
 
-	if (!OidIsValid(oid))
-		return InvalidOid;
-	LockDatabaseObject(ExtensionRelationId, oid, 0, AccessShareLock);
-	AcceptInvalidationMessages();
-	return get_extension_oid("paws_sync", true) == oid ? oid : InvalidOid;
-}
+static Extension extension = {0};
 
 static Oid
-extension_owner(Oid extension)
+extension_owner(Oid oid)
 {
 	Relation relation = table_open(ExtensionRelationId, AccessShareLock);
 	ScanKeyData key;
@@ -182,7 +177,7 @@ extension_owner(Oid extension)
 	HeapTuple tuple;
 	Oid owner = InvalidOid;
 
-	ScanKeyInit(&key, Anum_pg_extension_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(extension));
+	ScanKeyInit(&key, Anum_pg_extension_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(oid));
 	scan = systable_beginscan(relation, ExtensionOidIndexId, true, NULL, 1, &key);
 	tuple = systable_getnext(scan);
 	if (HeapTupleIsValid(tuple))
@@ -192,23 +187,49 @@ extension_owner(Oid extension)
 	return owner;
 }
 
+static void
+find_extension(void)
+{
+	(void) paws_extension_identity();
+	if (OidIsValid(extension.oid) && extension.changes == paws_extension_changes())
+		return;
+	extension.changes = paws_extension_changes();
+	extension.oid = get_extension_oid("paws_sync", true);
+	extension.owner = OidIsValid(extension.oid) ? extension_owner(extension.oid) : InvalidOid;
+}
+
+/*
+ * Locks the installed extension against DROP, to the end of the transaction; false if there is none. It is
+ * looked at again under the lock, since it may have been dropped while we waited.
+ */
+static bool
+lock_extension(void)
+{
+	Oid oid;
+
+	find_extension();
+	oid = extension.oid;
+	if (!OidIsValid(oid))
+		return false;
+	LockDatabaseObject(ExtensionRelationId, oid, 0, AccessShareLock);
+	AcceptInvalidationMessages();
+	find_extension();
+	return extension.oid == oid;
+}
+
 bool
 paws_worker_begin(const char *activity)
 {
-	Oid extension;
-
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
-	extension = lock_extension();
-	if (!OidIsValid(extension))
+	if (!lock_extension())
 	{
 		CommitTransactionCommand();
 		MemoryContextSwitchTo(turn_context);
 		database_slot = -1;
 		return false;
 	}
-	SetUserIdAndSecContext(extension_owner(extension),
-						   SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+	SetUserIdAndSecContext(extension.owner, SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
 	database_slot = paws_database_slot();
 	debug_query_string = activity;
 	pgstat_report_activity(STATE_RUNNING, activity);

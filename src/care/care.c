@@ -12,21 +12,11 @@
 #include "registry/registry.h"
 #include "utils/timestamp.h"
 
-/* Subjects that one slice of the walk looks at. */
-#define SLICE 200
-
 PawsStore paws_care_store = {.schema = "paws_care",
 							 .lane = PAWS_LANE_ORDINARY,
 							 .keys = PAWS_KEYS_CARE,
 							 .done = PAWS_CLOCK_ORDINARY,
 							 .acknowledged = PAWS_CLOCK_ORDINARY};
-
-static PawsStatement read_entitlement = {
-	.sql = "SELECT tier FROM paws_care.entitlement WHERE subject_no OPERATOR(pg_catalog.=) $1 "
-		   "AND (until IS NULL OR until OPERATOR(pg_catalog.>) pg_catalog.now())",
-	.nargs = 1,
-	.types = {INT8OID},
-};
 
 static PawsStatement write_entitlement = {
 	.sql = "INSERT INTO paws_care.entitlement (subject_no, tier, until, changed_at) VALUES ($1, $2, $3, $4) "
@@ -35,16 +25,6 @@ static PawsStatement write_entitlement = {
 	.nargs = 4,
 	.types = {INT8OID, INT2OID, TIMESTAMPTZOID, TIMESTAMPTZOID},
 };
-
-PawsTier
-paws_care_tier(int64 subject_no)
-{
-	Datum args[1] = {Int64GetDatum(subject_no)};
-
-	if (paws_spi_run(&read_entitlement, args, NULL, 1) == 0)
-		return PAWS_TIER_TRIAL;
-	return (PawsTier) paws_spi_int16(0, 1);
-}
 
 void
 paws_care_forget(int64 subject_no)
@@ -88,6 +68,7 @@ to_change(const PawsOperation *operation, PawsReason refused, PawsChange *change
 	change->deleted = operation->deleted;
 	change->envelope = operation->envelope;
 	change->refused = refused;
+	change->makes = change->base_revision == 0 && !change->deleted && refused == PAWS_REASON_NONE;
 }
 
 /* Once for each subject that has something new. */
@@ -128,7 +109,7 @@ paws_care_apply(int slot, const PawsOperation *operations, int count, PawsReason
 	{
 		if (changes[i].skipped)
 			continue;
-		applied[index[i]] = PAWS_APPLIED_DONE;
+		applied[index[i]] = changes[i].repeated ? PAWS_APPLIED_REPEATED : PAWS_APPLIED_DONE;
 		done++;
 	}
 	wake_waiters(slot, changes, nchanges);
@@ -147,10 +128,10 @@ cutoff_of(int64 subject_no)
 }
 
 bool
-paws_care_expire(int64 *walk)
+paws_care_expire(int64 *walk, int subjects)
 {
-	PawsExpiry expiries[SLICE];
-	int count = paws_store_walk(&paws_care_store, *walk, expiries, SLICE);
+	PawsExpiry expiries[PAWS_CARE_WALK_MAX];
+	int count = paws_store_walk(&paws_care_store, *walk, expiries, subjects);
 
 	if (count == 0)
 		return true;
@@ -160,5 +141,5 @@ paws_care_expire(int64 *walk)
 	if (!paws_store_expire(&paws_care_store, expiries, count))
 		return false;
 	*walk = expiries[count - 1].subject_no;
-	return count < SLICE;
+	return count < subjects;
 }

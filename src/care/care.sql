@@ -13,4 +13,12 @@ CREATE TABLE paws_care.entitlement (
 REVOKE ALL ON TABLE paws_care.entitlement FROM PUBLIC;
 COMMENT ON TABLE paws_care.entitlement IS 'The tier that each subject is served as, and until when; without a row, or after its end, it is trial.';
 
+-- A subject without a row is remembered as trial, so a row that is added is a change.
+CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE ON paws_care.entitlement
+	FOR EACH ROW EXECUTE FUNCTION paws_registry.subject_changed();
+CREATE TRIGGER emptied AFTER TRUNCATE ON paws_care.entitlement
+	FOR EACH STATEMENT EXECUTE FUNCTION paws_registry.subject_changed();
+ALTER TABLE paws_care.entitlement ENABLE ALWAYS TRIGGER changed;
+ALTER TABLE paws_care.entitlement ENABLE ALWAYS TRIGGER emptied;
+
 SELECT pg_catalog.pg_extension_config_dump('paws_care.entitlement', '');

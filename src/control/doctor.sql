@@ -178,9 +178,12 @@ BEGIN
 		WHERE p.prosecdef AND NOT coalesce(p.proconfig, '{}') @> '{"search_path=pg_catalog, pg_temp"}'
 		UNION ALL
 		SELECT 'triggers missing or disabled', w.tgname || ' on ' || w.relation,
-			'Policy can be changed without being checked: ALTER TABLE … ENABLE ALWAYS TRIGGER; if it is gone, create the extension anew from a dump.'
+			'What is changed is not checked, or nobody learns of it: ALTER TABLE … ENABLE ALWAYS TRIGGER; if it is gone, create the extension anew from a dump.'
 		FROM (VALUES ('paws_queue.policy', 'shipped_rows'), ('paws_queue.policy', 'changed'),
-			('paws_queue.tier_policy', 'shipped_rows'), ('paws_queue.tier_policy', 'changed')) AS w (relation, tgname)
+			('paws_queue.tier_policy', 'shipped_rows'), ('paws_queue.tier_policy', 'changed'),
+			('paws_registry.subject', 'changed'), ('paws_registry.subject', 'emptied'),
+			('paws_registry.device', 'changed'), ('paws_registry.device', 'emptied'),
+			('paws_care.entitlement', 'changed'), ('paws_care.entitlement', 'emptied')) AS w (relation, tgname)
 		WHERE NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = to_regclass(w.relation) AND t.tgname = w.tgname AND t.tgenabled = 'A')
 		UNION ALL
 		SELECT 'foreign triggers, rules and policies', f.what,

@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "base/commit.h"
 #include "base/database.h"
 #include "base/histogram.h"
 #include "base/reserve.h"
@@ -65,6 +66,32 @@ paws_latency_record(int slot, PawsClass klass, int tier, int64 microseconds, int
 {
 	paws_histogram_record(&latencies[slot].histogram[klass][tier], Max(microseconds, 0),
 						  (uint64) target_ms * 1000);
+}
+
+typedef struct Measured
+{
+	int slot;
+	PawsClass klass;
+	int tier;
+	int32 target_ms;
+	TimestampTz since;
+} Measured;
+
+static void
+record(void *arg)
+{
+	Measured *measured = arg;
+
+	paws_latency_record(measured->slot, measured->klass, measured->tier,
+						GetCurrentTimestamp() - measured->since, measured->target_ms);
+}
+
+void
+paws_latency_at_commit(int slot, PawsClass klass, int tier, TimestampTz since, int32 target_ms)
+{
+	Measured *measured = paws_at_commit(record, sizeof(Measured));
+
+	*measured = (Measured){slot, klass, tier, target_ms, since};
 }
 
 static void

@@ -17,6 +17,9 @@ extern void paws_latency_init(void);
 /* Records now; the work is committed. */
 extern void paws_latency_record(int slot, PawsClass klass, int tier, int64 microseconds, int32 target_ms);
 
+/* Records when the current transaction commits, from `since` on. */
+extern void paws_latency_at_commit(int slot, PawsClass klass, int tier, TimestampTz since, int32 target_ms);
+
 /* Starts counting anew. */
 extern void paws_latency_reset(int slot);
 

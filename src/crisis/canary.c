@@ -128,6 +128,18 @@ paws_canary_introduce(int slot, int64 subject_no, const PawsToken *watcher)
 	return new;
 }
 
+bool
+paws_canary_is(int slot, int64 subject_no)
+{
+	Canary *canary = &canaries[slot];
+	bool is;
+
+	SpinLockAcquire(&canary->lock);
+	is = canary->subject_no == subject_no;
+	SpinLockRelease(&canary->lock);
+	return is;
+}
+
 int64
 paws_canary_watched(int slot, PawsToken *watcher, bool *open)
 {

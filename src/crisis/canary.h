@@ -60,6 +60,9 @@ extern void paws_canary_alive(int slot, bool waits);
 /* Both its devices are known. True if they were not before: then nobody waits yet. */
 extern bool paws_canary_introduce(int slot, int64 subject_no, const PawsToken *watcher);
 
+/* True if this is the subject of the canary; false as well before it was introduced. */
+extern bool paws_canary_is(int slot, int64 subject_no);
+
 /*
  * What a consumer waits for: the subject to watch, and the device to pull with. 0 if there is nobody yet.
  * *open: a round is under way that was not seen whole.

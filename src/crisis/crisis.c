@@ -3,9 +3,12 @@
  */
 #include "postgres.h"
 
+#include "base/commit.h"
 #include "base/guarded.h"
 #include "base/reserve.h"
+#include "base/settings.h"
 #include "base/wake.h"
+#include "crisis/audit.h"
 #include "crisis/budget.h"
 #include "crisis/canary.h"
 #include "crisis/crisis.h"
@@ -83,6 +86,19 @@ apply_at_once(PawsChange *changes, int count)
 	return !changes[0].skipped;
 }
 
+StaticAssertDecl(sizeof(PawsVaultHint) <= PAWS_WAKE_HINT_BYTES, "a hint does not fit");
+
+/* Who waits gets ready while the commit is flushed; for the last change of a push, which is mostly the only
+ * one. */
+static void
+announce(int slot, const PawsChange *last)
+{
+	void *hint = paws_wake_key_before_commit(slot, last->subject_no);
+
+	if (last->envelope)
+		(void) paws_vault_hint(last->envelope, hint);
+}
+
 void
 paws_crisis_apply(int slot, PawsChange *changes, int count)
 {
@@ -105,10 +121,14 @@ paws_crisis_apply(int slot, PawsChange *changes, int count)
 		forget_answers(changes, count);
 		paws_crisis_queue_put(slot, changes, count);
 	}
+	paws_crisis_audit_changes(slot, applied ? PAWS_AUDIT_APPLIED : PAWS_AUDIT_QUEUED, changes, count);
 	for (int i = 0; i < count; i++)
 		bytes += changes[i].envelope ? VARSIZE_ANY_EXHDR(changes[i].envelope) : 0;
 	paws_reserve_crisis_end(begun_at, bytes);
+	if (!paws_crisis_standby_wait)
+		paws_commit_without_standby();
 	/* one push is of one subject */
+	announce(slot, &changes[count - 1]);
 	paws_wake_key_at_commit(slot, changes[0].subject_no);
 }
 

@@ -8,6 +8,7 @@
 #include "base/table.h"
 #include "base/wake.h"
 #include "catalog/pg_type.h"
+#include "crisis/audit.h"
 #include "crisis/crisis.h"
 #include "crisis/queue.h"
 #include "crisis/queue_private.h"
@@ -297,6 +298,7 @@ paws_crisis_queue_drain(int slot, int64 subject_no, int limit, bool wait, bool *
 		return false;
 	remove_done(subject_no, queued, good);
 	paws_room_at_commit(slot, -good);
+	paws_crisis_audit_changes(slot, PAWS_AUDIT_DRAINED, changes, good);
 	paws_wake_key_at_commit(slot, subject_no);
 	return true;
 }

@@ -34,6 +34,10 @@
 #define CRISIS_OPERATION "paws_crisis.operation"
 #define CANARY           "paws_crisis.canary"
 #define CANARY_DEVICE    "paws_crisis.canary_device"
+#define SIGNAL           "paws_crisis.signal"
+#define ITEM             "paws_crisis.item"
+#define RAISED           "paws_queue.raised"
+#define CRISIS_AUDIT     "paws_crisis.audit"
 
 /* clang-format off */
 /* The tables of a store, which each lane has: schema, clock of what is done, how long its feed is kept. */
@@ -96,6 +100,7 @@ static const PawsManifestEntry entries[] = {
 	{SUBJECT, "subject_no", PAWS_KIND_NUMBER, 0, PAWS_KEPT_FOR_GOOD, false, false},
 	{SUBJECT, "subject", PAWS_KIND_TOKEN, 0, PAWS_KEPT_FOR_GOOD, false, false},
 	{SUBJECT, "created_at", PAWS_KIND_TIME, PAWS_CLOCK_SLOW, PAWS_KEPT_FOR_GOOD, EXPORTED, false},
+	{SUBJECT, "salt", PAWS_KIND_DIGEST, 0, PAWS_KEPT_FOR_GOOD, false, false},
 
 	{DEVICE, "device_no", PAWS_KIND_NUMBER, 0, PAWS_KEPT_FOR_GOOD, false, false},
 	{DEVICE, "device", PAWS_KIND_TOKEN, 0, PAWS_KEPT_FOR_GOOD, false, false},
@@ -198,6 +203,57 @@ static const PawsManifestEntry entries[] = {
 	{CRISIS_OPERATION, "deleted", PAWS_KIND_FLAG, 0, PAWS_KEPT_UNTIL_FINISHED, false, true},
 	{CRISIS_OPERATION, "seal", PAWS_KIND_DIGEST, 0, PAWS_KEPT_UNTIL_FINISHED, false, true},
 	{CRISIS_OPERATION, "envelope", PAWS_KIND_ENVELOPE, 0, PAWS_KEPT_UNTIL_FINISHED, false, true},
+
+	{SIGNAL, "signal_id", PAWS_KIND_ID, 0, PAWS_KEPT_SIGNALS, false, true},
+	{SIGNAL, "subject_no", PAWS_KIND_NUMBER, 0, PAWS_KEPT_SIGNALS, false, true},
+	{SIGNAL, "twin", PAWS_KIND_NUMBER, 0, PAWS_KEPT_SIGNALS, false, true},
+	{SIGNAL, "raised_at", PAWS_KIND_TIME, PAWS_CLOCK_CRISIS, PAWS_KEPT_SIGNALS, EXPORTED, true},
+	{SIGNAL, "expires_at", PAWS_KIND_TIME, PAWS_CLOCK_CRISIS, PAWS_KEPT_SIGNALS, EXPORTED, true},
+	{SIGNAL, "ended_at", PAWS_KIND_TIME, PAWS_CLOCK_CRISIS, PAWS_KEPT_SIGNALS, EXPORTED, true},
+	{SIGNAL, "source", PAWS_KIND_CODE, 0, PAWS_KEPT_SIGNALS, EXPORTED, true},
+	{SIGNAL, "severity", PAWS_KIND_CODE, 0, PAWS_KEPT_SIGNALS, EXPORTED, true},
+	{SIGNAL, "state", PAWS_KIND_CODE, 0, PAWS_KEPT_SIGNALS, EXPORTED, true},
+
+	{ITEM, "id", PAWS_KIND_POSITION, 0, PAWS_KEPT_SIGNALS, false, true},
+	{ITEM, "subject_no", PAWS_KIND_NUMBER, 0, PAWS_KEPT_SIGNALS, false, true},
+	{ITEM, "fence", PAWS_KIND_NUMBER, 0, PAWS_KEPT_SIGNALS, false, true},
+	{ITEM, "submitted_at", PAWS_KIND_TIME, PAWS_CLOCK_CRISIS, PAWS_KEPT_SIGNALS, false, true},
+	{ITEM, "ended_at", PAWS_KIND_TIME, PAWS_CLOCK_CRISIS, PAWS_KEPT_SIGNALS, false, true},
+	{ITEM, "available_at", PAWS_KIND_TIME, PAWS_CLOCK_CRISIS, PAWS_KEPT_UNTIL_FINISHED, false, true},
+	{ITEM, "deadline", PAWS_KIND_TIME, PAWS_CLOCK_CRISIS, PAWS_KEPT_UNTIL_FINISHED, false, true},
+	{ITEM, "claimed_at", PAWS_KIND_TIME, PAWS_CLOCK_CRISIS, PAWS_KEPT_UNTIL_FINISHED, false, true},
+	{ITEM, "claimed_until", PAWS_KIND_TIME, PAWS_CLOCK_CRISIS, PAWS_KEPT_UNTIL_FINISHED, false, true},
+	{ITEM, "escalated_at", PAWS_KIND_TIME, PAWS_CLOCK_CRISIS, PAWS_KEPT_UNTIL_FINISHED, false, true},
+	{ITEM, "signal_id", PAWS_KIND_ID, 0, PAWS_KEPT_SIGNALS, false, true},
+	{ITEM, "key", PAWS_KIND_DIGEST, 0, PAWS_KEPT_SIGNALS, false, true},
+	{ITEM, "level", PAWS_KIND_CODE, 0, PAWS_KEPT_SIGNALS, false, true},
+	{ITEM, "class", PAWS_KIND_CODE, 0, PAWS_KEPT_SIGNALS, false, true},
+	{ITEM, "state", PAWS_KIND_CODE, 0, PAWS_KEPT_SIGNALS, false, true},
+	{ITEM, "attempts", PAWS_KIND_NUMBER, 0, PAWS_KEPT_SIGNALS, false, true},
+	{ITEM, "reason", PAWS_KIND_CODE, 0, PAWS_KEPT_SIGNALS, false, true},
+	{ITEM, "topic", PAWS_KIND_NAME, 0, PAWS_KEPT_SIGNALS, false, true},
+	{ITEM, "seal", PAWS_KIND_DIGEST, 0, PAWS_KEPT_UNTIL_FINISHED, false, true},
+	{ITEM, "envelope", PAWS_KIND_ENVELOPE, 0, PAWS_KEPT_UNTIL_FINISHED, false, true},
+	{"paws_crisis.topic", "name", PAWS_KIND_NAME, 0, PAWS_KEPT_FOR_GOOD, false, true},
+
+	{RAISED, "subject_no", PAWS_KIND_NUMBER, 0, PAWS_KEPT_UNTIL_REPLACED, false, false},
+	{RAISED, "until", PAWS_KIND_TIME, PAWS_CLOCK_CRISIS, PAWS_KEPT_UNTIL_REPLACED, false, false},
+	{RAISED, "level", PAWS_KIND_CODE, 0, PAWS_KEPT_UNTIL_REPLACED, false, false},
+	{CRISIS_AUDIT, "xact", PAWS_KIND_POSITION, 0, PAWS_KEPT_FOR_GOOD, false, true},
+	{CRISIS_AUDIT, "chain", PAWS_KIND_NUMBER, 0, PAWS_KEPT_FOR_GOOD, false, true},
+	{CRISIS_AUDIT, "number", PAWS_KIND_POSITION, 0, PAWS_KEPT_FOR_GOOD, false, true},
+	{CRISIS_AUDIT, "at", PAWS_KIND_TIME, PAWS_CLOCK_CRISIS, PAWS_KEPT_FOR_GOOD, false, true},
+	{CRISIS_AUDIT, "place", PAWS_KIND_POSITION, 0, PAWS_KEPT_FOR_GOOD, false, true},
+	{CRISIS_AUDIT, "operation", PAWS_KIND_CODE, 0, PAWS_KEPT_FOR_GOOD, false, true},
+	{CRISIS_AUDIT, "object", PAWS_KIND_CODE, 0, PAWS_KEPT_FOR_GOOD, false, true},
+	{CRISIS_AUDIT, "class", PAWS_KIND_CODE, 0, PAWS_KEPT_FOR_GOOD, false, true},
+	{CRISIS_AUDIT, "result", PAWS_KIND_CODE, 0, PAWS_KEPT_FOR_GOOD, false, true},
+	{CRISIS_AUDIT, "keyed", PAWS_KIND_CODE, 0, PAWS_KEPT_FOR_GOOD, false, true},
+	{CRISIS_AUDIT, "actor", PAWS_KIND_DIGEST, 0, PAWS_KEPT_FOR_GOOD, false, true},
+	{CRISIS_AUDIT, "subject", PAWS_KIND_DIGEST, 0, PAWS_KEPT_FOR_GOOD, false, true},
+	{CRISIS_AUDIT, "before", PAWS_KIND_DIGEST, 0, PAWS_KEPT_FOR_GOOD, false, true},
+	{CRISIS_AUDIT, "after", PAWS_KIND_DIGEST, 0, PAWS_KEPT_FOR_GOOD, false, true},
+	{CRISIS_AUDIT, "mac", PAWS_KIND_DIGEST, 0, PAWS_KEPT_FOR_GOOD, false, true},
 
 	{RESOURCE, "region", PAWS_KIND_NAME, 0, PAWS_KEPT_FOR_GOOD, false, true},
 	{RESOURCE, "name", PAWS_KIND_NAME, 0, PAWS_KEPT_FOR_GOOD, false, true},
@@ -350,6 +406,7 @@ paws_retention_name(PawsRetention kept)
 		[PAWS_KEPT_TOPIC_HISTORY] = "topic_history",
 		[PAWS_KEPT_DEAD_LETTERS] = "dead_letters",
 		[PAWS_KEPT_OFFLINE_WINDOW] = "offline_window",
+		[PAWS_KEPT_SIGNALS] = "thirty_days",
 		[PAWS_KEPT_UNTIL_DELETED] = "until_deleted",
 		[PAWS_KEPT_UNTIL_REPLACED] = "until_replaced",
 		[PAWS_KEPT_MONTH] = "month",

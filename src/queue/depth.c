@@ -123,6 +123,7 @@ typedef struct Change
 	int slot;
 	Oid identity;
 	int count[LEVELS];
+	int passed[LEVELS];
 } Change;
 
 static void
@@ -135,15 +136,18 @@ apply_change(void *arg)
 		return;
 	for (int level = 1; level < LEVELS; level++)
 	{
-		if (change->count[level] > 0)
-			pg_atomic_fetch_add_u64(&d->level[level].in, change->count[level]);
-		else if (change->count[level] < 0)
-			pg_atomic_fetch_add_u64(&d->level[level].out, -change->count[level]);
+		int in = Max(change->count[level], 0) + change->passed[level];
+		int out = Max(-change->count[level], 0) + change->passed[level];
+
+		if (in > 0)
+			pg_atomic_fetch_add_u64(&d->level[level].in, in);
+		if (out > 0)
+			pg_atomic_fetch_add_u64(&d->level[level].out, out);
 	}
 }
 
-void
-paws_depth_at_commit(int slot, int level, int count)
+static Change *
+change_of(int slot)
 {
 	Change *change = paws_at_commit_find(apply_change);
 
@@ -153,7 +157,19 @@ paws_depth_at_commit(int slot, int level, int count)
 		change->slot = slot;
 		change->identity = paws_database_identity(slot);
 	}
-	change->count[level] += count;
+	return change;
+}
+
+void
+paws_depth_at_commit(int slot, int level, int count)
+{
+	change_of(slot)->count[level] += count;
+}
+
+void
+paws_depth_passed_at_commit(int slot, int level, int count)
+{
+	change_of(slot)->passed[level] += count;
 }
 
 void
@@ -272,6 +288,16 @@ paws_depth_any(int slot)
 		if (waiting(&depths[slot].level[level]) > 0)
 			return true;
 	return false;
+}
+
+int64
+paws_depth_from(int slot, int level)
+{
+	int64 total = 0;
+
+	for (; level < LEVELS; level++)
+		total += waiting(&depths[slot].level[level]);
+	return total;
 }
 
 static void

@@ -19,6 +19,9 @@ extern void paws_depth_init(void);
 /* At commit: `count` more (or fewer, if negative) at a level. */
 extern void paws_depth_at_commit(int slot, int level, int count);
 
+/* At commit: `count` came to a level and left it in one transaction. */
+extern void paws_depth_passed_at_commit(int slot, int level, int count);
+
 /* Before the commit of a transaction that put operations: the lowest id it was given. */
 extern void paws_depth_note_id(int slot, int64 id);
 
@@ -35,6 +38,9 @@ extern void paws_depth_observe(int slot);
 
 /* True if some level has a waiting operation, as far as the counters know. */
 extern bool paws_depth_any(int slot);
+
+/* How many wait at a level and above it. */
+extern int64 paws_depth_from(int slot, int level);
 
 typedef struct PawsDepth
 {

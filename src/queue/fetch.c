@@ -143,6 +143,27 @@ find_blocked(const PawsClaim *claim, Snapshot snapshot, PawsOperation *operation
 	paws_scan_end(&scan);
 }
 
+void
+paws_queue_find_blocked(PawsOperation *operations, int count)
+{
+	Snapshot snapshot = paws_table_snap(false);
+	PawsKey keys[2] = {{1, BTEqualStrategyNumber, Int64GetDatum(operations[0].subject_no)},
+					   {2, BTEqualStrategyNumber, UUIDPGetDatum(&operations[0].doc_id)}};
+	PawsScan scan;
+
+	paws_scan_begin(&scan, &paws_queue_operations, OPERATION_BY_DOCUMENT, snapshot, keys, 2);
+	for (int i = 0; i < count; i++)
+	{
+		Datum values[2] = {Int64GetDatum(operations[i].subject_no), UUIDPGetDatum(&operations[i].doc_id)};
+
+		if (i > 0)
+			paws_scan_again(&scan, values);
+		operations[i].blocked = paws_scan_next(&scan);
+	}
+	paws_scan_end(&scan);
+	paws_table_unsnap(snapshot);
+}
+
 /* Most urgent first, then by arrival. */
 static int
 compare_operations(const void *a, const void *b)

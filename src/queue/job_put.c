@@ -13,6 +13,7 @@
 #include "miscadmin.h"
 #include "queue/flow.h"
 #include "queue/job_private.h"
+#include "queue/raise.h"
 #include "utils/timestamp.h"
 
 static PawsStatement find_ranks = {
@@ -180,6 +181,8 @@ paws_job_insert(int slot, const PawsTopic *topic, PawsJobRow *rows, int count)
 		return;
 	paws_job_add(rows, count);
 	tell_at_commit(slot, topic, rows, count);
+	for (int i = 0; i < count; i++)
+		paws_raise_touch_at_commit(slot, rows[i].subject_no);
 }
 
 static void

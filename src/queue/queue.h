@@ -100,6 +100,10 @@ extern void paws_queue_release(int worker);
  * moved are left out. */
 extern int paws_queue_fetch(const PawsClaim *claim, PawsOperation **operations);
 
+/* For operations that are not put yet: sets `blocked` of those whose document has some that wait. Without
+ * SPI. */
+extern void paws_queue_find_blocked(PawsOperation *operations, int count);
+
 /* Removes finished operations that this transaction has fetched. Errors 40001 if somebody else has one of
  * them, so that nothing is applied twice. */
 extern void paws_queue_finish(int slot, const PawsOperation *operations, int count);

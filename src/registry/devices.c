@@ -3,12 +3,17 @@
  */
 #include "postgres.h"
 
+#include <sodium.h>
+
+#include "base/database.h"
 #include "base/errors.h"
+#include "base/fresh.h"
 #include "base/spi.h"
 #include "base/table.h"
 #include "catalog/pg_type.h"
+#include "guard/audit_row.h"
 #include "guard/manifest.h"
-#include "registry/registry.h"
+#include "registry/known.h"
 #include "utils/timestamp.h"
 
 /* Columns of the table of devices, and of that of subjects. */
@@ -16,22 +21,26 @@
 #define DEVICE_SUBJECT_NO  3
 #define DEVICE_CRISIS_ONLY 5
 #define DEVICE_REVOKED_AT  7
+#define SUBJECT_NO         1
 #define SUBJECT_TOKEN      2
 
-static PawsTable devices = {.schema = "paws_registry", .name = "device", .indexes = {"device_device_key"}};
-static PawsTable subjects = {.schema = "paws_registry", .name = "subject", .indexes = {"subject_pkey"}};
-
-static PawsStatement find_subject = {
-	.sql = "SELECT subject_no FROM paws_registry.subject WHERE subject OPERATOR(paws_sync.=) $1",
-	.nargs = 1,
-	.type_names = {"subject"},
+/* Indexes of the table of subjects. */
+enum
+{
+	SUBJECT_BY_NO,
+	SUBJECT_BY_TOKEN
 };
 
+static PawsTable devices = {.schema = "paws_registry", .name = "device", .indexes = {"device_device_key"}};
+static PawsTable subjects = {.schema = "paws_registry",
+							 .name = "subject",
+							 .indexes = {"subject_pkey", "subject_subject_key"}};
+
 static PawsStatement add_subject = {
-	.sql = "INSERT INTO paws_registry.subject (subject, created_at) VALUES ($1, $2) "
+	.sql = "INSERT INTO paws_registry.subject (subject, created_at, salt) VALUES ($1, $2, $3) "
 		   "ON CONFLICT (subject) DO NOTHING RETURNING subject_no",
-	.nargs = 2,
-	.types = {InvalidOid, TIMESTAMPTZOID},
+	.nargs = 3,
+	.types = {InvalidOid, TIMESTAMPTZOID, BYTEAOID},
 	.type_names = {"subject"},
 };
 
@@ -46,6 +55,14 @@ static PawsStatement count_devices = {
 		   "AND revoked_at IS NULL AND NOT crisis_only",
 	.nargs = 1,
 	.types = {INT8OID},
+};
+
+static PawsStatement has_room = {
+	.sql = "SELECT pg_catalog.count(*) FILTER (WHERE crisis_only) OPERATOR(pg_catalog.>) 0 "
+		   "AND pg_catalog.count(*) FILTER (WHERE NOT crisis_only) OPERATOR(pg_catalog.<) $2 "
+		   "FROM paws_registry.device WHERE subject_no OPERATOR(pg_catalog.=) $1 AND revoked_at IS NULL",
+	.nargs = 2,
+	.types = {INT8OID, INT4OID},
 };
 
 static PawsStatement promote = {
@@ -79,9 +96,9 @@ now(void)
 	return TimestampTzGetDatum(paws_manifest_time(PAWS_CLOCK_SLOW, PAWS_TIER_NONE, GetCurrentTimestamp()));
 }
 
-/* False if there is no such device. */
+/* False if there is no such device. `own`: this transaction added it. */
 static bool
-read_device(const PawsToken *token, Snapshot snapshot, PawsDevice *device)
+read_device(const PawsToken *token, Snapshot snapshot, PawsDevice *device, bool *own)
 {
 	PawsKey key = {.column = 1, .strategy = BTEqualStrategyNumber, .value = PointerGetDatum(token)};
 	PawsScan scan;
@@ -97,6 +114,7 @@ read_device(const PawsToken *token, Snapshot snapshot, PawsDevice *device)
 		device->crisis_only = paws_scan_bool(&scan, DEVICE_CRISIS_ONLY);
 		(void) paws_scan_column(&scan, DEVICE_REVOKED_AT, &revoked_is_null);
 		device->revoked = !revoked_is_null;
+		*own = paws_scan_is_own(&scan);
 	}
 	paws_scan_end(&scan);
 	return found;
@@ -113,7 +131,7 @@ read_subject(Snapshot snapshot, PawsDevice *device)
 	bool isnull;
 	bool found;
 
-	paws_scan_begin(&scan, &subjects, 0, snapshot, &key, 1);
+	paws_scan_begin(&scan, &subjects, SUBJECT_BY_NO, snapshot, &key, 1);
 	found = paws_scan_next(&scan);
 	if (found)
 		memcpy(&device->subject, DatumGetPointer(paws_scan_column(&scan, SUBJECT_TOKEN, &isnull)),
@@ -125,21 +143,68 @@ read_subject(Snapshot snapshot, PawsDevice *device)
 void
 paws_registry_device(const PawsToken *token, PawsDevice *device)
 {
-	Snapshot snapshot = paws_table_snap(false);
-	bool found = read_device(token, snapshot, device) && read_subject(snapshot, device);
+	int slot = paws_database_slot();
+	uint64 begun = paws_fresh_begin(slot);
+	Snapshot snapshot;
+	bool own = false;
+	bool found;
 
+	if (paws_known_device(slot, begun, token, device))
+		return;
+	snapshot = paws_table_snap(false);
+	found = read_device(token, snapshot, device, &own) && read_subject(snapshot, device);
 	paws_table_unsnap(snapshot);
 	if (!found)
 		ereport(ERROR, (errcode(PAWS_ERRCODE_UNKNOWN_DEVICE), errmsg("device is not registered"),
 						errhint("Register it with paws_sync.register_device in this database.")));
+	if (!own)
+		paws_know_device(slot, begun, token, device);
+}
+
+/* 0 if there is none. `own`: this transaction added it. */
+static int64
+read_subject_no(const PawsToken *token, bool *own)
+{
+	PawsKey key = {.column = 1, .strategy = BTEqualStrategyNumber, .value = PointerGetDatum(token)};
+	Snapshot snapshot = paws_table_snap(false);
+	int64 subject_no = 0;
+	PawsScan scan;
+
+	paws_scan_begin(&scan, &subjects, SUBJECT_BY_TOKEN, snapshot, &key, 1);
+	if (paws_scan_next(&scan))
+	{
+		subject_no = paws_scan_int64(&scan, SUBJECT_NO);
+		*own = paws_scan_is_own(&scan);
+	}
+	paws_scan_end(&scan);
+	paws_table_unsnap(snapshot);
+	return subject_no;
 }
 
 int64
 paws_registry_subject(const PawsToken *token)
 {
-	Datum args[1] = {PointerGetDatum(token)};
+	int slot = paws_database_slot();
+	uint64 begun = paws_fresh_begin(slot);
+	int64 subject_no = paws_known_subject(slot, begun, token);
+	bool own = false;
 
-	return paws_spi_run(&find_subject, args, NULL, 1) ? paws_spi_int64(0, 1) : 0;
+	if (subject_no != 0)
+		return subject_no;
+	subject_no = read_subject_no(token, &own);
+	if (subject_no != 0 && !own)
+		paws_know_subject(slot, begun, token, subject_no);
+	return subject_no;
+}
+
+static Datum
+new_salt(void)
+{
+	bytea *salt = palloc(VARHDRSZ + PAWS_AUDIT_SALT_BYTES);
+
+	SET_VARSIZE(salt, VARHDRSZ + PAWS_AUDIT_SALT_BYTES);
+	randombytes_buf(VARDATA(salt), PAWS_AUDIT_SALT_BYTES);
+	return PointerGetDatum(salt);
 }
 
 /* Another session may add the same subject at the same time: then the insert waits for it, does nothing, and
@@ -147,7 +212,7 @@ paws_registry_subject(const PawsToken *token)
 int64
 paws_registry_ensure_subject(const PawsToken *token)
 {
-	Datum args[2] = {PointerGetDatum(token), now()};
+	Datum args[3] = {PointerGetDatum(token), now(), new_salt()};
 	int64 subject_no = paws_registry_subject(token);
 
 	if (subject_no == 0 && paws_spi_run(&add_subject, args, NULL, 1) > 0)
@@ -167,6 +232,15 @@ paws_registry_count_devices(int64 subject_no)
 						errhint("The transaction might succeed if retried.")));
 	paws_spi_run(&count_devices, args, NULL, 1);
 	return (int) paws_spi_int64(0, 1);
+}
+
+bool
+paws_registry_has_room(int64 subject_no, int max_devices)
+{
+	Datum args[2] = {Int64GetDatum(subject_no), Int32GetDatum(max_devices)};
+
+	paws_spi_run(&has_room, args, NULL, 1);
+	return paws_spi_bool(0, 1);
 }
 
 void

@@ -44,6 +44,10 @@ extern int64 paws_registry_ensure_subject(const PawsToken *token);
  * sees. */
 extern bool paws_registry_subject_token(int64 subject_no, PawsToken *token);
 
+/* The same, with the salt of the subject's audit rows (PAWS_AUDIT_SALT_BYTES), which goes with the subject.
+ */
+extern bool paws_registry_subject_salt(int64 subject_no, PawsToken *token, uint8 *salt);
+
 /* A subject as a walk over all of them shows it. */
 typedef struct PawsSubject
 {
@@ -70,6 +74,9 @@ extern void paws_registry_forget(int64 subject_no);
 /* Unrevoked devices of a subject that are not crisis-only; it stays so until the commit. Errors 40001 if the
  * subject was forgotten meanwhile. */
 extern int paws_registry_count_devices(int64 subject_no);
+
+/* True if a subject has fewer of these than so many, and others that are crisis-only; locks nothing. */
+extern bool paws_registry_has_room(int64 subject_no, int max_devices);
 
 /* Adds a device; returns its number. */
 extern int64

@@ -21,12 +21,14 @@ COMMENT ON DOMAIN paws_registry.seal IS 'A MAC over an envelope''s commitment an
 CREATE TABLE paws_registry.subject (
 	subject_no bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	subject paws_sync.subject NOT NULL UNIQUE,
-	created_at timestamptz NOT NULL
+	created_at timestamptz NOT NULL,
+	salt bytea NOT NULL CHECK (pg_catalog.octet_length(salt) OPERATOR(pg_catalog.=) 32)
 );
 REVOKE ALL ON TABLE paws_registry.subject FROM PUBLIC;
 COMMENT ON TABLE paws_registry.subject IS 'Persons, as keyed pseudonyms.';
 COMMENT ON COLUMN paws_registry.subject.subject_no IS 'Internal number; never leaves the database.';
 COMMENT ON COLUMN paws_registry.subject.subject IS 'The token that backends hold.';
+COMMENT ON COLUMN paws_registry.subject.salt IS 'Random; ties audit rows to this person. Goes with the row, and then nothing does.';
 
 -- No foreign keys, here or in other schemas: only functions of ours write these tables, and a parallel restore would load
 -- the tables of an extension in any order.
@@ -44,6 +46,28 @@ REVOKE ALL ON TABLE paws_registry.device FROM PUBLIC;
 COMMENT ON TABLE paws_registry.device IS 'Installations of subjects; a revoked one stays known.';
 COMMENT ON COLUMN paws_registry.device.platform IS 'Code of the closed vocabulary of platforms.';
 COMMENT ON COLUMN paws_registry.device.crisis_only IS 'Beyond the tier''s number of devices: served in the crisis lane alone.';
+
+-- Processes remember devices, numbers and tiers of subjects; this tells them at the commit of a change, whoever makes it.
+-- What is added to these two tables is in no memory yet.
+CREATE FUNCTION paws_registry.subject_changed() RETURNS trigger
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'paws_subject_changed';
+REVOKE ALL ON FUNCTION paws_registry.subject_changed() FROM PUBLIC;
+COMMENT ON FUNCTION paws_registry.subject_changed() IS
+	'Makes every process read anew what it remembers of the subjects whose rows were changed.';
+
+CREATE TRIGGER changed AFTER UPDATE OR DELETE ON paws_registry.subject
+	FOR EACH ROW EXECUTE FUNCTION paws_registry.subject_changed();
+CREATE TRIGGER emptied AFTER TRUNCATE ON paws_registry.subject
+	FOR EACH STATEMENT EXECUTE FUNCTION paws_registry.subject_changed();
+CREATE TRIGGER changed AFTER UPDATE OR DELETE ON paws_registry.device
+	FOR EACH ROW EXECUTE FUNCTION paws_registry.subject_changed();
+CREATE TRIGGER emptied AFTER TRUNCATE ON paws_registry.device
+	FOR EACH STATEMENT EXECUTE FUNCTION paws_registry.subject_changed();
+ALTER TABLE paws_registry.subject ENABLE ALWAYS TRIGGER changed;
+ALTER TABLE paws_registry.subject ENABLE ALWAYS TRIGGER emptied;
+ALTER TABLE paws_registry.device ENABLE ALWAYS TRIGGER changed;
+ALTER TABLE paws_registry.device ENABLE ALWAYS TRIGGER emptied;
 
 CREATE TABLE paws_registry.collection (
 	collection_no smallint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -4,6 +4,7 @@
 #include "postgres.h"
 
 #include "base/table.h"
+#include "guard/audit_row.h"
 #include "guard/mint.h"
 #include "registry/registry.h"
 
@@ -14,9 +15,10 @@ static PawsTable subjects = {
 };
 
 #define SUBJECT_TOKEN 2
+#define SUBJECT_SALT  4
 
 bool
-paws_registry_subject_token(int64 subject_no, PawsToken *token)
+paws_registry_subject_salt(int64 subject_no, PawsToken *token, uint8 *salt)
 {
 	PawsKey keys[1] = {{1, BTEqualStrategyNumber, Int64GetDatum(subject_no)}};
 	Snapshot snapshot = paws_table_snap(true);
@@ -27,8 +29,18 @@ paws_registry_subject_token(int64 subject_no, PawsToken *token)
 	paws_scan_begin(&scan, &subjects, 0, snapshot, keys, 1);
 	found = paws_scan_next(&scan);
 	if (found)
+	{
 		*token = *paws_datum_token(paws_scan_column(&scan, SUBJECT_TOKEN, &isnull));
+		if (salt)
+			memcpy(salt, VARDATA(paws_scan_bytea(&scan, SUBJECT_SALT)), PAWS_AUDIT_SALT_BYTES);
+	}
 	paws_scan_end(&scan);
 	paws_table_unsnap(snapshot);
 	return found;
+}
+
+bool
+paws_registry_subject_token(int64 subject_no, PawsToken *token)
+{
+	return paws_registry_subject_salt(subject_no, token, NULL);
 }

@@ -18,6 +18,7 @@ typedef struct Reserving
 	PawsStore *store;
 	PawsWriter writer;
 	PawsScan scan;
+	bool scanning; /* the scan is begun: some counter was not where it was remembered */
 	Snapshot snapshot;
 } Reserving;
 
@@ -33,18 +34,30 @@ paws_store_compare_subjects(const void *a, const void *b)
 static void
 begin_walk(Reserving *reserving)
 {
-	PawsKey key = {1, BTEqualStrategyNumber, Int64GetDatum(0)};
-
 	reserving->snapshot = paws_table_snap(false);
-	paws_scan_begin(&reserving->scan, paws_store_table(reserving->store, PAWS_TABLE_COUNTER), 0,
-					reserving->snapshot, &key, 1);
+	reserving->scanning = false;
 }
 
 static void
 end_walk(Reserving *reserving)
 {
-	paws_scan_end(&reserving->scan);
+	if (reserving->scanning)
+		paws_scan_end(&reserving->scan);
 	paws_table_unsnap(reserving->snapshot);
+}
+
+static TupleTableSlot *
+find_by_index(Reserving *reserving, int64 subject_no)
+{
+	PawsKey key = {1, BTEqualStrategyNumber, Int64GetDatum(subject_no)};
+
+	if (reserving->scanning)
+		paws_scan_again(&reserving->scan, &key.value);
+	else
+		paws_scan_begin(&reserving->scan, paws_store_table(reserving->store, PAWS_TABLE_COUNTER), 0,
+						reserving->snapshot, &key, 1);
+	reserving->scanning = true;
+	return paws_scan_next(&reserving->scan) ? reserving->scan.slot : NULL;
 }
 
 static PawsWritten
@@ -72,7 +85,6 @@ static TupleTableSlot *
 find(Reserving *reserving, int64 subject_no)
 {
 	PawsWriter *writer = &reserving->writer;
-	Datum key = Int64GetDatum(subject_no);
 	ItemPointerData place;
 	bool isnull;
 
@@ -80,8 +92,7 @@ find(Reserving *reserving, int64 subject_no)
 		paws_writer_fetch(writer, &place, reserving->snapshot) &&
 		DatumGetInt64(slot_getattr(writer->slot, COUNTER_SUBJECT_NO, &isnull)) == subject_no)
 		return writer->slot;
-	paws_scan_again(&reserving->scan, &key);
-	return paws_scan_next(&reserving->scan) ? reserving->scan.slot : NULL;
+	return find_by_index(reserving, subject_no);
 }
 
 /* False if somebody else has the counter, or there is none. */

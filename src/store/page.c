@@ -4,10 +4,11 @@
 #include "postgres.h"
 
 #include "base/spi.h"
+#include "store/feed.h"
 #include "store/page.h"
 #include "utils/memutils.h"
 
-/* Entries read by one statement. */
+/* Documents of a seed read by one statement. */
 #define READ_AHEAD 200
 
 /* A document of the seed that was changed after the seed began: its entry comes in the feed as well. */
@@ -20,14 +21,15 @@ typedef struct Told
 typedef struct Reader
 {
 	PawsStore *store;
+	Snapshot snapshot;
 	const PawsDevice *device;
 	PawsLaneCursor *cursor;
 	PawsLaneCursor told; /* the cursor that the last row carried */
 	PawsPageBudget *budget;
 	PawsPageEmit emit;
 	void *context;
-	PawsFeedEntry entries[READ_AHEAD];
-	bytea *envelopes[READ_AHEAD];
+	PawsFeedEntry *entries; /* of a seed, [READ_AHEAD] */
+	bytea **envelopes;
 	int ntold;
 	Told already[READ_AHEAD];
 } Reader;
@@ -85,12 +87,24 @@ emit(Reader *reader, PawsPageRow *row, bytea *envelope)
 		pfree(row->payload);
 }
 
+static int
+read_documents(Reader *reader, int wanted)
+{
+	if (reader->entries == NULL)
+	{
+		reader->entries = palloc(READ_AHEAD * sizeof(PawsFeedEntry));
+		reader->envelopes = palloc(READ_AHEAD * sizeof(bytea *));
+	}
+	return paws_store_read_documents(reader->store, reader->device->subject_no, &reader->cursor->after,
+									 wanted);
+}
+
 /*
  * Copies what the last statement returned out of SPI's memory, for opening an envelope may run a statement.
  * Stops where the payloads would not fit the page; returns how many entries there are.
  */
 static int
-copy_entries(Reader *reader, int found, void (*read)(int row, PawsFeedEntry *entry), int envelope_column)
+copy_documents(Reader *reader, int found)
 {
 	int64 bytes = reader->budget->bytes;
 
@@ -98,13 +112,13 @@ copy_entries(Reader *reader, int found, void (*read)(int row, PawsFeedEntry *ent
 	{
 		PawsFeedEntry *entry = &reader->entries[i];
 
-		read(i, entry);
+		paws_store_document_entry(i, entry);
 		reader->envelopes[i] = NULL;
 		if (!carries_payload(reader, entry))
 			continue;
 		if (bytes <= 0 && (reader->budget->any || i > 0))
 			return i;
-		reader->envelopes[i] = paws_spi_bytea(i, envelope_column);
+		reader->envelopes[i] = paws_spi_bytea(i, 8);
 		bytes -= VARSIZE_ANY_EXHDR(reader->envelopes[i]);
 	}
 	return found;
@@ -153,9 +167,8 @@ static bool
 read_seed(Reader *reader)
 {
 	int wanted = Min(READ_AHEAD, Max(reader->budget->changes, 1) + 1);
-	int found =
-		paws_store_read_documents(reader->store, reader->device->subject_no, &reader->cursor->after, wanted);
-	int count = copy_entries(reader, found, paws_store_document_entry, 8);
+	int found = read_documents(reader, wanted);
+	int count = copy_documents(reader, found);
 	bool complete = found < wanted && count == found;
 	int last = count - 1;
 
@@ -180,34 +193,46 @@ read_seed(Reader *reader)
 	return reader->cursor->mode == PAWS_CURSOR_FEED;
 }
 
-/* True at the end of the feed. */
-static bool
+/* Of its own operations a device is told what became of them, of others the document if it is still so. */
+static void
+tell_entry(Reader *reader, PawsPageRow *row)
+{
+	if (row->entry.device_no == reader->device->device_no)
+	{
+		row->kind = PAWS_PAGE_RECEIPT;
+		emit(reader, row, NULL);
+	}
+	else if (row->entry.current && row->entry.outcome == PAWS_OUTCOME_APPLIED &&
+			 !told_already(reader, &row->entry))
+		emit(reader, row, carries_payload(reader, &row->entry) ? row->entry.envelope : NULL);
+}
+
+/* To the end of the feed, or of the page. */
+static void
 read_feed(Reader *reader)
 {
-	int wanted = Min(READ_AHEAD, Max(reader->budget->changes, 1));
-	int found =
-		paws_store_read_feed(reader->store, reader->device->subject_no, reader->cursor->position, wanted);
-	int count = copy_entries(reader, found, paws_store_feed_entry, 14);
+	PawsFeedWalk walk;
+	PawsPageRow row;
 
-	for (int i = 0; i < count && !full(reader->budget); i++)
+	paws_feed_begin(&walk, reader->store, reader->snapshot, reader->device->subject_no,
+					reader->cursor->position + 1);
+	while (!full(reader->budget) && paws_feed_next(&walk, &row.entry))
 	{
-		PawsPageRow row = {.kind = PAWS_PAGE_CHANGE, .entry = reader->entries[i]};
+		bytea *envelope;
 
-		if (!may_tell(reader, &row.entry, reader->envelopes[i]))
+		row = (PawsPageRow){.kind = PAWS_PAGE_CHANGE, .entry = row.entry};
+		if (row.entry.device_no != reader->device->device_no)
+			paws_feed_document(&walk, &row.entry);
+		envelope = row.entry.envelope;
+		if (!may_tell(reader, &row.entry, carries_payload(reader, &row.entry) ? envelope : NULL))
 			break;
 		reader->cursor->position = row.entry.position;
 		reader->cursor->digest = paws_store_entry_digest(reader->device->subject_no, &row.entry);
-		if (row.entry.device_no == reader->device->device_no)
-		{
-			row.kind = PAWS_PAGE_RECEIPT;
-			emit(reader, &row, NULL);
-		}
-		else if (row.entry.current && row.entry.outcome == PAWS_OUTCOME_APPLIED &&
-				 !told_already(reader, &row.entry))
-			emit(reader, &row, reader->envelopes[i]);
+		tell_entry(reader, &row);
+		if (envelope)
+			pfree(envelope);
 	}
-	free_envelopes(reader, count);
-	return found < wanted && count == found;
+	paws_feed_end(&walk);
 }
 
 /*
@@ -234,7 +259,8 @@ begin_seed(Reader *reader, const PawsBounds *bounds)
 	reader->cursor->mode = PAWS_CURSOR_SEED;
 	reader->cursor->epoch = bounds->epoch;
 	reader->cursor->position = bounds->last;
-	reader->cursor->digest = paws_store_digest(reader->store, reader->device->subject_no, bounds->last);
+	reader->cursor->digest =
+		paws_store_digest(reader->store, reader->snapshot, reader->device->subject_no, bounds->last);
 }
 
 /* Why a cursor is no good: what follows it has expired, or it speaks of a history that is not this one. NULL
@@ -249,28 +275,20 @@ defect(Reader *reader, const PawsBounds *bounds)
 	if (cursor->position < bounds->expired)
 		return "cursor_expired";
 	if (cursor->position > bounds->expired &&
-		paws_store_digest(reader->store, reader->device->subject_no, cursor->position) != cursor->digest)
+		paws_store_digest(reader->store, reader->snapshot, reader->device->subject_no, cursor->position) !=
+			cursor->digest)
 		return "cursor_reset";
 	return NULL;
 }
 
-void
-paws_page_read(PawsStore *store, const PawsDevice *device, PawsLaneCursor *cursor, PawsPageBudget *budget,
-			   PawsPageEmit emit_row, void *context)
+static void
+read_page(Reader *reader)
 {
-	Reader *reader = palloc(sizeof(Reader));
+	PawsLaneCursor *cursor = reader->cursor;
 	PawsBounds bounds;
 	const char *code;
 
-	reader->store = store;
-	reader->device = device;
-	reader->cursor = cursor;
-	reader->budget = budget;
-	reader->emit = emit_row;
-	reader->context = context;
-	reader->told = *cursor;
-	reader->ntold = 0;
-	if (!paws_store_bounds(store, device->subject_no, &bounds))
+	if (!paws_store_bounds(reader->store, reader->snapshot, reader->device->subject_no, &bounds))
 		return;
 	if (cursor->mode == PAWS_CURSOR_START)
 		begin_seed(reader, &bounds);
@@ -282,12 +300,36 @@ paws_page_read(PawsStore *store, const PawsDevice *device, PawsLaneCursor *curso
 		emit(reader, &row, NULL);
 		return;
 	}
-	while (cursor->mode == PAWS_CURSOR_SEED && !full(budget))
+	while (cursor->mode == PAWS_CURSOR_SEED && !full(reader->budget))
 		if (read_seed(reader))
 			break;
-	while (cursor->mode == PAWS_CURSOR_FEED && !full(budget))
-		if (read_feed(reader))
-			break;
+	if (cursor->mode == PAWS_CURSOR_FEED && !full(reader->budget))
+		read_feed(reader);
 	tell_position(reader);
+}
+
+void
+paws_page_read(PawsStore *store, const PawsDevice *device, PawsLaneCursor *cursor, PawsPageBudget *budget,
+			   PawsPageEmit emit_row, void *context)
+{
+	Reader *reader = palloc(sizeof(Reader));
+
+	reader->store = store;
+	reader->entries = NULL;
+	reader->snapshot = paws_table_snap(false);
+	reader->device = device;
+	reader->cursor = cursor;
+	reader->budget = budget;
+	reader->emit = emit_row;
+	reader->context = context;
+	reader->told = *cursor;
+	reader->ntold = 0;
+	read_page(reader);
+	paws_table_unsnap(reader->snapshot);
+	if (reader->entries)
+	{
+		pfree(reader->entries);
+		pfree(reader->envelopes);
+	}
 	pfree(reader);
 }

@@ -1,5 +1,5 @@
 /*
- * store/read.c - receipts, pages of the feed, seeds, and what expires.
+ * store/read.c - receipts, seeds, and opening what is handed out.
  */
 #include "postgres.h"
 
@@ -45,19 +45,6 @@ paws_store_receipts(PawsStore *store, int64 device_no, PawsReceipt *receipts, in
 	}
 }
 
-bool
-paws_store_bounds(PawsStore *store, int64 subject_no, PawsBounds *bounds)
-{
-	Datum args[1] = {Int64GetDatum(subject_no)};
-
-	if (paws_store_run(store, PAWS_STORE_BOUNDS, args, NULL) == 0)
-		return false;
-	bounds->last = paws_spi_int64(0, 1);
-	bounds->expired = paws_spi_int64(0, 2);
-	bounds->epoch = paws_spi_int64(0, 3);
-	return true;
-}
-
 static void
 read_uuid(int row, int column, pg_uuid_t *uuid)
 {
@@ -68,23 +55,6 @@ read_uuid(int row, int column, pg_uuid_t *uuid)
 		memset(uuid, 0, sizeof(*uuid));
 	else
 		memcpy(uuid, DatumGetUUIDP(value), sizeof(*uuid));
-}
-
-/* The columns that ENTRY_COLUMNS lists. */
-static void
-read_entry(int row, PawsFeedEntry *entry)
-{
-	memset(entry, 0, sizeof(*entry));
-	entry->position = paws_spi_int64(row, 1);
-	entry->device_no = paws_spi_int64(row, 2);
-	read_uuid(row, 3, &entry->op_id);
-	read_uuid(row, 4, &entry->doc_id);
-	entry->collection = paws_spi_int16(row, 5);
-	entry->revision = paws_spi_int64(row, 6);
-	entry->outcome = (PawsOutcome) paws_spi_int16(row, 7);
-	entry->reason = (PawsReason) paws_spi_int16(row, 8);
-	entry->deleted = paws_spi_bool(row, 9);
-	entry->finished_at = paws_spi_int64(row, 10);
 }
 
 /* op_id, base_revision, envelope and seal of the document, from column `first` on. */
@@ -107,31 +77,6 @@ read_content(int row, int first, PawsFeedEntry *entry)
 		if (VARSIZE_ANY_EXHDR(seal) == PAWS_SEAL_BYTES)
 			memcpy(entry->seal, VARDATA_ANY(seal), PAWS_SEAL_BYTES);
 	}
-}
-
-int
-paws_store_read_feed(PawsStore *store, int64 subject_no, int64 after, int limit)
-{
-	Datum args[3] = {Int64GetDatum(subject_no), Int64GetDatum(after), Int64GetDatum(limit)};
-
-	return (int) paws_store_run(store, PAWS_STORE_FEED, args, NULL);
-}
-
-/*
- * Current is what the document still is: made by this very operation, since revisions begin anew when a
- * document is made again after its tombstone went. Without a document the entry itself still knows of a
- * deletion.
- */
-void
-paws_store_feed_entry(int row, PawsFeedEntry *entry)
-{
-	read_entry(row, entry);
-	read_content(row, 12, entry);
-	if (paws_spi_isnull(row, 11))
-		entry->current = entry->deleted;
-	else
-		entry->current = paws_spi_int64(row, 11) == entry->revision &&
-						 memcmp(&entry->document_op_id, &entry->op_id, UUID_LEN) == 0;
 }
 
 int
@@ -175,18 +120,6 @@ paws_store_entry_digest(int64 subject_no, const PawsFeedEntry *entry)
 	crypto_generichash_final(&state, hash, sizeof(hash));
 	memcpy(&digest, hash, sizeof(digest));
 	return digest ? digest : 1;
-}
-
-uint64
-paws_store_digest(PawsStore *store, int64 subject_no, int64 position)
-{
-	Datum args[2] = {Int64GetDatum(subject_no), Int64GetDatum(position)};
-	PawsFeedEntry entry;
-
-	if (paws_store_run(store, PAWS_STORE_ENTRY, args, NULL) == 0)
-		return 0;
-	read_entry(0, &entry);
-	return paws_store_entry_digest(subject_no, &entry);
 }
 
 PawsEnvelopeContext

@@ -115,9 +115,15 @@ lock_counter(PawsStore *store, int64 subject_no)
 	Datum subject = Int64GetDatum(subject_no);
 	Datum args[1] = {paws_spi_array(&subject, NULL, 1, INT8OID)};
 	PawsBounds bounds;
+	Snapshot snapshot;
+	bool found;
 
-	return paws_store_run(store, PAWS_STORE_LOCK_SKIP, args, NULL) == 1 ||
-		   !paws_store_bounds(store, subject_no, &bounds);
+	if (paws_store_run(store, PAWS_STORE_LOCK_SKIP, args, NULL) == 1)
+		return true;
+	snapshot = paws_table_snap(false);
+	found = paws_store_bounds(store, snapshot, subject_no, &bounds);
+	paws_table_unsnap(snapshot);
+	return !found;
 }
 
 /* The next document; at the first look one with the lowest id as well. */

@@ -13,9 +13,6 @@
 StaticAssertDecl(PAWS_STORE_LAST_STATEMENT < PAWS_STORE_STATEMENTS, "PAWS_STORE_STATEMENTS is too small");
 
 #define EQ " OPERATOR(pg_catalog.=) "
-#define ENTRY_COLUMNS                                                                                        \
-	"f.position, f.device_no, f.op_id, f.doc_id, f.collection, f.revision, f.outcome, f.reason, "            \
-	"f.deleted, f.finished_at"
 
 #define KEY_OF(envelope) "pg_catalog.substring(" envelope ", 17, 16)"
 #define FORGET(table)                                                                                        \
@@ -68,31 +65,6 @@ static const PawsStatement templates[] = {
 												  "c.op_id",
 			.nargs = 2,
 			.types = {INT8OID, UUIDARRAYOID},
-		},
-	[PAWS_STORE_BOUNDS] =
-		{
-			.sql =
-				"SELECT position, expired, COALESCE((SELECT pg_catalog.max(epoch) FROM @schema@.cursor_epoch), 1) "
-				"FROM @schema@.counter WHERE subject_no" EQ "$1",
-			.nargs = 1,
-			.types = {INT8OID},
-		},
-	[PAWS_STORE_ENTRY] =
-		{
-			.sql = "SELECT " ENTRY_COLUMNS " FROM @schema@.feed f WHERE f.subject_no" EQ
-				   "$1 AND f.position" EQ "$2",
-			.nargs = 2,
-			.types = {INT8OID, INT8OID},
-		},
-	[PAWS_STORE_FEED] =
-		{
-			.sql = "SELECT " ENTRY_COLUMNS ", d.revision, d.op_id, d.base_revision, d.envelope, d.seal "
-				   "FROM @schema@.feed f LEFT JOIN @schema@.document d ON d.subject_no" EQ "f.subject_no "
-				   "AND d.doc_id" EQ "f.doc_id WHERE f.subject_no" EQ
-				   "$1 AND f.position OPERATOR(pg_catalog.>) $2 "
-				   "ORDER BY f.position LIMIT $3",
-			.nargs = 3,
-			.types = {INT8OID, INT8OID, INT8OID},
 		},
 	[PAWS_STORE_DOCUMENTS] =
 		{
@@ -251,7 +223,11 @@ paws_store_run(PawsStore *store, PawsStoreStatement which, const Datum *args, co
 static const PawsTable tables[PAWS_STORE_TABLES] = {
 	[PAWS_TABLE_COUNTER] = {.name = "counter", .indexes = {"counter_pkey"}, .columns = COUNTER_COLUMNS},
 	[PAWS_TABLE_DOCUMENT] = {.name = "document", .indexes = {"document_pkey"}, .columns = DOCUMENT_COLUMNS},
-	[PAWS_TABLE_FEED] = {.name = "feed", .indexes = {"feed_receipt_idx"}, .columns = FEED_COLUMNS},
+	[PAWS_TABLE_FEED] = {.name = "feed",
+						 .indexes = {"feed_receipt_idx", "feed_pkey"},
+						 .columns = FEED_COLUMNS},
+	[PAWS_TABLE_BRANCH] = {.name = "branch"},
+	[PAWS_TABLE_EPOCH] = {.name = "cursor_epoch", .indexes = {"cursor_epoch_pkey"}, .columns = EPOCH_COLUMNS},
 };
 
 PawsTable *

@@ -9,8 +9,8 @@
 #include "store/store_private.h"
 #include "utils/timestamp.h"
 
-static PawsCounter *
-counter_of(const PawsBatch *batch, int64 subject_no)
+PawsCounter *
+paws_store_counter(const PawsBatch *batch, int64 subject_no)
 {
 	return bsearch(&subject_no, batch->counters, batch->ncounters, sizeof(PawsCounter),
 				   paws_store_compare_subjects);
@@ -178,10 +178,24 @@ mark_skipped(PawsBatch *batch, bool wait)
 	{
 		PawsChange *change = &batch->changes[i];
 
-		change->skipped = counter_of(batch, change->subject_no) == NULL;
+		change->skipped = paws_store_counter(batch, change->subject_no) == NULL;
 		if (change->skipped && wait)
 			refuse_forgotten();
 	}
+}
+
+bool
+paws_store_try_lock(PawsStore *store, bool branches)
+{
+	for (int i = 0; i <= PAWS_TABLE_BRANCH; i++)
+	{
+		PawsTable *table = paws_store_table(store, (PawsStoreTable) i);
+
+		if ((i != PAWS_TABLE_BRANCH || branches) &&
+			(!paws_table_try_lock(table, RowExclusiveLock) || paws_table_has_triggers(table)))
+			return false;
+	}
+	return true;
 }
 
 void
@@ -198,6 +212,8 @@ paws_store_apply(PawsStore *store, PawsChange *changes, int count, bool wait)
 	mark_skipped(&batch, wait);
 	/* under the locks, so that times follow positions, as far as they are told */
 	now = GetCurrentTimestamp();
+	if (paws_store_write_new(store, &batch, now))
+		return;
 	batch.snapshot = paws_table_snap(false);
 	find_repeats(store, &batch);
 	collect_heads(&batch);
@@ -210,7 +226,7 @@ paws_store_apply(PawsStore *store, PawsChange *changes, int count, bool wait)
 		if (change->skipped || change->repeated)
 			continue;
 		decide(bsearch(&wanted, batch.heads, batch.nheads, sizeof(PawsHead), compare_heads), change);
-		change->position = ++counter_of(&batch, change->subject_no)->position;
+		change->position = ++paws_store_counter(&batch, change->subject_no)->position;
 		change->finished_at = paws_manifest_time(store->done, change->tier, now);
 	}
 	paws_store_write(store, &batch);

@@ -28,6 +28,8 @@ typedef enum PawsStoreTable
 	PAWS_TABLE_COUNTER,
 	PAWS_TABLE_DOCUMENT,
 	PAWS_TABLE_FEED,
+	PAWS_TABLE_BRANCH,
+	PAWS_TABLE_EPOCH,
 	PAWS_STORE_TABLES
 } PawsStoreTable;
 
@@ -57,6 +59,7 @@ typedef struct PawsChange
 	bytea *envelope;    /* NULL for a deletion */
 	PawsReason refused; /* not NONE: only write the receipt, rejected with this reason */
 	PawsReason mark;    /* told in the receipt if it is applied */
+	bool makes;         /* most likely it has no receipt yet, and makes its document */
 
 	/* answers */
 	bool skipped;  /* not done: the subject is locked by someone else */
@@ -75,6 +78,10 @@ typedef struct PawsChange
  * as skipped in both cases.
  */
 extern void paws_store_apply(PawsStore *store, PawsChange *changes, int count, bool wait);
+
+/* Locks what applying writes to, branches only if wanted, as applying would. False if somebody is in the way
+ * of one of them, or has put a trigger on it. */
+extern bool paws_store_try_lock(PawsStore *store, bool branches);
 
 /* Makes the counter of a new subject. */
 extern void paws_store_ensure_counter(PawsStore *store, int64 subject_no);
@@ -108,8 +115,9 @@ typedef struct PawsFeedEntry
 	bool current; /* the document is still as this entry left it; the rest is of the document then */
 	pg_uuid_t document_op_id;
 	int64 base_revision;
-	bytea *envelope; /* still toasted; NULL for a deletion; in SPI's memory until the next run */
-	bool sealed;     /* false: written in the crisis lane without keys */
+	bytea
+		*envelope; /* NULL for a deletion; of a seed still toasted, and in SPI's memory until the next run */
+	bool sealed;   /* false: written in the crisis lane without keys */
 	uint8 seal[PAWS_SEAL_BYTES];
 } PawsFeedEntry;
 
@@ -121,12 +129,12 @@ typedef struct PawsBounds
 	int64 epoch;
 } PawsBounds;
 
-/* False for a subject without a counter. */
-extern bool paws_store_bounds(PawsStore *store, int64 subject_no, PawsBounds *bounds);
+/* False for a subject without a counter. The snapshot is registered. */
+extern bool paws_store_bounds(PawsStore *store, Snapshot snapshot, int64 subject_no, PawsBounds *bounds);
 
 /* The digest of the entry at a position, 0 if there is none. A cursor carries it, so that a foreign or lost
  * history is noticed. */
-extern uint64 paws_store_digest(PawsStore *store, int64 subject_no, int64 position);
+extern uint64 paws_store_digest(PawsStore *store, Snapshot snapshot, int64 subject_no, int64 position);
 extern uint64 paws_store_entry_digest(int64 subject_no, const PawsFeedEntry *entry);
 
 /* Notes how far a device has come; never goes back. tier: of its subject; the crisis lane has none. */
@@ -139,11 +147,9 @@ extern void paws_store_acknowledge(PawsStore *store, int64 device_no, int64 posi
 struct PawsExpiry;
 extern int paws_store_walk(PawsStore *store, int64 after, struct PawsExpiry *expiries, int count);
 
-/* Up to `limit` entries after a position, or documents after a document id (a seed). Returns how many; entry
- * reads one of them. */
-extern int paws_store_read_feed(PawsStore *store, int64 subject_no, int64 after, int limit);
+/* Up to `limit` documents after a document id (a seed). Returns how many; entry reads one of them. The feed
+ * is walked over (store/feed.h). */
 extern int paws_store_read_documents(PawsStore *store, int64 subject_no, const pg_uuid_t *after, int limit);
-extern void paws_store_feed_entry(int row, PawsFeedEntry *entry);
 extern void paws_store_document_entry(int row, PawsFeedEntry *entry);
 
 /* What the envelope of an entry's document is bound to; points into the entry. */

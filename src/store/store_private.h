@@ -13,9 +13,6 @@ typedef enum PawsStoreStatement
 	PAWS_STORE_INSERT_BRANCHES,
 	PAWS_STORE_ADVANCE,
 	PAWS_STORE_RECEIPTS,
-	PAWS_STORE_BOUNDS,
-	PAWS_STORE_ENTRY,
-	PAWS_STORE_FEED,
 	PAWS_STORE_DOCUMENTS,
 	PAWS_STORE_EXPIRE_FEED,
 	PAWS_STORE_EXPIRE_TOMBSTONES,
@@ -78,6 +75,12 @@ enum
 	FEED_COLUMNS = FEED_DELETED
 };
 
+enum
+{
+	EPOCH_EPOCH = 1,
+	EPOCH_COLUMNS = 2
+};
+
 /* A counter that was moved on, which locks it until the commit. */
 typedef struct PawsCounter
 {
@@ -130,6 +133,16 @@ extern void paws_store_unreserve(PawsStore *store, const PawsCounter *counters, 
 
 /* By subject: what PawsCounter and int64 begin with. */
 extern int paws_store_compare_subjects(const void *a, const void *b);
+
+/*
+ * Writes a batch of which all most likely make their documents, without a look at what is there: the unique
+ * indexes tell. False if it is not such a batch, or something was there; then nothing is written, and no
+ * position given out.
+ */
+extern bool paws_store_write_new(PawsStore *store, PawsBatch *batch, TimestampTz now);
+
+/* The counter of a subject in the batch; NULL if it could not be had. */
+extern PawsCounter *paws_store_counter(const PawsBatch *batch, int64 subject_no);
 
 /* Writes what a batch decided. */
 extern void paws_store_write(PawsStore *store, PawsBatch *batch);

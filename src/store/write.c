@@ -186,6 +186,97 @@ write_feed(PawsStore *store, PawsBatch *batch)
 	paws_writer_end(&writer);
 }
 
+/* After something was there, so many batches are looked up first; twice as many after the next time. */
+#define CAREFUL_MIN 16
+#define CAREFUL_MAX 1024
+
+static int careful = 0;
+static int careful_next = CAREFUL_MIN;
+
+static bool
+makes_all(PawsStore *store, const PawsBatch *batch)
+{
+	for (int i = 0; i < batch->count; i++)
+		if (!batch->changes[i].makes || batch->changes[i].skipped)
+			return false;
+	return !paws_table_has_triggers(paws_store_table(store, PAWS_TABLE_DOCUMENT)) &&
+		   !paws_table_has_triggers(paws_store_table(store, PAWS_TABLE_FEED));
+}
+
+static void
+decide_new(PawsStore *store, PawsBatch *batch, TimestampTz now)
+{
+	for (int i = 0; i < batch->count; i++)
+	{
+		PawsChange *change = &batch->changes[i];
+
+		change->outcome = PAWS_OUTCOME_APPLIED;
+		change->reason = change->mark;
+		change->revision = 1;
+		change->position = ++paws_store_counter(batch, change->subject_no)->position;
+		change->finished_at = paws_manifest_time(store->done, change->tier, now);
+	}
+}
+
+StaticAssertDecl((int) FEED_COLUMNS <= (int) DOCUMENT_COLUMNS, "one set of columns serves both");
+
+static bool
+insert_new(PawsStore *store, PawsBatch *batch, PawsWriter *documents, ItemPointerData *places)
+{
+	int count = batch->count;
+	Datum *values = palloc(count * DOCUMENT_COLUMNS * sizeof(Datum));
+	bool *nulls = palloc(count * DOCUMENT_COLUMNS * sizeof(bool));
+	PawsTable *feed = paws_store_table(store, PAWS_TABLE_FEED);
+	PawsWriter entries;
+	bool good;
+
+	for (int i = 0; i < count; i++)
+		head_values(store, &batch->changes[i], values + i * DOCUMENT_COLUMNS, nulls + i * DOCUMENT_COLUMNS);
+	if (!paws_writer_insert_all_new(documents, paws_store_table(store, PAWS_TABLE_DOCUMENT), 0, values, nulls,
+									DOCUMENT_COLUMNS, count, places))
+		return false;
+	memset(nulls, 0, count * FEED_COLUMNS * sizeof(bool));
+	for (int i = 0; i < count; i++)
+		entry_values(&batch->changes[i], values + i * FEED_COLUMNS);
+	paws_writer_begin(&entries, feed, true);
+	good = paws_writer_insert_all_new(&entries, feed, 0, values, nulls, FEED_COLUMNS, count, places + count);
+	paws_writer_end(&entries);
+	if (!good)
+		paws_writer_take_out(documents, places, count);
+	return good;
+}
+
+bool
+paws_store_write_new(PawsStore *store, PawsBatch *batch, TimestampTz now)
+{
+	PawsCounter *before = palloc(Max(batch->ncounters, 1) * sizeof(PawsCounter));
+	ItemPointerData *places = palloc(2 * batch->count * sizeof(ItemPointerData));
+	PawsWriter documents;
+	bool good;
+
+	if (careful > 0)
+	{
+		careful--;
+		return false;
+	}
+	if (!makes_all(store, batch))
+		return false;
+	memcpy(before, batch->counters, batch->ncounters * sizeof(PawsCounter));
+	decide_new(store, batch, now);
+	paws_writer_begin(&documents, paws_store_table(store, PAWS_TABLE_DOCUMENT), true);
+	good = insert_new(store, batch, &documents, places);
+	paws_writer_end(&documents);
+	if (good)
+	{
+		careful_next = Max(careful_next - 1, CAREFUL_MIN);
+		return true;
+	}
+	memcpy(batch->counters, before, batch->ncounters * sizeof(PawsCounter));
+	careful = careful_next;
+	careful_next = Min(2 * careful_next, CAREFUL_MAX);
+	return false;
+}
+
 void
 paws_store_write(PawsStore *store, PawsBatch *batch)
 {

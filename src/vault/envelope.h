@@ -190,6 +190,39 @@ paws_envelope_open(const uint8_t *envelope, size_t length, const PawsDataKey *ke
  * its form is not exactly one of the above. */
 extern const uint8_t *paws_envelope_commitment(const uint8_t *envelope, size_t length);
 
+/*
+ * Getting ready for an envelope of suite 0x03 or 0x13. What costs most in opening one is the agreement
+ * between the ephemeral key that it was sealed with and the recipient's; whoever is told of the first, which
+ * is no secret, can do that before the envelope comes.
+ */
+#define PAWS_EPHEMERAL_BYTES 32
+
+typedef struct PawsExpectedBox
+{
+	uint8_t ephemeral[PAWS_EPHEMERAL_BYTES];
+	uint8_t recipient[PAWS_DATA_KEY_BYTES];
+	uint8_t key[PAWS_DATA_KEY_BYTES]; /* secret */
+} PawsExpectedBox;
+
+/* The ephemeral key of what this process sealed last in these suites. */
+extern void paws_sealed_ephemeral(uint8_t ephemeral[PAWS_EPHEMERAL_BYTES]);
+
+/* Prepares for one envelope in `room`, which the caller keeps until it was opened, or nothing is expected any
+ * more: then it is wiped. */
+extern void paws_sealed_expect(PawsExpectedBox *room, const uint8_t ephemeral[PAWS_EPHEMERAL_BYTES],
+							   const PawsDataKey *key);
+extern void paws_sealed_expect_none(void);
+
+/* Makes the ephemeral pair of the next envelope in these suites, whomever it is for, unless there is one. The
+ * room is the caller's, who keeps it; it is wiped when the pair is used, once. */
+typedef struct PawsEphemeralPair
+{
+	uint8_t public_key[PAWS_EPHEMERAL_BYTES];
+	uint8_t secret[PAWS_EPHEMERAL_BYTES];
+} PawsEphemeralPair;
+
+extern void paws_sealed_make_ahead(PawsEphemeralPair *room);
+
 /* Makes a key pair for PAWS_PURPOSE_CRISIS. The caller wipes the secret. */
 extern void paws_x25519_keypair(uint8_t public_key[PAWS_DATA_KEY_BYTES], uint8_t secret[PAWS_DATA_KEY_BYTES]);
 

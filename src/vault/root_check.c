@@ -91,6 +91,28 @@ paws_vault_usable(PawsRoot root)
 	return paws_vault_ready(root) && paws_vault_match_root(root) != PAWS_ROOT_DIFFERS;
 }
 
+/* Keys that were seen to fit save the look at the table. */
+bool
+paws_vault_check_value(PawsRoot root, uint8_t value[CHECK_BYTES])
+{
+	Oid identity = paws_extension_identity();
+	Datum args[1] = {Int16GetDatum(root)};
+	const bytea *stored;
+	bool isnull;
+
+	if (OidIsValid(identity) && identity == checked_identity[root - 1])
+	{
+		compute(root, value);
+		return true;
+	}
+	memset(value, 0, CHECK_BYTES);
+	if (paws_spi_run(&read_check[root == PAWS_ROOT_CRISIS], args, NULL, 1) == 0)
+		return false;
+	stored = DatumGetByteaPP(paws_spi_column(0, 1, &isnull));
+	memcpy(value, VARDATA_ANY(stored), Min(VARSIZE_ANY_EXHDR(stored), CHECK_BYTES));
+	return true;
+}
+
 static void
 refuse_other_keys(PawsRoot root)
 {

@@ -9,11 +9,13 @@
 
 #include "access/xact.h"
 
+#include "base/commit.h"
 #include "base/errors.h"
 #include "vault/compress.h"
 #include "vault/data_key.h"
 #include "vault/key_wrap.h"
 #include "vault/outer_key.h"
+#include "vault/secret.h"
 #include "vault/supersede.h"
 #include "vault/vault.h"
 
@@ -290,6 +292,55 @@ paws_vault_open(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *c
 	bytea *stored = open_stored(home, subject_no, context, envelope, &name, &codec, &length);
 
 	return stored != NULL ? finish_opening(home, stored, codec, length) : NULL;
+}
+
+bool
+paws_vault_hint(const bytea *envelope, PawsVaultHint *hint)
+{
+	PawsEnvelopeName name;
+
+	if (!read_name(PAWS_KEYS_CRISIS, envelope, &name))
+		return false;
+	memcpy(hint->key_id, name.key_id, sizeof(hint->key_id));
+	paws_sealed_ephemeral(hint->ephemeral);
+	return true;
+}
+
+static PawsEphemeralPair *pair_room = NULL;
+
+static void
+seal_ahead(void *arg)
+{
+	paws_sealed_make_ahead(pair_room);
+}
+
+void
+paws_vault_seal_ahead_at_commit(void)
+{
+	/* without keys nothing secret is kept, and without room the pair is made when it is needed */
+	if (crisis_suite() != PAWS_SUITE_SEALED_LAYERED)
+		return;
+	if (pair_room == NULL)
+		pair_room = paws_secret_try_take(sizeof(*pair_room));
+	if (pair_room != NULL)
+		(void) paws_at_commit(seal_ahead, 0);
+}
+
+void
+paws_vault_expect(int64 subject_no, const PawsVaultHint *hint)
+{
+	static PawsExpectedBox *room = NULL;
+	PawsDataKey key;
+
+	paws_sealed_expect_none();
+	if (hint == NULL || !paws_vault_usable(PAWS_ROOT_CRISIS))
+		return;
+	if (room == NULL && (room = paws_secret_try_take(sizeof(*room))) == NULL)
+		return;
+	paws_secret_relock();
+	if (paws_data_key_to_open(PAWS_KEYS_CRISIS, subject_no, hint->key_id, &key))
+		paws_sealed_expect(room, hint->ephemeral, &key);
+	sodium_memzero(&key, sizeof(key));
 }
 
 /* True if what opens an envelope is here, its data key as well. */

@@ -18,7 +18,8 @@
 /*
  * The size of the slab. With its canary it fills 16 pages of 4 kB, that is 64 kB: the limit on locked memory
  * that unprivileged processes have where nobody raised it. Room for three roots with eight ids, 512 epochs,
- * 256 data keys of 160 bytes, two prepared keys of 448, and a few single keys.
+ * 256 data keys of 160 bytes, two prepared keys of 448, an expected box, an ephemeral pair, and a few single
+ * keys.
  */
 #define PAWS_SECRET_BYTES (64 * 1024 - 64)
 

@@ -70,6 +70,13 @@ extern void paws_vault_require_usable(PawsRoot root);
 extern void paws_vault_require_root(PawsRoot root);
 
 /*
+ * What the keys of a root give under their check purpose, 32 bytes: the same as long as the database is used
+ * with its keys, and known without them. Tells nothing of the keys, and is no secret from whoever reads the
+ * database. False, and zeros, if no keys were used here yet. Needs SPI connected.
+ */
+extern bool paws_vault_check_value(PawsRoot root, uint8_t value[32]);
+
+/*
  * A 32-byte key for one purpose, derived from the first base secret of a root by keyed BLAKE2b over the
  * length-prefixed label; each purpose has a label of its own. Errors 55000 without that root's keys. The
  * caller wipes its copy.
@@ -135,6 +142,27 @@ extern bytea *paws_vault_open(PawsKeyHome home, int64 subject_no, const PawsEnve
 /* The same, but NULL as well where the data key does not open, or keys or cipher are missing. */
 extern bytea *paws_vault_open_or_null(PawsKeyHome home, int64 subject_no, const PawsEnvelopeContext *context,
 									  const bytea *envelope);
+
+/*
+ * What gets another process ready to open what this one sealed last in the crisis lane: an ephemeral public
+ * key, and the id of the data key. No secret, and no harm if it is of another envelope. False for an envelope
+ * that is none.
+ */
+typedef struct PawsVaultHint
+{
+	uint8_t ephemeral[PAWS_EPHEMERAL_BYTES];
+	uint8_t key_id[PAWS_DATA_KEY_ID_BYTES];
+} PawsVaultHint;
+
+extern bool paws_vault_hint(const bytea *envelope, PawsVaultHint *hint);
+
+/* Gets ready for one envelope of a subject in the crisis lane, if the keys are here. Needs SPI connected.
+ * NULL: for nothing any more; that needs no SPI. */
+extern void paws_vault_expect(int64 subject_no, const PawsVaultHint *hint);
+
+/* At the end of the current transaction's commit, makes ready what the next crisis payload is sealed with, of
+ * whatever subject: that would cost time before the commit then. */
+extern void paws_vault_seal_ahead_at_commit(void);
 
 /*
  * Seals anew, under the subject's current key, what an envelope holds: palloc'd, of the same suite; in the

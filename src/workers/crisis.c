@@ -1,5 +1,6 @@
 /*
- * workers/crisis.c - two for each database: they apply what waits in the crisis lane's queue.
+ * workers/crisis.c - two for each database: they apply what waits in the crisis lane's queue, and look after
+ * signals (signals.c).
  *
  * What waits is told to devices already, so nobody waits for these; they only bring it into the documents. A
  * subject whose counter is held is left and looked at again soon. Each subject is a transaction of its own,
@@ -18,6 +19,7 @@
 #include "storage/latch.h"
 #include "utils/timestamp.h"
 #include "workers/canary_look.h"
+#include "workers/signals.h"
 #include "workers/workers.h"
 
 #define WITHOUT_EXTENSION_MS 5000
@@ -197,6 +199,8 @@ turn(void)
 		pg_atomic_write_u32(&paws_worker_self()->busy, 0);
 	}
 	PG_END_TRY();
+	if (paws_worker_database_slot() >= 0 && wait != WITHOUT_EXTENSION_MS)
+		wait = Min(wait, paws_signals_turn(paws_worker_database_slot()));
 	return wait;
 }
 

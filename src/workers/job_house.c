@@ -3,6 +3,7 @@
  */
 #include "postgres.h"
 
+#include "base/bulk.h"
 #include "base/settings.h"
 #include "base/spi.h"
 #include "base/worker.h"
@@ -94,14 +95,21 @@ static bool
 take_turn(Part *part)
 {
 	TimestampTz now = GetCurrentTimestamp();
+	uint64 before;
+	bool more;
 	int64 pause = Min(AGAIN_US, (int64) paws_housekeeping_interval * USECS_PER_SEC);
 
 	/* a clock that was set back makes nothing wait longer than that */
 	if (now < part->next_at && part->next_at - now <= AGAIN_US)
 		return false;
+	if (paws_bulk_wait() > 0)
+		return true;
 	if (!paws_worker_begin(part->activity))
 		return false;
-	if (try_part(part))
+	before = paws_bulk_begin();
+	more = try_part(part);
+	(void) paws_bulk_end(before);
+	if (more)
 		return true;
 	if (part->failures > 0)
 		pause = Min(AGAIN_US, RETRY_US << Min(part->failures, RETRY_DOUBLES));
@@ -123,5 +131,5 @@ paws_job_house_turn(void)
 
 	for (int i = 0; i < (int) lengthof(parts); i++)
 		more |= take_turn(&parts[i]);
-	return more ? MORE_MS : PAWS_JOB_HOUSE_IDLE;
+	return more ? Max(MORE_MS, paws_bulk_wait()) : PAWS_JOB_HOUSE_IDLE;
 }

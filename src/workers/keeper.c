@@ -3,13 +3,13 @@
  */
 #include "postgres.h"
 
+#include "base/bulk.h"
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/settings.h"
 #include "base/settle.h"
 #include "base/spi.h"
 #include "base/worker.h"
-#include "executor/instrument.h"
 #include "utils/timestamp.h"
 #include "vault/erasure.h"
 #include "vault/key_job.h"
@@ -165,27 +165,22 @@ try_part(Part *part, int slot)
 	return wait;
 }
 
-/* The pause in which the WAL that was just written may be written. */
-static long
-pause_after(uint64 wal_bytes)
-{
-	return (long) (wal_bytes * 1000 / ((uint64) paws_bulk_wal_rate * 1024));
-}
-
 static long
 take_turn(Part *part, int slot)
 {
-	uint64 before = pgWalUsage.wal_bytes;
-	long wait = (long) ((part->resume_at - paws_clock() + 999) / 1000);
+	long wait = Max((long) ((part->resume_at - paws_clock() + 999) / 1000), paws_bulk_wait());
+	uint64 before;
 
 	if (wait > 0)
 		return wait;
 	if (!paws_worker_begin(part->activity))
 		return PAWS_KEEPER_IDLE;
+	before = paws_bulk_begin();
 	wait = try_part(part, slot);
+	(void) paws_bulk_end(before);
 	if (wait == PAWS_KEEPER_IDLE)
 		return wait;
-	wait = Max(Max(wait, pause_after(pgWalUsage.wal_bytes - before)), 1);
+	wait = Max(Max(wait, paws_bulk_wait()), 1);
 	part->resume_at = paws_clock() + wait * 1000;
 	return wait;
 }

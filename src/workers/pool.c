@@ -133,7 +133,7 @@ finish(Applied *batch)
 	int n = 0;
 
 	for (int i = 0; i < batch->count; i++)
-		if (batch->applied[i] == PAWS_APPLIED_DONE)
+		if (batch->applied[i] != PAWS_APPLIED_LATER)
 			done[n++] = batch->operations[i];
 	if (n > 0)
 		paws_queue_finish(batch->slot, done, n);
@@ -190,7 +190,7 @@ tell(const Applied *batch, const PawsOperation *operations, const PawsApplied *a
 	TimestampTz now = GetCurrentTimestamp();
 
 	for (int i = 0; i < batch->count; i++)
-		if (applied[i] == PAWS_APPLIED_DONE)
+		if (applied[i] != PAWS_APPLIED_LATER)
 			paws_latency_record(batch->slot, operations[i].klass, operations[i].tier,
 								now - operations[i].enqueued_at, operations[i].target_ms);
 	pg_atomic_fetch_add_u64(&self->batches, 1);

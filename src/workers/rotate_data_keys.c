@@ -7,9 +7,11 @@
  */
 #include "postgres.h"
 
+#include "base/bulk.h"
 #include "base/fault.h"
 #include "care/care.h"
 #include "crisis/crisis.h"
+#include "crisis/item.h"
 #include "portability/instr_time.h"
 #include "crisis/queue.h"
 #include "queue/job.h"
@@ -23,7 +25,7 @@
 
 #define SUBJECT_SLICE  20
 #define DOCUMENT_SLICE 20
-#define RESEAL_BYTES   (1024 * 1024) /* of one slice */
+#define RESEAL_BYTES   PAWS_BULK_SLICE_BYTES /* of one slice */
 #define SUPERSEDED_MAX 16
 #define QUEUE_MS       1000
 
@@ -188,7 +190,7 @@ is_used(PawsKeyHome home, int64 subject_no, const pg_uuid_t *key)
 {
 	return (home == PAWS_KEYS_CARE
 				? paws_queue_uses_key(subject_no, key) || paws_job_uses_key(subject_no, key)
-				: paws_crisis_queue_uses_key(subject_no, key)) ||
+				: paws_crisis_queue_uses_key(subject_no, key) || paws_items_use_key(subject_no, key)) ||
 		   paws_store_uses_key(store_of(home), subject_no, key);
 }
 

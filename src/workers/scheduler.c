@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "base/bulk.h"
 #include "base/clock.h"
 #include "base/database.h"
 #include "base/log_safe.h"
@@ -19,6 +20,7 @@
 #include "queue/queue.h"
 #include "storage/latch.h"
 #include "utils/timestamp.h"
+#include "workers/carry.h"
 #include "workers/job_house.h"
 #include "workers/keeper.h"
 #include "workers/sealer.h"
@@ -27,6 +29,7 @@
 #define TURN_MS              1000
 #define WITHOUT_EXTENSION_MS 5000
 #define RECOUNT_MS           20
+#define FIRST_SUBJECTS       10 /* of a walk; then as many as write a slice's worth */
 
 /* The walks over subjects, one for each lane. */
 typedef struct House
@@ -37,6 +40,8 @@ typedef struct House
 	int64 care_walk;
 	int64 crisis_walk;
 	int64 walked_at; /* when the last began, by paws_clock; 0: none yet */
+	int subjects;    /* of care's next slice */
+	bool worked;     /* this turn */
 } House;
 
 /* As committed: a turn that fails does not skip a slice. */
@@ -62,20 +67,24 @@ recover(int slot)
 	return true;
 }
 
-/* A few subjects at a time, so that no transaction is long. */
+/* A few subjects at a time, so that no transaction is long, nor writes much. */
 static void
 keep_house(House *h)
 {
 	int64 now = paws_clock();
 
+	h->worked = false;
+	if (paws_bulk_wait() > 0)
+		return;
 	if (!h->walking)
 	{
 		if (h->walked_at > 0 && now < h->walked_at + (int64) paws_housekeeping_interval * USECS_PER_SEC)
 			return;
-		*h = (House){.walking = true, .walked_at = now};
+		*h = (House){.walking = true, .walked_at = now, .subjects = FIRST_SUBJECTS};
 	}
+	h->worked = true;
 	if (!h->care_done)
-		h->care_done = paws_care_expire(&h->care_walk);
+		h->care_done = paws_care_expire(&h->care_walk, h->subjects);
 	if (!h->crisis_done)
 		h->crisis_done = paws_crisis_expire(&h->crisis_walk);
 	h->walking = !h->care_done || !h->crisis_done;
@@ -151,6 +160,7 @@ try_to_look_after(int slot)
 {
 	volatile long wait = TURN_MS;
 	House next = house;
+	uint64 before = paws_bulk_begin();
 
 	PG_TRY();
 	{
@@ -158,7 +168,11 @@ try_to_look_after(int slot)
 
 		paws_worker_commit();
 		house = next;
-		wait = ready && !next.walking ? TURN_MS : RECOUNT_MS;
+		if (house.worked)
+			house.subjects = paws_bulk_pieces(house.subjects, paws_bulk_end(before), PAWS_CARE_WALK_MAX);
+		if (ready)
+			paws_care_serve(slot);
+		wait = ready && !next.walking ? TURN_MS : Max(RECOUNT_MS, paws_bulk_wait());
 	}
 	PG_CATCH();
 	{
@@ -176,6 +190,7 @@ turn(void)
 	long kept;
 	long sealed;
 	long kept_jobs;
+	long carried;
 	int slot;
 
 	if (asleep_slot >= 0)
@@ -189,6 +204,9 @@ turn(void)
 	slot = paws_worker_database_slot();
 	(void) paws_wake_take(slot, PAWS_WAKE_SCHEDULER);
 	wait = try_to_look_after(slot);
+	carried = paws_carry_turn(slot);
+	if (carried != PAWS_CARRY_IDLE)
+		wait = Min(wait, carried);
 	paws_horizon_note();
 	kept = paws_depth_counted(slot) ? paws_keeper_turn(slot) : PAWS_KEEPER_IDLE;
 	if (kept != PAWS_KEEPER_IDLE)

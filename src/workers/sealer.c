@@ -1,31 +1,36 @@
 /*
- * workers/sealer.c - revision seals and outer layers for what the crisis lane wrote without keys.
+ * workers/sealer.c - revision seals and outer layers for what the crisis lane wrote without keys, and MACs
+ * for its audit rows.
  *
  * Keys come with a start of the server, so one walk over all subjects after each start finds all there is.
  * What has no seal after that is not taken any more.
  */
 #include "postgres.h"
 
+#include "base/bulk.h"
 #include "base/database.h"
 #include "base/settings.h"
 #include "base/spi.h"
 #include "base/worker.h"
+#include "crisis/audit.h"
 #include "crisis/crisis.h"
-#include "executor/instrument.h"
 #include "registry/registry.h"
 #include "store/late.h"
 #include "workers/sealer.h"
 
 #define SUBJECT_SLICE 100
-#define SLICE_BYTES   (1024 * 1024)
+#define SLICE_BYTES   PAWS_BULK_SLICE_BYTES
 #define SLICE_MS      20
 #define LOCKED_MS     1000
+#define AUDIT_SLICE   500
+#define AUDIT_MS      60000 /* until it is tried again, after a failure */
 
 /* Where the walk stands, as committed. */
 typedef struct Walk
 {
 	Oid identity; /* of the extension that it is a walk through */
 	bool done;
+	bool audited;     /* so are the audit rows */
 	bool passed_over; /* a subject that failed */
 	int64 subject_no; /* the last one that is finished */
 	pg_uuid_t doc_id; /* the last document of the next one */
@@ -99,18 +104,57 @@ try_slice(int slot)
 	return wait;
 }
 
+/* Audit rows after the documents, which devices wait for. */
+static long
+try_audit(void)
+{
+	volatile long wait = AUDIT_MS;
+
+	PG_TRY();
+	{
+		bool more = false;
+		bool usable;
+
+		paws_spi_begin();
+		usable = paws_vault_usable(PAWS_ROOT_CRISIS);
+		if (usable)
+			more = paws_crisis_audit_seal_late(AUDIT_SLICE) == AUDIT_SLICE;
+		paws_spi_end();
+		paws_worker_commit();
+		walk.audited = usable && !more;
+		wait = more ? SLICE_MS : PAWS_SEALER_IDLE;
+	}
+	PG_CATCH();
+	{
+		paws_worker_abort();
+	}
+	PG_END_TRY();
+	return wait;
+}
+
 long
 paws_sealer_turn(int slot)
 {
-	uint64 before = pgWalUsage.wal_bytes;
+	uint64 before;
 	long wait;
-	long pause;
 
 	if (walk.identity != paws_database_identity(slot))
 		walk = (Walk){.identity = paws_database_identity(slot)};
-	if (walk.done || !paws_vault_ready(PAWS_ROOT_CRISIS) || !paws_worker_begin("paws_sync: seal late"))
+	if ((walk.done && walk.audited) || !paws_vault_ready(PAWS_ROOT_CRISIS))
 		return PAWS_SEALER_IDLE;
-	wait = try_slice(slot);
-	pause = (long) ((pgWalUsage.wal_bytes - before) * 1000 / ((uint64) paws_bulk_wal_rate * 1024));
-	return wait == PAWS_SEALER_IDLE ? wait : Max(wait, pause);
+	if (paws_bulk_wait() > 0)
+		return paws_bulk_wait();
+	if (!paws_worker_begin("paws_sync: seal late"))
+		return PAWS_SEALER_IDLE;
+	before = paws_bulk_begin();
+	if (walk.done)
+		wait = try_audit();
+	else
+	{
+		wait = try_slice(slot);
+		if (walk.done)
+			wait = SLICE_MS;
+	}
+	(void) paws_bulk_end(before);
+	return wait == PAWS_SEALER_IDLE ? wait : Max(wait, paws_bulk_wait());
 }

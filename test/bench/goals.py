@@ -1,5 +1,6 @@
 """What the figures must show, each held against what was measured."""
 
+import tables_crisis
 from tables_engine import class_values, floods, missed_order
 from values import PEERS, number
 
@@ -102,6 +103,38 @@ def classes(values):
     ]
 
 
+def below_ms(values, text, name, wanted):
+    value = values.get(name)
+    digits = 3 if wanted < 1 else 2
+    return Goal(text, None if value is None else f"{value:.{digits}f} ms", f"≤ {wanted:g} ms", value is not None and value <= wanted)
+
+
+def crisis(values):
+    """Of the crisis lane; all of these have their baseline in the same run."""
+    prefix = "crisis.idle"
+    ratio = None
+    if values.get(f"{prefix}.bare_call_to_ack.p50"):
+        ratio = values.get(f"{prefix}.call_to_visible.p50") / values.get(f"{prefix}.bare_call_to_ack.p50")
+    loaded = [row for row, _ in tables_crisis.ROWS if values.get(f"crisis.{row}.sent") is not None]
+    worst = max((values.get(f"crisis.{row}.call_to_visible.max") for row in loaded), default=None)
+    wrong = sum(values.get(f"crisis.{row}.{name}") for row in loaded for name in ("lost", "twice", "refused"))
+    apart = tables_crisis.spread(values)
+    return [
+        at_most("crisis, idle: call to visible / a bare commit, p50", ratio, 1.5, " ×"),
+        below_ms(values, "crisis, idle: acknowledged to visible, p50", f"{prefix}.ack_to_visible.p50", 0.06),
+        below_ms(values, "the same, p99", f"{prefix}.ack_to_visible.p99", 0.3),
+        below_ms(values, "crisis, idle: call to visible, p50", f"{prefix}.call_to_visible.p50", 0.9),
+        below_ms(values, "the same, p99", f"{prefix}.call_to_visible.p99", 2),
+        below_ms(values, "16 durable writers and a checkpoint each second, p99.9", "crisis.writers.call_to_visible.p999", 10),
+        below_ms(values, "a backlog with the pool saturated, p99.9", "crisis.backlog.call_to_visible.p999", 8),
+        below_ms(values, "the engine's own bulk, p99.9", "crisis.bulk.call_to_visible.p999", 6),
+        Goal("crisis by tier: p50 of two tiers apart / of two subjects of one tier", None if apart is None else f"{apart[0] * 1000:.0f} / {apart[1] * 1000:.0f} µs",
+             "no more", apart is not None and apart[0] <= apart[1]),
+        Goal("crisis: the longest of all rows", None if worst is None else f"{worst:.1f} ms", "< 200 ms", worst is not None and worst < 200),
+        Goal("crisis: lost, told twice, refused", None if not loaded else f"{wrong:.0f}", "0", bool(loaded) and wrong == 0),
+    ]
+
+
 def goals(values):
     p99 = values.get("push.backlog_interactive.premium.p99")
     share = values.get("push.backlog_rate")
@@ -134,6 +167,7 @@ def goals(values):
         at_most("WAL of an operation in and out, one at a time", values.get("push.push_wal"), 900, " B"),
         at_most("WAL of an operation in and out, by 100", values.get("push.push_many_wal"), 900, " B"),
         *classes(values),
+        *crisis(values),
         Goal("processor time of an idle engine", None if idle_share is None else f"{idle_share:.3f} % of one core", "≤ 0.1 %",
              idle_share is not None and idle_share <= 0.1),
         Goal("WAL of an idle engine, beyond a server's own", None if extra_wal is None else f"{extra_wal:,.0f} B", "0 B", extra_wal == 0),

@@ -7,6 +7,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "demo"))
 import charts  # noqa: E402  (found by the line above)
 from charts import frame, line, text  # noqa: E402
+import tables_crisis  # noqa: E402
 from tables import LATENCY_NAMES, NODE_WORK  # noqa: E402
 from tables_engine import class_values  # noqa: E402
 from values import ENGINES, number  # noqa: E402
@@ -138,6 +139,34 @@ def push(values):
     return bars("The engine's own operations a second", [group for group in groups if group[1][0][2] is not None])
 
 
+def crisis(values):
+    """Bare INSERT and call to visible of each row: p50, p99, p99.9 and the longest on a log axis."""
+    parts, y, low, high = [], 30.0, -2, 3
+
+    def x(value):
+        return LEFT + (min(max(math.log10(value), low), high) - low) / (high - low) * (WIDTH + 60)
+
+    for row, title in tables_crisis.ROWS:
+        for series, css, shown in (("bare_call_to_ack", "bare", f"{title}: bare"), ("call_to_visible", "ours", "visible")):
+            found = [values.get(f"crisis.{row}.{series}.{stat}") for stat in tables_crisis.STATS]
+            if found[0] is None:
+                continue
+            at = [x(max(value, 0.001)) for value in found]
+            parts += [text(LEFT - 10, y + 4, shown, "label", "end"), f'<g class="of-{css}">', line(at[0], y, at[3], y, "thin"),
+                      line(at[0], y, at[1], y, "thick"), f'<circle cx="{at[0]:.1f}" cy="{y}" r="4.2" class="full"/>',
+                      f'<circle cx="{at[1]:.1f}" cy="{y}" r="4.2" class="open"/>', f'<circle cx="{at[2]:.1f}" cy="{y}" r="2.6" class="full"/>',
+                      f'<path d="M{at[3] - 3:.1f} {y - 3}l6 6m0 -6l-6 6" class="cross"/></g>',
+                      text(at[3] + 10, y + 4, " / ".join(number(value) for value in found) + " ms", "number")]
+            y += 21
+    if not parts:
+        return ""
+    grid = []
+    for exponent in range(low, high + 1):
+        at = x(10 ** exponent)
+        grid += [line(at, 14, at, y - 8, "grid"), text(at, y + 8, f"{10 ** exponent:g} ms", "axis", "middle")]
+    return frame(1160, y + 14, "The crisis lane beside bare statements", grid + parts)
+
+
 # By part: (caption, drawing).
 def drawings(values):
     return {
@@ -150,5 +179,6 @@ def drawings(values):
         "horizon": [("In grey what it is held against.", horizon(values))],
         "size": [("", size(values))],
         "push": [("", push(values))],
+        "crisis": [("p50 (full), p99 (open), p99.9 (small) and the longest (cross).", crisis(values))],
         "tiers": [("At 0.8 of capacity.", tiers(values, "below")), ("Above capacity.", tiers(values, "above"))],
     }

@@ -8,6 +8,7 @@ import sys
 from html import escape
 
 import tables
+import tables_crisis
 import tables_engine
 from goals import goals
 from plots import STYLE, drawings
@@ -17,6 +18,7 @@ SECTIONS = {"submit": ("Submitting", tables.submit), "work": ("Claiming and comp
             "latency": ("Latency with an empty queue", tables.latency), "backlog": ("Over a backlog", tables.backlog),
             "horizon": ("An old snapshot, and no vacuum", tables.horizon), "size": ("Size", tables.size),
             "push": ("The engine's own operations", tables.push), "tiers": ("Classes and tiers", tables_engine.tiers),
+            "crisis": ("The crisis lane", tables_crisis.crisis),
             "idle": ("Idle", tables_engine.idle), "memory": ("Memory", tables_engine.memory)}
 GOALS_HEAD = ["what it must show", "measured", "wanted", ""]
 

@@ -5,6 +5,7 @@
 #   latency   from the call to the receipt, idle          backlog  the same over 1,000,000 lower jobs; the cost of a claim
 #   horizon   while an old snapshot is held               size     bytes of table, index and WAL for a job
 #   push      the engine's own operations                 tiers    classes and tiers below and above capacity, floods
+#   crisis    operations of the crisis lane with a consumer that waits: idle, and beside what makes commits slow
 #   idle      processor time and WAL without work         memory   shared memory for subjects
 #   seal      what sealing an envelope costs              report   only writes the results anew
 #   calm      only if it is the first: the same rates while snapshots, slots, VACUUM, index builds and dumps go on (calm.sh)
@@ -34,14 +35,14 @@ fi
 
 if [ -n "${SHORT:-}" ]; then
     : "${DURATION:=1}" "${ROUNDS:=1}" "${PREFILL:=6000}" "${PREFILL_MANY:=20000}" "${BACKLOG:=20000}" "${PASS:=20000}" "${FLOW:=12000}" \
-        "${QUEUED:=4000}" "${URGENT_OVER:=4000}" "${IDLE_SECONDS:=5}"
+        "${QUEUED:=4000}" "${URGENT_OVER:=4000}" "${IDLE_SECONDS:=5}" "${CRISIS_OPERATIONS:=500}"
 fi
 
 if [ -n "${QUICK:-}" ]; then
-    : "${DURATION:=2}" "${ROUNDS:=2}" "${PREFILL:=60000}" "${PREFILL_MANY:=150000}" "${FLOW:=60000}" "${HORIZON_ROUNDS:=1}"
+    : "${CRISIS_OPERATIONS:=2000}" "${DURATION:=2}" "${ROUNDS:=2}" "${PREFILL:=60000}" "${PREFILL_MANY:=150000}" "${FLOW:=60000}" "${HORIZON_ROUNDS:=1}"
 fi
 
-parts=(submit work latency backlog horizon size push tiers idle memory seal)
+parts=(submit work latency backlog horizon size push tiers crisis idle memory seal)
 chosen=("$@")
 [ ${#chosen[@]} -gt 0 ] || chosen=("${parts[@]}")
 for name in "${chosen[@]}"; do
@@ -51,7 +52,7 @@ for name in "${chosen[@]}"; do
     esac
 done
 
-for name in common engines submit work latency backlog horizon size push tiers idle; do
+for name in common engines submit work latency backlog horizon size push tiers crisis idle; do
     # shellcheck source=/dev/null
     . "$TOP/test/bench/$name.sh"
 done

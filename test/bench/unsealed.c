@@ -91,6 +91,22 @@ paws_vault_can_open(PawsKeyHome home, const bytea *envelope)
 }
 
 bool
+paws_vault_hint(const bytea *envelope, PawsVaultHint *hint)
+{
+	return false;
+}
+
+void
+paws_vault_expect(int64 subject_no, const PawsVaultHint *hint)
+{
+}
+
+void
+paws_vault_seal_ahead_at_commit(void)
+{
+}
+
+bool
 paws_vault_is_ahead(PawsKeyHome home, int64 subject_no, const bytea *envelope)
 {
 	return false;

@@ -2,7 +2,7 @@
 
 import statistics
 
-PARTS = ("submit", "work", "latency", "backlog", "horizon", "size", "push", "tiers", "idle", "memory")
+PARTS = ("submit", "work", "latency", "backlog", "horizon", "size", "push", "tiers", "crisis", "idle", "memory")
 ENGINES = (
     ("bare", "bare statements"),
     ("prio", "bare, index by priority"),

@@ -25,7 +25,7 @@ $ENV{MALLOC_PERTURB_} //= 165;
 our @EXPORT = qw(
   new_uuid new_subject new_device op_json paws_push paws_pull wait_for_sql wait_applied wait_workers
   depth_total depth_rows depths_agree worker_pids restart_node seed_random write_root copy_keyring
-  start_psql hold_subjects release_subjects pause_workers resume_workers kill_postmaster
+  start_psql hold_subjects release_subjects pause_workers resume_workers kill_postmaster crash_by
 );
 
 # One collection of each class: the name of the class, and what a stale change does.
@@ -300,6 +300,18 @@ sub wait_workers
 		'SELECT string_agg(kind || \' \' || state, \', \') FROM paws_sync.pg_stat_paws_sync_workers')
 	  if $database eq 'postgres';
 	return 1;
+}
+
+# Does what kills a server process, and waits until the server and its workers are back: whoever asks at once may still be
+# answered by the server that has not noticed.
+sub crash_by
+{
+	my ($node, $cause) = @_;
+	my $writer = $node->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'");
+
+	$cause->();
+	wait_for_sql($node, 'the server to notice a crash', "SELECT pid <> $writer FROM pg_stat_activity WHERE backend_type = 'walwriter'");
+	return wait_workers($node);
 }
 
 # What the counters in shared memory say, and what is in the table.

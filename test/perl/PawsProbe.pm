@@ -79,8 +79,11 @@ sub set_option
 {
 	my ($node, $name, $value) = @_;
 
-	$node->safe_psql('postgres', "ALTER SYSTEM SET $name = $value");
+	my $before = $node->safe_psql('postgres', "ALTER SYSTEM SET $name = $value; SELECT pg_conf_load_time()");
+
 	$node->reload;
+	# whoever connects before the postmaster has read it begins with what was
+	PawsNode::wait_for_sql($node, "$name to be read", "SELECT pg_conf_load_time() <> '$before'");
 	return;
 }
 

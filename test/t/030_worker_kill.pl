@@ -11,7 +11,7 @@ use Time::HiRes qw(usleep);
 
 seed_random();
 
-my $node = PawsNode->new_node('worker_kill', 'paws_sync.pool_size' => 3);
+my $node = PawsNode->new_node('worker_kill', 'paws_sync.apply_at_once' => 'off', 'paws_sync.pool_size' => 3);
 my $load = PawsLoad->new($node, writers => 4, subjects => 3, rollbacks => 0.2);
 
 sub started

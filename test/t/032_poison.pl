@@ -7,7 +7,7 @@ use PawsNode;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = PawsNode->new_node('poison', 'paws_sync.pool_size' => 2, 'paws_sync.max_attempts' => 4);
+my $node = PawsNode->new_node('poison', 'paws_sync.apply_at_once' => 'off', 'paws_sync.pool_size' => 2, 'paws_sync.max_attempts' => 4);
 
 new_subject($node, 'patient', 'premium');
 my $phone = new_device($node, 'patient');

@@ -12,7 +12,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 # stored times are coarse: the order is that of the commits
-my $node = PawsNode->new_node('lift', 'paws_sync.pool_size' => 1, 'paws_sync.batch_size' => 10,
+my $node = PawsNode->new_node('lift', 'paws_sync.apply_at_once' => 'off', 'paws_sync.pool_size' => 1, 'paws_sync.batch_size' => 10,
 	'track_commit_timestamp' => 'on');
 
 new_subject($node, 'person', 'basic');

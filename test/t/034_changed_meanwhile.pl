@@ -12,7 +12,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = PawsNode->new_node('changed', 'paws_sync.pool_size' => 1);
+my $node = PawsNode->new_node('changed', 'paws_sync.apply_at_once' => 'off', 'paws_sync.pool_size' => 1);
 
 new_subject($node, 'person', 'basic');
 my $device = new_device($node, 'person');

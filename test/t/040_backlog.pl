@@ -1,4 +1,4 @@
-# 100,000 background operations wait and the pool is saturated. What a premium subject does at the screen is
+# 300,000 background operations wait and the pool is saturated. What a premium subject does at the screen is
 # applied with only a small part of the backlog passing it, and the backlog moves all the while. No clock is
 # asked how fast anything was, only what came before what. Stored times are coarse: those of the commits are asked.
 use strict;
@@ -9,10 +9,11 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $BACKLOG = 300_000;
-my $SUBJECTS = 20;
+my $SUBJECTS = 40;
 my $INTERACTIVE = 40;
 
-my $node = PawsNode->new_node('backlog', 'paws_sync.pool_size' => 2, 'track_commit_timestamp' => 'on');
+my $node = PawsNode->new_node('backlog', 'paws_sync.apply_at_once' => 'off', 'paws_sync.max_operations_per_call' => 20000,
+	'paws_sync.pool_size' => 2, 'track_commit_timestamp' => 'on');
 
 $node->safe_psql('postgres', "SELECT paws_sync.set_tier_policy('$_', 1000000, 1000000, 1000000000, 1000000000)")
   foreach qw(premium trial);

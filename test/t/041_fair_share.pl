@@ -11,7 +11,7 @@ my $URGENT = 20_000;
 my $LOW = 3_000;
 
 # stored times are coarse: the order is that of the commits
-my $node = PawsNode->new_node('fair_share', 'paws_sync.pool_size' => 2, 'paws_sync.batch_size' => 50,
+my $node = PawsNode->new_node('fair_share', 'paws_sync.apply_at_once' => 'off', 'paws_sync.pool_size' => 2, 'paws_sync.batch_size' => 50,
 	'track_commit_timestamp' => 'on');
 
 $node->safe_psql('postgres', "SELECT paws_sync.set_tier_policy('trial', 1000000, 1000000, 1000000000, 1000000000)");

@@ -14,7 +14,7 @@ my $WAVE = 2000;
 my $WAVES = 8;
 my $SUBJECTS = 20;
 
-my $node = PawsNode->new_node('horizon', 'wal_receiver_status_interval' => '1s', 'paws_sync.pool_size' => 2, 'autovacuum' => 'off', 'max_prepared_transactions' => 1,
+my $node = PawsNode->new_node('horizon', 'paws_sync.apply_at_once' => 'off', 'wal_receiver_status_interval' => '1s', 'paws_sync.pool_size' => 2, 'autovacuum' => 'off', 'max_prepared_transactions' => 1,
 	'wal_level' => 'logical', 'max_wal_senders' => 2);
 
 $node->safe_psql('postgres', "SELECT paws_sync.set_tier_policy('premium', 1000000, 1000000, 1000000000, 1000000000)");

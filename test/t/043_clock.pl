@@ -58,7 +58,7 @@ set_clock(0);
 # Under load, again and again, with the time zone of the server changing too.
 my $load = PawsLoad->new($node, writers => 4, subjects => 2, crisis => 0.2, rollbacks => 0.2);
 my @steps = ([ 3600, 'UTC' ], [ 0, 'Pacific/Kiritimati' ], [ -3600, 'America/St_Johns' ], [ 7200, 'Asia/Kathmandu' ], [ -7200, 'UTC' ]);
-$load->begin(150);
+$load->begin(400);
 foreach my $step (@steps)
 {
 	$load->wait_progress(100) if $load->running;
@@ -73,7 +73,7 @@ is($node->safe_psql('postgres', 'SELECT sum(errors) FROM paws_sync.pg_stat_paws_
 is($node->safe_psql('postgres', 'SELECT count(*) FROM paws_sync.pg_stat_paws_sync_latency WHERE p50 < 0 OR max < 0 OR attainment NOT BETWEEN 0 AND 1'), 0, 'no latency is negative');
 
 # A server that crashes and starts with its clock behind.
-$load->begin(60);
+$load->begin(150);
 $load->wait_progress(20);
 set_clock(-10800);
 my ($worker) = worker_pids($node, 'pool');

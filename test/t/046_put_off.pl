@@ -30,7 +30,7 @@ sub set_clock
 }
 
 set_clock(0);
-my $node = PawsNode->new_node('put_off', 'paws_sync.pool_size' => 2, 'paws_sync.max_attempts' => 100);
+my $node = PawsNode->new_node('put_off', 'paws_sync.apply_at_once' => 'off', 'paws_sync.pool_size' => 2, 'paws_sync.max_attempts' => 100);
 $node->safe_psql('postgres', <<'SQL');
 CREATE TABLE poison (op_id uuid);
 CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS

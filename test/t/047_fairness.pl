@@ -10,7 +10,7 @@ use Test::More;
 my $FLOOD = 20_000;
 my $BATCH = 50;
 
-my $node = PawsNode->new_node('fairness', 'paws_sync.pool_size' => 2, 'paws_sync.batch_size' => $BATCH,
+my $node = PawsNode->new_node('fairness', 'paws_sync.apply_at_once' => 'off', 'paws_sync.pool_size' => 2, 'paws_sync.batch_size' => $BATCH,
 	'paws_sync.max_operations_per_call' => $FLOOD, 'paws_sync.max_attempts' => 100, 'track_commit_timestamp' => 'on');
 
 $node->safe_psql('postgres', "SELECT paws_sync.set_tier_policy('trial', 1000000, 1000000, 1000000000, 1000000000)");

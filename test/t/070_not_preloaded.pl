@@ -49,6 +49,8 @@ is($node->safe_psql('postgres', "SET search_path = paws_sync; CREATE TEMP TABLE 
 	2, 'in binary too');
 error_like($node, "SELECT 'sub_nonsense'::paws_sync.subject", '22P02', undef, 'what is no token is refused as ever');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM paws_sync.policy'), 32, 'views over tables work');
+is($node->safe_psql('postgres', 'UPDATE paws_registry.device SET platform = platform; TRUNCATE paws_care.entitlement; SELECT 1'), 1,
+	'what is changed by hand is told to nobody, for nobody remembers it');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM paws_sync.collections'), 8, 'all of them');
 
 # Everything else, each in a session of its own and once more in one that has the library loaded.
@@ -94,10 +96,13 @@ my %call = (
 	push_crisis => "paws_sync.push_crisis('$device', '[]')",
 	pull_crisis => "paws_sync.pull_crisis('$device')",
 	pull_crisis_wait => "paws_sync.pull_crisis_wait('$device')",
+	raise_crisis => "paws_sync.raise_crisis('$subject', 'self_report', 'low')",
+	resolve_crisis => "paws_sync.resolve_crisis('00000000-0000-4000-8000-000000000001')",
 	crisis_bundle => "paws_sync.crisis_bundle('$device')",
 	set_resource => "paws_sync.set_resource('us', 'line', 'call', '123')",
 	drop_resource => "paws_sync.drop_resource('us', 'line', 'call')",
 	list_resources => 'paws_sync.list_resources()',
+	verify_crisis_audit => 'paws_sync.verify_crisis_audit()',
 	receipts => "paws_sync.receipts('$device', $nothing)",
 	ack => "paws_sync.ack('$device', '$cursor')",
 	sync_status => "paws_sync.sync_status('$subject')",

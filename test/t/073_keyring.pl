@@ -283,8 +283,7 @@ my $current = content_of($keyring);
 unlink $keyring;
 my $victim = session($node);
 my $pid = $victim->query_safe('SELECT pg_backend_pid()');
-kill 'KILL', $pid;
-ok(wait_workers($node), 'the server comes back from a crash without its keyring\'s file');
+ok(crash_by($node, sub { kill 'KILL', $pid }), 'the server comes back from a crash without its keyring\'s file');
 like(status_of('keyring'), qr/^memory/, 'and says that it works from memory');
 readable('what was stored is read');
 ok(!-e $keyring, 'no other keyring was made');
@@ -377,10 +376,15 @@ foreach my $step (qw(write fsync rename folder overwrite sync))
 	my $last = calls('current_epoch(3)');
 
 	put_file($fault, "$step kill\n");
-	my ($status) = PawsNode::quiet_psql($node, 'SELECT make_epoch(3)', 'calls');
-	isnt($status, 0, "a process dies at $step");
-	unlink $fault;
-	ok(wait_workers($node), 'the server comes back');
+	ok( crash_by(
+			$node,
+			sub {
+				my ($status) = PawsNode::quiet_psql($node, 'SELECT make_epoch(3)', 'calls');
+
+				isnt($status, 0, "a process dies at $step");
+				unlink $fault;
+			}),
+		'the server comes back');
 	like(status_of('keyring'), qr/^ready/, 'with a good keyring');
 	like(epochs(), qr/^\Q$before\E(, \d+ [0-9a-f]+)?$/, 'in which nothing is lost');
 	cmp_ok(calls('make_epoch(3)'), '>', $last, 'and which can be changed');
@@ -404,10 +408,13 @@ for my $round (1 .. 8)
 
 	usleep(100_000 + int(rand(150_000)));
 	$backend = sql("SELECT pid FROM pg_stat_activity WHERE datname = 'calls'");
-	usleep(int(rand(3_000)));
-	kill 'KILL', $backend or die 'nobody to kill';
-	waitpid($client, 0);
-	wait_workers($node);
+	crash_by(
+		$node,
+		sub {
+			usleep(int(rand(3_000)));
+			kill 'KILL', $backend or die 'nobody to kill';
+			waitpid($client, 0);
+		});
 	like(status_of('keyring'), qr/^ready/, "round $round: the keyring is good");
 	my @told = map { [ split ' ' ] } split /\n/, slurp_file($out);
 	ok(@told > 0, scalar(@told) . ' epochs were made');

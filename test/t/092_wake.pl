@@ -13,7 +13,7 @@ use PawsProbe;
 
 my $SOON = 20;
 
-my $node = PawsNode->new_node('wake', 'paws_sync.poll_interval' => '60s', 'paws_sync.max_wait_with_snapshot' => '60s');
+my $node = PawsNode->new_node('wake', 'paws_sync.apply_at_once' => 'off', 'paws_sync.poll_interval' => '60s', 'paws_sync.max_wait_with_snapshot' => '60s');
 new_subject($node, 'one', 'premium');
 new_subject($node, 'two', 'premium');
 my $phone = new_device($node, 'one');

@@ -135,7 +135,7 @@ ok(depths_agree($node), 'depths agree with the table');
 # Broken for good, as by a failing disk: said at a bearable rate, and fine once it is mended.
 my $offset = -s $node->logfile;
 $node->safe_psql('postgres', 'ALTER TABLE paws_queue.inflight RENAME TO away');
-$node->safe_psql('postgres', push_some($phone, 5));
+$node->safe_psql('postgres', 'SET paws_sync.apply_at_once = off; ' . push_some($phone, 5));
 ok(within(60, sub { log_since($node, $offset) =~ /paws_sync pool ERROR:/ }), 'workers cannot work');
 $node->safe_psql('postgres', 'SELECT pg_sleep(3)');
 my $starts = () = log_since($node, $offset) =~ /exited with exit code/g;

@@ -167,14 +167,14 @@ SKIP:
 }
 
 # What only a start can set: all at once, since each costs one.
-set(1, 'max_worker_processes' => '10', 'track_commit_timestamp' => 'on', 'wal_level' => 'minimal', 'max_wal_senders' => '0',
+set(1, 'max_worker_processes' => '14', 'track_commit_timestamp' => 'on', 'wal_level' => 'minimal', 'max_wal_senders' => '0',
 	'track_activity_query_size' => '4kB', 'listen_addresses' => '127.0.0.1', 'paws_sync.max_databases' => '1',
 	'paws_sync.databases' => 'postgres,template1');
 wait_for_sql($node, 'the workers', "SELECT bool_and(ok) FROM paws_sync.doctor() WHERE area = 'status'");
 is(wrong(), join("\n", 'durability: wal_level', 'leaks: track_activity_query_size', 'minimisation: track_commit_timestamp',
 		'network: ssl', 'workers: listed databases', 'workers: max_worker_processes'), 'found: what a start has set');
 like(hint('ssl'), qr/hostssl/, '… and what to do about the network');
-like(hint('max_worker_processes'), qr/paws_sync needs 10/, '… about processes');
+like(hint('max_worker_processes'), qr/paws_sync needs 15/, '… about processes');
 like(hint('track_commit_timestamp'), qr/exact time/, '… about times');
 like(hint('wal_level'), qr/replica/, '… about the WAL');
 unset(1, 'max_worker_processes', 'track_commit_timestamp', 'wal_level', 'max_wal_senders', 'track_activity_query_size',

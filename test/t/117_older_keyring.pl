@@ -36,6 +36,13 @@ sub pulled
 		  . "code, convert_from(CASE kind WHEN 'change' THEN payload END, 'UTF8')) FROM paws_sync.pull_crisis('$tablet')");
 }
 
+# A push that meets whoever seals late what was written meanwhile goes through the lane's queue.
+sub pulled_applied
+{
+	until_sql($node, 'SELECT count(*) = 0 FROM paws_crisis.operation');
+	return pulled();
+}
+
 sub put_back
 {
 	put_file($keyring, $_[0]);
@@ -64,10 +71,10 @@ is($node->safe_psql('postgres', "SELECT pg_sleep(3), count(*) FROM paws_sync.pg_
 isnt(epochs_of($keyring, 'crisis'), $epochs, 'the keyring is the older one');
 
 put_back($newest);
-is(pulled(), join(', ', sort keys %sent), 'with the right keyring all can be read');
+is(pulled_applied(), join(', ', sort keys %sent), 'with the right keyring all can be read');
 send_crisis();
 new_device($node, 'other');
-is(pulled(), join(', ', sort keys %sent), 'and it goes on');
+is(pulled_applied(), join(', ', sort keys %sent), 'and it goes on');
 ok(until_sql($node, 'SELECT count(*) > 1 FROM paws_sync.pg_stat_progress_paws_sync_keys'), 'and old epochs are rotated by themselves');
 set_option($node, 'paws_sync.epoch_lifetime', 0);
 

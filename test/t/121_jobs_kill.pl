@@ -94,9 +94,7 @@ $jobs->check('server processes');
 # A fence from before the crash is refused, whoever has it.
 my ($job, $fence) = split /\|/, $node->safe_psql('postgres',
 	"SELECT paws_sync.submit('exact', 'x'); SELECT job, fence FROM paws_sync.claim('{exact}')") =~ /(\d+\|\d+)$/ ? $1 : '';
-kill('KILL', (worker_pids($node, 'pool'))[0]);
-wait_for_sql($node, 'the server to come back', 'SELECT true');
-wait_workers($node);
+crash_by($node, sub { kill 'KILL', (worker_pids($node, 'pool'))[0] });
 my ($status, $out, $err) = $node->psql('postgres', "SELECT paws_sync.complete($job, $fence)");
 like($err, qr/lease/, 'a fence from before is refused');
 is($node->safe_psql('postgres', "SELECT count(*) FROM paws_sync.claim('{exact}')"), 1, 'and the job is there at once');

@@ -297,6 +297,50 @@ test_sealing_without_secret(uint8_t suite)
 	free(envelope);
 }
 
+/* What is prepared for one envelope opens that one, and hinders none. */
+static void
+test_ahead(uint8_t suite)
+{
+	Fixture with = fixture(suite);
+	PawsEphemeralPair pair;
+	PawsExpectedBox room;
+	uint8_t first[PAWS_EPHEMERAL_BYTES];
+	uint8_t second[PAWS_EPHEMERAL_BYTES];
+	size_t length;
+	uint8_t *envelope;
+	uint8_t *other;
+
+	paws_sealed_make_ahead(&pair);
+	memcpy(second, pair.public_key, sizeof(second));
+	paws_sealed_make_ahead(&pair);
+	envelope = seal_known(&with, &length);
+	paws_sealed_ephemeral(first);
+	tap_ok(memcmp(first, second, sizeof(first)) == 0 &&
+			   opens_to(&with, envelope, length, known_payload, strlen(known_payload)),
+		   suite_name(suite, "a pair that was made ahead seals what opens as ever"));
+	other = seal_known(&with, &length);
+	paws_sealed_ephemeral(second);
+	tap_ok(sodium_is_zero((const uint8_t *) &pair, sizeof(pair)) && memcmp(first, second, sizeof(first)) != 0,
+		   suite_name(suite, "it seals once, and is wiped"));
+
+	paws_sealed_expect(&room, first, &with.key);
+	tap_ok(!sodium_is_zero(room.key, sizeof(room.key)) &&
+			   opens_to(&with, other, length, known_payload, strlen(known_payload)),
+		   suite_name(suite, "another one opens while one is expected"));
+	tap_ok(opens_to(&with, envelope, length, known_payload, strlen(known_payload)) &&
+			   sodium_is_zero((const uint8_t *) &room, sizeof(room)),
+		   suite_name(suite, "the expected one opens, and what was prepared is wiped"));
+	paws_sealed_expect(&room, second, &with.key);
+	other[length - 1] ^= 1;
+	tap_ok(refuses(&with, other, length), suite_name(suite, "the expected one is refused if it was changed"));
+	paws_sealed_expect(&room, second, &with.key);
+	paws_sealed_expect_none();
+	tap_ok(sodium_is_zero((const uint8_t *) &room, sizeof(room)),
+		   suite_name(suite, "what is expected no more is wiped"));
+	free(envelope);
+	free(other);
+}
+
 static void
 test_keypairs(void)
 {
@@ -395,5 +439,8 @@ test_envelopes(void)
 	test_sealing_without_secret(PAWS_SUITE_SEALED);
 	if (suite_here(PAWS_SUITE_SEALED_LAYERED))
 		test_sealing_without_secret(PAWS_SUITE_SEALED_LAYERED);
+	test_ahead(PAWS_SUITE_SEALED);
+	if (suite_here(PAWS_SUITE_SEALED_LAYERED))
+		test_ahead(PAWS_SUITE_SEALED_LAYERED);
 	test_keypairs();
 }

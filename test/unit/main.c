@@ -29,6 +29,7 @@ main(void)
 	test_purposes();
 	test_root_grammar();
 	test_scheduling();
+	test_audit_rows();
 	printf("1..%d\n", tap_count);
 	return tap_failures == 0 ? 0 : 1;
 }

@@ -33,5 +33,6 @@ extern void test_keyrings(void);
 extern void test_purposes(void);
 extern void test_root_grammar(void);
 extern void test_scheduling(void);
+extern void test_audit_rows(void);
 
 #endif

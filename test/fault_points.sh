@@ -1,5 +1,5 @@
 #!/bin/bash
-# faults.sh FOLDER: builds the tree with the places at which it can be made to crash (src/base/fault.h), into a private
+# fault_points.sh FOLDER: builds the tree with the places at which it can be made to crash (src/base/fault.h), into a private
 # copy of the server in FOLDER, and prints the folder of that server's programs. What is built already is taken over.
 set -euo pipefail
 
