@@ -52,7 +52,8 @@ typedef struct Submit
 	int count;
 	PawsSubmission *submissions;
 	JobItem *items;
-	HTAB *people; /* only in a call with many */
+	HTAB *people;      /* only in a call with many */
+	int64 retry_after; /* once one without a subject was refused: what comes after is, too */
 } Submit;
 
 /* A subject that nobody registered a device of is made known here. */
@@ -131,8 +132,23 @@ ask_admission(Submit *submit, Person *person, PawsSubmission *submission, JobIte
 	item->retry_after = person->retry_after;
 }
 
+/* The application's own have no allowance, but the server's budget is for all. */
+static void
+ask_budget(Submit *submit, PawsSubmission *submission, JobItem *item)
+{
+	if (submit->retry_after == 0)
+		submit->retry_after = paws_admission_own(submit->slot, submission->tier, submission->klass,
+												 (int64) submission->payload_length);
+	else
+		paws_admission_limited(submit->slot, submission->tier, submission->klass);
+	if (submit->retry_after == 0)
+		return;
+	answer_refused(submission, item, PAWS_JOB_WAS_LIMITED, PAWS_REASON_BUDGET);
+	item->retry_after = submit->retry_after;
+}
+
 /* Tier, level, and whether it is taken. A repeat is known, not limited, and costs nothing. A job without a
- * subject is the application's own: served like premium, and not limited. */
+ * subject is the application's own: served like premium. */
 static void
 admit(Submit *submit, const PawsTopic *topic, PawsSubmission *submission, JobItem *item)
 {
@@ -150,6 +166,8 @@ admit(Submit *submit, const PawsTopic *topic, PawsSubmission *submission, JobIte
 		answer_refused(submission, item, PAWS_JOB_WAS_REJECTED, PAWS_REASON_TOO_LARGE);
 	else if (person)
 		ask_admission(submit, person, submission, item);
+	else
+		ask_budget(submit, submission, item);
 }
 
 static void
@@ -194,10 +212,16 @@ read_ordering_key(PawsSubmission *submission, Datum value)
 
 /* A job that could never run is a mistake. One whose time is over already is expired at once, as a late one
  * is. */
+static bool
+may_run(const PawsSubmission *submission)
+{
+	return submission->expires_at == 0 || submission->not_before < submission->expires_at;
+}
+
 static void
 check_times(const PawsSubmission *submission)
 {
-	if (submission->expires_at != 0 && submission->not_before >= submission->expires_at)
+	if (!may_run(submission))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("expires_at is not after not_before")));
 }
@@ -314,11 +338,31 @@ typedef struct Columns
 	PawsJobColumn expires_at;
 } Columns;
 
-/* An item without a payload is malformed, and answered so; it costs the others nothing. */
+/* An element that is NULL, as one of an array that is not given, says nothing. */
+static bool
+key_fits(const PawsJobColumn *keys, int i)
+{
+	return paws_job_missing(keys, i) || paws_job_key_fits(paws_job_bytes(keys->values[i]));
+}
+
+static bool
+time_comes(const PawsJobColumn *times, int i)
+{
+	return paws_job_missing(times, i) || !TIMESTAMP_IS_NOEND(DatumGetTimestampTz(times->values[i]));
+}
+
+/* What is wrong with an item is its answer, malformed; it costs the others nothing. */
+static bool
+is_malformed(const Columns *columns, int i)
+{
+	return paws_job_missing(&columns->payloads, i) || !key_fits(&columns->keys, i) ||
+		   !key_fits(&columns->ordering_keys, i) || !time_comes(&columns->not_before, i);
+}
+
 static void
 read_item(const Columns *columns, int i, PawsSubmission *submission, JobItem *item)
 {
-	if (paws_job_missing(&columns->payloads, i))
+	if (is_malformed(columns, i))
 	{
 		answer_refused(submission, item, PAWS_JOB_WAS_REJECTED, PAWS_REASON_MALFORMED);
 		return;
@@ -334,7 +378,8 @@ read_item(const Columns *columns, int i, PawsSubmission *submission, JobItem *it
 		read_ordering_key(submission, columns->ordering_keys.values[i]);
 	if (!paws_job_missing(&columns->expires_at, i))
 		submission->expires_at = paws_job_end(columns->expires_at.values[i]);
-	check_times(submission);
+	if (!may_run(submission))
+		answer_refused(submission, item, PAWS_JOB_WAS_REJECTED, PAWS_REASON_MALFORMED);
 }
 
 static void

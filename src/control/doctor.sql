@@ -95,7 +95,7 @@ CREATE FUNCTION paws_sync.doctor_server()
 	FROM pg_settings s, (SELECT max(offline_hours) * 60 AS minutes FROM paws_queue.effective_tier_policy) t
 	WHERE s.name = 'paws_sync.device_expiry'
 	UNION ALL
-	SELECT 'status', s.component, s.state IN ('loaded', 'ready') OR pg_is_in_recovery() AND s.component IN ('workers', 'queue'), s.state,
+	SELECT 'status', s.component, s.state IN ('loaded', 'ready') OR pg_is_in_recovery() AND s.component IN ('workers', 'queue', 'jobs'), s.state,
 		CASE s.component WHEN 'library' THEN 'loaded' ELSE 'ready' END,
 		CASE WHEN s.component LIKE 'keys %' OR s.component = 'keyring' THEN CASE s.state
 			WHEN 'none' THEN s.detail || ' The log of the server''s start says what to do; crisis goes on without.'
