@@ -14,6 +14,7 @@
 #   make canary [ARGS=--small]      plants values everywhere and proves that none leaks
 #   make bench [PARTS='submit work'] this queue beside bare statements and its peers, with tables and plots
 #   make bench-vault                what sealing costs, beside a build that does not seal
+#   make bench-audit                what the crisis lane's audit rows cost, beside a build that writes none
 #   make bench-rotation             100,000 persons' keys rotate while others read and write
 #   make bare                       proves demo and test in a bare Debian (root, debootstrap)
 #   make deps                       installs missing Debian packages; the targets above do it themselves
@@ -125,6 +126,7 @@ OBJS = \
 	src/queue/admission.o \
 	src/queue/allowance.o \
 	src/queue/allowance_file.o \
+	src/queue/avoid.o \
 	src/queue/claim.o \
 	src/queue/depth.o \
 	src/queue/fetch.o \
@@ -136,8 +138,10 @@ OBJS = \
 	src/queue/narrow.o \
 	src/queue/pause.o \
 	src/queue/pick.o \
+	src/queue/pick_raised.o \
 	src/queue/policy.o \
 	src/queue/put.o \
+	src/queue/raise.o \
 	src/queue/rule.o \
 	src/queue/subject.o \
 	src/queue/unblock.o \
@@ -152,6 +156,7 @@ OBJS = \
 	src/queue/job_key.o \
 	src/queue/job_order.o \
 	src/queue/job_put.o \
+	src/queue/job_raised.o \
 	src/queue/job_row.o \
 	src/queue/job_seal.o \
 	src/queue/job_status.o \
@@ -168,9 +173,19 @@ OBJS = \
 	src/care/at_once.o \
 	src/care/care.o \
 	src/care/look_up.o \
+	src/crisis/attention.o \
 	src/crisis/audit.o \
 	src/crisis/audit_read.o \
+	src/crisis/budget.o \
 	src/crisis/crisis.o \
+	src/crisis/item.o \
+	src/crisis/item_claim.o \
+	src/crisis/item_end.o \
+	src/crisis/item_late.o \
+	src/crisis/item_topic.o \
+	src/crisis/signal.o \
+	src/crisis/signal_audit.o \
+	src/crisis/signal_read.o \
 	src/crisis/pending.o \
 	src/crisis/queue.o \
 	src/crisis/documents.o \
@@ -186,6 +201,8 @@ OBJS = \
 	src/control/stats.o \
 	src/control/status.o \
 	src/control/topic_rates.o \
+	src/control/wal_flood.o \
+	src/workers/carry.o \
 	src/workers/crisis.o \
 	src/workers/eraser.o \
 	src/workers/job_house.o \
@@ -196,6 +213,7 @@ OBJS = \
 	src/workers/rotate_keyring.o \
 	src/workers/scheduler.o \
 	src/workers/sealer.o \
+	src/workers/signals.o \
 	src/workers/timer.o \
 	src/api/ack.o \
 	src/api/base64.o \
@@ -204,8 +222,10 @@ OBJS = \
 	src/api/cursor_type.o \
 	src/api/define.o \
 	src/api/identity.o \
+	src/api/item.o \
 	src/api/items_columns.o \
 	src/api/items_json.o \
+	src/api/job_admit.o \
 	src/api/job_arguments.o \
 	src/api/job_claim.o \
 	src/api/job_finish.o \
@@ -216,16 +236,23 @@ OBJS = \
 	src/api/pull.o \
 	src/api/pull_crisis.o \
 	src/api/pull_rows.o \
+	src/api/pull_signals.o \
 	src/api/pull_wait.o \
 	src/api/push.o \
 	src/api/push_ordinary.o \
 	src/api/push_seal.o \
 	src/api/receipts.o \
+	src/api/signal.o \
 	src/api/topics.o
 
 # For the benchmark alone, in a copy of the tree: the same library without sealing.
 ifneq ($(UNSEALED),)
 OBJS := $(filter-out src/vault/seal.o src/vault/revision_seal.o,$(OBJS)) test/bench/unsealed.o
+endif
+
+# Likewise without the audit rows of the crisis lane.
+ifneq ($(UNAUDITED),)
+OBJS := $(filter-out src/crisis/audit.o,$(OBJS)) test/bench/unaudited.o
 endif
 
 SQL_MODULES = \
@@ -236,9 +263,11 @@ SQL_MODULES = \
 	src/registry/registry.sql \
 	src/queue/queue.sql \
 	src/queue/job.sql \
+	src/queue/raise.sql \
 	src/care/care.sql \
 	src/store/tables.sql@paws_care@ordinary \
 	src/crisis/crisis.sql \
+	src/crisis/signal.sql \
 	src/crisis/audit.sql \
 	src/store/tables.sql@paws_crisis@crisis \
 	src/control/control.sql \
@@ -249,6 +278,7 @@ SQL_MODULES = \
 	src/api/api.sql \
 	src/api/crisis.sql \
 	src/api/jobs.sql \
+	src/api/signal.sql \
 	src/api/keys.sql \
 	src/api/profiles.sql
 
@@ -280,7 +310,7 @@ UNIT_SOURCES = \
 # preflight comes first and alone: without preload or keys nothing behind it can tell anything.
 REGRESS_FIRST = preflight
 REGRESS = install setup members security profiles matrix vocabulary level token identity collection push push_many conflict \
-	pull pull_wait receipts ack_status housekeeping policy schedule admission crisis crisis_api two_phase \
+	pull pull_wait receipts ack_status housekeeping policy schedule admission crisis crisis_api signals crisis_lane two_phase \
 	topics jobs jobs_keys jobs_bad_input remembered \
 	resilience bad_input stats readme manifest doctor construction sealing envelope_swap uninstall
 
@@ -397,8 +427,12 @@ bench-vault:
 	@bash test/deps.sh
 	@bash test/bench/vault.sh
 
+bench-audit:
+	@bash test/deps.sh
+	@bash test/bench/audit.sh
+
 bare:
 	@bash test/bare-debian.sh
 
-.PHONY: all deps up down test unit lint regress isolation tap format format-check demo fuzz canary bench bench-vault bench-rotation \
+.PHONY: all deps up down test unit lint regress isolation tap format format-check demo fuzz canary bench bench-audit bench-vault bench-rotation \
 	bare faults rotation-faults soak installcheck-first

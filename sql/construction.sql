@@ -101,6 +101,7 @@ INSERT INTO allowed VALUES
 	('paws_registry.subject', 'stored', 'salt', 'bytea', NULL, 'random, of one length'),
 	('paws_vault.erasure', 'stored', 'signature', 'bytea', NULL, 'a signature, of one length'),
 	('paws_sync.collections', 'view', 'name', 'text', 'name', 'a code_name'),
+	('paws_sync.crisis_items', 'view', 'topic', 'text', 'topic', 'a code_name'),
 	('paws_sync.collections', 'view', 'on_conflict', 'text', 'conflict_policy', 'a word for a code'),
 	('paws_sync.collections', 'view', 'sealing', 'text', 'sealing', 'a word for a code'),
 	('paws_sync.tier_policy', 'view', 'compression', 'text', 'compression', 'a word for a code'),
@@ -283,20 +284,21 @@ CREATE TEMP TABLE word AS
 	SELECT kind AS vocabulary, name AS word FROM paws_sync.vocabulary()
 	UNION SELECT 'name', name::text FROM paws_registry.collection
 	UNION SELECT 'topic', name::text FROM paws_queue.topic
-	UNION SELECT 'page_reason', name FROM paws_sync.vocabulary() WHERE kind = 'reason'
+	UNION SELECT 'topic', 'crisis_response'
+	UNION SELECT 'page_reason', name FROM paws_sync.vocabulary() WHERE kind IN ('reason', 'severity')
 	UNION SELECT v, w FROM (VALUES
 		('lane', '{crisis,ordinary}'::text[]), ('worker', '{launcher,scheduler,pool,crisis,timer}'), ('state', '{starting,idle,working}'),
-		('page', '{change,receipt,reset,unreadable,position,limited}'), ('resource', '{worker_time,bytes}'), ('unit', '{us,bytes}'), ('page_reason', '{cursor_expired,cursor_reset,envelope_rejected,sealed}'),
+		('page', '{change,receipt,reset,unreadable,position,limited,signal,document}'), ('resource', '{worker_time,bytes}'), ('unit', '{us,bytes}'), ('page_reason', '{cursor_expired,cursor_reset,envelope_rejected,sealed,ended}'),
 		('bundle', '{resource,document}'), ('erasure', '{deleted,swept,destroyed,certified}'), ('keyring', '{base,epoch,destroyed}'),
 		('root', '{care,crisis,billing}'), ('key_state', '{open,current,old,foreign,closed,missing,destroyed}'), ('memory', '{locked,unlocked,none}'),
 		('compression', '{none}'), ('key_job', '{epochs,data_keys,roots}'),
 		('key_phase', '{requested,rewrapping,settling_writers,rewrapping_rest,settling_readers,destroying,making_keys,resealing,deleting_keys,finished}'),
 		('holder', '{session,"prepared transaction","replication slot",standby}'), ('held', '{rows,catalogs}'),
 		('holder_state', '{active,"idle after writing","idle with a snapshot",prepared,inactive,feedback}'),
-		('profile', '{app,device_gateway,crisis,billing,operator,auditor}'), ('privilege', '{USAGE,EXECUTE,SELECT}'),
+		('profile', '{app,device_gateway,crisis,responder,billing,operator,auditor}'), ('privilege', '{USAGE,EXECUTE,SELECT}'),
 		('object_kind', '{schema,type,function,view}'),
 		('kind', '{token,id,number,position,code,flag,limit,name,time,envelope,digest,key}'),
-		('retention', '{until_finished,topic_history,dead_letters,offline_window,until_deleted,until_replaced,for_good}'),
+		('retention', '{until_finished,topic_history,dead_letters,offline_window,thirty_days,until_deleted,until_replaced,for_good}'),
 		('component', '{library,keys care,keys crisis,keys billing,keyring,workers,queue,jobs,admission}'), ('component_state', '{loaded,none,wrong,ready,off,starting,counting,full,open}')) AS x (v, l), unnest(l) AS w;
 -- these are not lists but forms
 CREATE TEMP TABLE form (vocabulary text, type regtype);
@@ -329,6 +331,7 @@ INSERT INTO crisis SELECT 'paws_sync.crisis_bundle(paws_sync.device,text)', v.na
 UPDATE paws_crisis.document SET seal = decode(repeat('00', 16), 'hex')
 WHERE doc_id = t.id(4) AND subject_no = (SELECT subject_no FROM paws_registry.subject WHERE subject::text = :'subject');
 INSERT INTO crisis SELECT 'paws_sync.crisis_bundle(paws_sync.device,text)', 'code', code FROM paws_sync.crisis_bundle(:'phone');
+SELECT paws_sync.raise_crisis(:'subject', 'self_report', 'low') IS NOT NULL AS raised;
 INSERT INTO crisis SELECT 'paws_sync.pull_crisis(paws_sync.device,paws_sync.cursor,integer,integer)', v.name, v.word FROM paws_sync.pull_crisis(:'browser') p,
 	LATERAL (VALUES ('lane', p.lane), ('kind', p.kind), ('collection', p.collection), ('code', p.code)) AS v (name, word);
 SELECT paws_sync.subject_for('construction forgotten') AS forgotten \gset
@@ -361,6 +364,7 @@ CREATE TEMP TABLE said AS
 	UNION SELECT o, v.name, v.word FROM horizon h, unnest('{paws_sync.stat_horizon(),paws_sync.pg_stat_paws_sync_horizon}'::text[]) o,
 		LATERAL (VALUES ('kind', h.kind), ('state', h.state), ('holds', h.holds)) AS v (name, word)
 	UNION SELECT o, 'memory', memory FROM paws_sync.stat_memory(), unnest('{paws_sync.stat_memory(),paws_sync.pg_stat_paws_sync_memory}'::text[]) o
+	UNION SELECT 'paws_sync.crisis_items', 'topic', topic FROM paws_sync.crisis_items
 	UNION SELECT 'paws_sync.tier_policy', 'compression', compression FROM paws_sync.tier_policy
 	UNION SELECT o, v.name, v.word FROM paws_sync.pg_stat_paws_sync_reserve r, unnest('{paws_sync.stat_reserve(),paws_sync.pg_stat_paws_sync_reserve}'::text[]) o,
 		LATERAL (VALUES ('resource', r.resource), ('unit', r.unit)) AS v (name, word)

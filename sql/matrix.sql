@@ -181,6 +181,8 @@ CREATE TEMP TABLE call AS
 		('pull_crisis', format('%L', :'tablet')),
 		('pull_crisis_wait', format('%L, NULL, ''1 ms''', :'tablet')),
 		('crisis_bundle', format('%L, ''gb''', :'tablet')),
+		('raise_crisis', format('%L, ''self_report'', ''low''', :'a')),
+		('resolve_crisis', '''00000000-0000-4000-8000-000000000001'''),
 		('receipts', format('%L, %L', :'phone', ARRAY[t.id(1)])),
 		('ack', format('%L, %L', :'tablet', :'cursor')),
 		('forget', format('%L', :'a')),
@@ -278,6 +280,7 @@ CREATE TEMP TABLE called AS
 		UNION ALL SELECT 'view', oid, regexp_replace(name, '.*\.', ''), name FROM thing WHERE kind = 'view') AS c, holder h WHERE h.role <> 'public';
 SELECT name AS call, max(answer) FILTER (WHERE role = 'regress_paws_app') AS app,
 	max(answer) FILTER (WHERE role = 'regress_paws_device_gateway') AS gateway, max(answer) FILTER (WHERE role = 'regress_paws_crisis') AS crisis,
+	max(answer) FILTER (WHERE role = 'regress_paws_responder') AS responder,
 	max(answer) FILTER (WHERE role = 'regress_paws_billing') AS billing, max(answer) FILTER (WHERE role = 'regress_paws_operator') AS operator,
 	max(answer) FILTER (WHERE role = 'regress_paws_auditor') AS auditor, max(answer) FILTER (WHERE role = 'regress_paws_none') AS "none"
 FROM called GROUP BY kind, name ORDER BY kind COLLATE "C", name COLLATE "C";

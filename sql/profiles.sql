@@ -64,8 +64,6 @@ SELECT paws_sync.grant_profile('regress_paws_none', 'superuser');
 \echo :LAST_ERROR_SQLSTATE
 SELECT paws_sync.revoke_profile('regress_paws_none', 'App');
 \echo :LAST_ERROR_SQLSTATE
-SELECT paws_sync.grant_profile('regress_paws_none', 'responder');
-\echo :LAST_ERROR_SQLSTATE
 SELECT paws_sync.grant_profile(NULL, 'app');
 \echo :LAST_ERROR_SQLSTATE
 SELECT paws_sync.grant_profile('regress_paws_none', NULL);

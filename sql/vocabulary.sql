@@ -3,7 +3,8 @@ SELECT kind, code, name FROM paws_sync.vocabulary() ORDER BY kind COLLATE "C", c
 
 -- the enums say the same, in the same order; must be none
 SELECT v.kind, v.name, e.enumlabel
-FROM (SELECT * FROM paws_sync.vocabulary() WHERE kind IN ('tier', 'class', 'outcome', 'feature', 'job_state', 'job_outcome', 'job_reason')) v
+FROM (SELECT * FROM paws_sync.vocabulary() WHERE kind IN ('tier', 'class', 'outcome', 'feature', 'job_state', 'job_outcome', 'job_reason', 'source',
+	'severity')) v
 FULL JOIN (SELECT t.typname, enumlabel, row_number() OVER (PARTITION BY t.typname ORDER BY enumsortorder) AS code
 	FROM pg_enum JOIN pg_type t ON t.oid = enumtypid WHERE t.typnamespace = 'paws_sync'::regnamespace) e
 	ON e.typname = v.kind AND e.code = v.code

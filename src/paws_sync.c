@@ -18,6 +18,8 @@
 #include "control/horizon.h"
 #include "control/latency.h"
 #include "control/topic_rates.h"
+#include "control/wal_flood.h"
+#include "crisis/attention.h"
 #include "crisis/audit.h"
 #include "fmgr.h"
 #include "guard/connection_reserve.h"
@@ -29,6 +31,7 @@
 #include "queue/job.h"
 #include "queue/mark.h"
 #include "queue/queue.h"
+#include "queue/raise.h"
 #include "store/place.h"
 #include "vault/keyring.h"
 #include "vault/memory_state.h"
@@ -54,16 +57,19 @@ _PG_init(void)
 	paws_worker_init();
 	paws_queue_init();
 	paws_mark_init();
+	paws_raise_init();
 	paws_job_init();
 	paws_flow_init();
 	paws_depth_init();
 	paws_care_init();
 	paws_reserve_init();
 	paws_admission_init();
+	paws_attention_init();
 	paws_latency_init();
 	paws_horizon_init();
 	paws_place_init();
 	paws_topic_rates_init();
+	paws_wal_flood_init();
 	paws_memory_state_init();
 	paws_keyring_init();
 	paws_vault_seals_init();

@@ -13,10 +13,11 @@
 
 #define FORMAT         1
 #define FORMAT_PENDING 2
+#define FORMAT_SIGNALS 3
 #define PREFIX         "cur_"
 #define CHECK_BYTES    5
 #define LANE_MAX       (1 + 3 * 8 + UUID_LEN)
-#define CURSOR_MAX     (1 + 2 * LANE_MAX + 8 + CHECK_BYTES)
+#define CURSOR_MAX     (1 + 2 * LANE_MAX + 2 * 8 + CHECK_BYTES)
 #define VARIANT        sodium_base64_VARIANT_URLSAFE_NO_PADDING
 
 PG_FUNCTION_INFO_V1(paws_cursor_in);
@@ -103,6 +104,20 @@ checksum(const uint8 *bytes, Size length, uint8 *check)
 	memcpy(check, hash, CHECK_BYTES);
 }
 
+/* What there is nothing of has one form. */
+static bool
+get_digests(const uint8 *at, const uint8 *end, uint8 format, PawsCursor *cursor)
+{
+	if (end - at != (format - FORMAT) * (ptrdiff_t) sizeof(uint64))
+		return false;
+	if (format >= FORMAT_PENDING)
+		at = get_number(at, &cursor->pending);
+	if (format == FORMAT_SIGNALS)
+		(void) get_number(at, &cursor->signals);
+	return (format != FORMAT_PENDING || cursor->pending != 0) &&
+		   (format != FORMAT_SIGNALS || cursor->signals != 0);
+}
+
 static bool
 unpack(const uint8 *bytes, Size length, PawsCursor *cursor)
 {
@@ -110,9 +125,8 @@ unpack(const uint8 *bytes, Size length, PawsCursor *cursor)
 	const uint8 *at;
 	uint8 check[CHECK_BYTES];
 
-	cursor->pending = 0;
-	if (length < 1 + 2 + CHECK_BYTES || length > CURSOR_MAX ||
-		(bytes[0] != FORMAT && bytes[0] != FORMAT_PENDING))
+	cursor->pending = cursor->signals = 0;
+	if (length < 1 + 2 + CHECK_BYTES || length > CURSOR_MAX || bytes[0] < FORMAT || bytes[0] > FORMAT_SIGNALS)
 		return false;
 	end = bytes + length - CHECK_BYTES;
 	checksum(bytes, length - CHECK_BYTES, check);
@@ -120,16 +134,7 @@ unpack(const uint8 *bytes, Size length, PawsCursor *cursor)
 		return false;
 	at = get_lane(bytes + 1, end, &cursor->crisis);
 	at = at ? get_lane(at, end, &cursor->ordinary) : NULL;
-	if (at && bytes[0] == FORMAT_PENDING)
-	{
-		if (end - at != sizeof(uint64))
-			return false;
-		at = get_number(at, &cursor->pending);
-		/* nothing pending has one form */
-		if (cursor->pending == 0)
-			return false;
-	}
-	return at == end;
+	return at != NULL && get_digests(at, end, bytes[0], cursor);
 }
 
 static Datum
@@ -148,11 +153,13 @@ paws_cursor_datum(const PawsCursor *cursor)
 	uint8 bytes[CURSOR_MAX];
 	uint8 *at = bytes;
 
-	*at++ = cursor->pending ? FORMAT_PENDING : FORMAT;
+	*at++ = cursor->signals ? FORMAT_SIGNALS : cursor->pending ? FORMAT_PENDING : FORMAT;
 	at = put_lane(at, &cursor->crisis);
 	at = put_lane(at, &cursor->ordinary);
-	if (cursor->pending)
+	if (cursor->pending || cursor->signals)
 		at = put_number(at, cursor->pending);
+	if (cursor->signals)
+		at = put_number(at, cursor->signals);
 	checksum(bytes, at - bytes, at);
 	return make_datum(bytes, at - bytes + CHECK_BYTES);
 }

@@ -3,8 +3,10 @@
  */
 #include "postgres.h"
 
+#include "api/promote.h"
 #include "base/database.h"
 #include "base/errors.h"
+#include "base/guarded.h"
 #include "base/spi.h"
 #include "care/care.h"
 #include "crisis/crisis.h"
@@ -71,9 +73,38 @@ device_limit(int64 subject_no)
 	return paws_tier_policy(paws_care_tier(subject_no))->max_devices;
 }
 
+/* A device being registered. */
+typedef struct Registering
+{
+	int64 subject_no;
+	int devices; /* that are in full service */
+	bool crisis_only;
+} Registering;
+
+/* What the ordinary lane has to be asked. */
+static void
+register_ordinary(void *arg)
+{
+	Registering *registering = arg;
+
+	paws_vault_require_root(PAWS_ROOT_CARE);
+	paws_store_ensure_counter(&paws_care_store, registering->subject_no);
+	paws_vault_ensure_data_key(PAWS_KEYS_CARE, registering->subject_no);
+	registering->crisis_only = registering->devices >= device_limit(registering->subject_no);
+}
+
+/* What ails the ordinary lane's tables refuses nobody; wrong keys do, and a subject that is just forgotten.
+ */
+static bool
+is_of_tables(int sqlstate)
+{
+	return sqlstate != ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE &&
+		   sqlstate != ERRCODE_T_R_SERIALIZATION_FAILURE;
+}
+
 /*
- * Keys and counters of both lanes are made here, so that no push has to. Beyond the tier's number of devices
- * a device is registered all the same, for the crisis lane alone.
+ * Keys and counters of both lanes are made here, so that no push has to. Beyond the tier's number of devices,
+ * or if the ordinary lane does not answer, a device is registered all the same, for the crisis lane alone.
  */
 Datum
 paws_register_device(PG_FUNCTION_ARGS)
@@ -81,23 +112,35 @@ paws_register_device(PG_FUNCTION_ARGS)
 	const PawsToken *subject = paws_token_argument(fcinfo, 0, PAWS_TOKEN_SUBJECT);
 	PawsPlatform platform = platform_argument(fcinfo, 1);
 	PawsToken *device = paws_mint_random(PAWS_TOKEN_DEVICE, subject);
-	int64 subject_no;
-	bool crisis_only;
+	Registering registering = {.crisis_only = true};
 
 	(void) paws_database_slot();
 	paws_spi_begin();
-	paws_vault_require_root(PAWS_ROOT_CARE);
 	if (paws_vault_ready(PAWS_ROOT_CRISIS))
 		paws_vault_require_root(PAWS_ROOT_CRISIS);
-	subject_no = paws_registry_ensure_subject(subject);
-	paws_store_ensure_counter(&paws_crisis_store, subject_no);
-	paws_store_ensure_counter(&paws_care_store, subject_no);
-	paws_vault_ensure_data_key(PAWS_KEYS_CRISIS, subject_no);
-	paws_vault_ensure_data_key(PAWS_KEYS_CARE, subject_no);
-	crisis_only = paws_registry_count_devices(subject_no) >= device_limit(subject_no);
-	paws_registry_add_device(device, subject_no, platform, crisis_only);
+	registering.subject_no = paws_registry_ensure_subject(subject);
+	paws_store_ensure_counter(&paws_crisis_store, registering.subject_no);
+	paws_vault_ensure_data_key(PAWS_KEYS_CRISIS, registering.subject_no);
+	registering.devices = paws_registry_count_devices(registering.subject_no);
+	if (!paws_run_guarded(register_ordinary, &registering, is_of_tables))
+		registering.crisis_only = true;
+	paws_registry_add_device(device, registering.subject_no, platform, registering.crisis_only);
 	paws_spi_end();
 	PG_RETURN_POINTER(device);
+}
+
+/* One that was registered while the ordinary lane did not answer has no counter and no key there yet. */
+bool
+paws_device_promote(int64 subject_no)
+{
+	int limit = device_limit(subject_no);
+
+	if (!paws_registry_has_room(subject_no, limit))
+		return false;
+	paws_store_ensure_counter(&paws_care_store, subject_no);
+	paws_vault_ensure_data_key(PAWS_KEYS_CARE, subject_no);
+	paws_registry_promote(subject_no, limit);
+	return true;
 }
 
 Datum
@@ -111,7 +154,7 @@ paws_revoke_device(PG_FUNCTION_ARGS)
 	paws_spi_begin();
 	paws_registry_device(token, &device);
 	revoked = paws_registry_revoke(device.device_no);
-	paws_registry_promote(device.subject_no, device_limit(device.subject_no));
+	(void) paws_device_promote(device.subject_no);
 	paws_spi_end();
 	PG_RETURN_BOOL(revoked);
 }
@@ -131,7 +174,7 @@ paws_set_entitlement(PG_FUNCTION_ARGS)
 	subject_no = paws_registry_ensure_subject(subject);
 	paws_care_set_entitlement(subject_no, paws_tier_from_datum(PG_GETARG_DATUM(1)), until);
 	/* a lower tier takes no device away that is in service */
-	paws_registry_promote(subject_no, device_limit(subject_no));
+	(void) paws_device_promote(subject_no);
 	paws_spi_end();
 	PG_RETURN_VOID();
 }

@@ -1,22 +1,29 @@
 /*
- * api/job_claim.c - claim and claim_wait.
+ * api/job_claim.c - claim and claim_wait: items of the crisis lane first, and then jobs.
  */
 #include "postgres.h"
 
 #include "access/xact.h"
 #include "api/job_arguments.h"
+#include "base/clock.h"
 #include "base/database.h"
+#include "base/guarded.h"
 #include "base/settings.h"
 #include "base/spi.h"
+#include "base/wake.h"
 #include "control/rows.h"
+#include "crisis/attention.h"
+#include "crisis/item.h"
 #include "miscadmin.h"
 #include "pgstat.h"
-#include "portability/instr_time.h"
 #include "queue/job.h"
 #include "storage/latch.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 #include "vault/vault.h"
+
+/* A waiter that an operator's lock keeps from the ordinary lane looks again after so long. */
+#define LOCKED_MS 100
 
 PG_FUNCTION_INFO_V1(paws_claim);
 PG_FUNCTION_INFO_V1(paws_claim_wait);
@@ -26,9 +33,15 @@ typedef struct Claim
 	int slot;
 	int max;
 	int64 lease; /* 0: each topic's */
+	bool waits;
+	bool responds; /* the topic of crisis signals is named, which the ordinary lane does not know */
+	bool found_topics;
 	int ntopics;
 	int16 *topics;
+	Datum given; /* text[] */
 	PawsJobColumn names;
+	PawsClaimedJob *jobs; /* of the last look */
+	int njobs;
 	MemoryContext caller;
 	PawsRows rows;
 } Claim;
@@ -47,6 +60,7 @@ read_names(FunctionCallInfo fcinfo, Claim *claim)
 
 	paws_job_not_null(fcinfo, 0, "topics");
 	claim->names = paws_job_column(fcinfo, 0, -1, false, TYPALIGN_INT, &count);
+	claim->given = PG_GETARG_DATUM(0);
 	if (count == 0)
 		refuse_names("topics is empty");
 	for (int i = 0; i < count; i++)
@@ -63,16 +77,38 @@ add_topic(Claim *claim, int16 no)
 	claim->topics[claim->ntopics++] = no;
 }
 
+static bool
+is_response(PawsBytes name)
+{
+	return name.length == strlen(PAWS_RESPONSE_TOPIC) &&
+		   memcmp(name.data, PAWS_RESPONSE_TOPIC, name.length) == 0;
+}
+
+static bool
+names_response(const Claim *claim)
+{
+	for (int i = 0; i < claim->names.count; i++)
+		if (is_response(paws_job_bytes(claim->names.values[i])))
+			return true;
+	return false;
+}
+
+/* Those of the ordinary lane. */
 static void
 find_topics(Claim *claim)
 {
 	claim->topics = MemoryContextAlloc(claim->caller, claim->names.count * sizeof(int16));
+	claim->ntopics = 0;
 	for (int i = 0; i < claim->names.count; i++)
 	{
 		PawsBytes name = paws_job_bytes(claim->names.values[i]);
 
-		add_topic(claim, paws_topic((const char *) name.data, name.length)->no);
+		if (!is_response(name))
+			add_topic(claim, paws_topic((const char *) name.data, name.length)->no);
 	}
+	if (claim->waits)
+		paws_job_wait_begin(claim->slot, claim->topics, claim->ntopics);
+	claim->found_topics = true;
 }
 
 static const char *
@@ -103,6 +139,25 @@ put_job(PawsRows *rows, const PawsClaimedJob *job)
 }
 
 static void
+put_item(PawsRows *rows, const PawsClaimedItem *item)
+{
+	paws_row_datum(rows, Int64GetDatum(item->id));
+	paws_row_datum(rows, Int64GetDatum(item->fence));
+	paws_row_text(rows, item->topic);
+	paws_row_datum(rows, Int16GetDatum(item->level));
+	paws_row_label(rows, paws_class_name(item->klass));
+	paws_row_datum(rows, Int32GetDatum(item->attempt));
+	paws_row_bytea(rows, item->payload);
+	if (item->has_subject)
+		paws_row_datum(rows, PointerGetDatum(&item->subject));
+	else
+		paws_row_null(rows);
+	paws_row_timestamp(rows, item->submitted_at);
+	paws_row_timestamp(rows, item->claimed_until);
+	paws_row_end(rows);
+}
+
+static void
 begin_claim(Claim *claim, FunctionCallInfo fcinfo)
 {
 	memset(claim, 0, offsetof(Claim, rows));
@@ -110,72 +165,137 @@ begin_claim(Claim *claim, FunctionCallInfo fcinfo)
 	claim->max = paws_job_count(fcinfo, 1, PAWS_CLAIM_MAX, "max");
 	if (!PG_ARGISNULL(2))
 		claim->lease = paws_job_interval(fcinfo, 2, PAWS_LEASE_MIN, PAWS_LEASE_MAX, "lease");
-	paws_vault_require(PAWS_ROOT_CARE);
 	claim->slot = paws_database_slot();
 	claim->caller = CurrentMemoryContext;
+	claim->responds = names_response(claim);
 	paws_rows_begin(&claim->rows, fcinfo);
-	paws_spi_begin();
-	paws_vault_require_usable(PAWS_ROOT_CARE);
-	find_topics(claim);
-	paws_spi_end();
 }
 
-/* True if there was anything. */
-static bool
-look(Claim *claim)
+/* Of the crisis lane: first, and without anything ordinary. */
+static int
+look_at_items(Claim *claim)
 {
-	PawsClaimedJob *jobs;
+	PawsClaimedItem *items = NULL;
+	int count = paws_items_claim(claim->slot, claim->given, claim->max, claim->lease, &items);
+
+	for (int i = 0; i < count; i++)
+		put_item(&claim->rows, &items[i]);
+	return count;
+}
+
+/* `njobs` is how many there may be. */
+static void
+look_at_jobs(void *arg)
+{
+	Claim *claim = arg;
+	int max = claim->njobs;
+
+	claim->njobs = 0;
+	paws_vault_require(PAWS_ROOT_CARE);
+	if (!claim->found_topics)
+	{
+		paws_vault_require_usable(PAWS_ROOT_CARE);
+		find_topics(claim);
+	}
+	else if (claim->waits)
+		paws_job_wait_again();
+	claim->jobs = palloc(max * sizeof(PawsClaimedJob));
+	claim->njobs = paws_job_claim(claim->slot, claim->topics, claim->ntopics, max, claim->lease, claim->jobs);
+}
+
+static bool
+forgive_all(int sqlstate)
+{
+	return true;
+}
+
+static bool
+forgive_locks(int sqlstate)
+{
+	return sqlstate == ERRCODE_LOCK_NOT_AVAILABLE;
+}
+
+/* Who responds to crises is told of nothing that ails the ordinary lane but its topics' names. */
+static bool
+forgive_state(int sqlstate)
+{
+	return sqlstate == ERRCODE_LOCK_NOT_AVAILABLE || sqlstate == ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
+}
+
+/*
+ * Locks on the ordinary lane's tables keep nobody from items: what waits for such a lock waits briefly, and
+ * is looked at again by the next call. False if that is so.
+ */
+static bool
+try_jobs(Claim *claim, int items)
+{
+	claim->njobs = claim->max - items;
+	if (claim->njobs == 0 || (claim->responds && claim->names.count == 1))
+	{
+		claim->njobs = 0;
+		return true;
+	}
+	if (items == 0 && !claim->responds && paws_job_unlocked())
+	{
+		look_at_jobs(claim);
+		return true;
+	}
+	if (paws_run_guarded(look_at_jobs, claim,
+						 items > 0         ? forgive_all
+						 : claim->responds ? forgive_state
+										   : forgive_locks))
+		return true;
+	claim->njobs = 0;
+	return false;
+}
+
+/* How many there were. *locked: the ordinary lane did not answer. */
+static int
+look(Claim *claim, bool *locked)
+{
 	int count;
 
 	paws_spi_begin();
-	jobs = palloc(claim->max * sizeof(PawsClaimedJob));
-	count = paws_job_claim(claim->slot, claim->topics, claim->ntopics, claim->max, claim->lease, jobs);
-	for (int i = 0; i < count; i++)
-		put_job(&claim->rows, &jobs[i]);
+	count = look_at_items(claim);
+	*locked = !try_jobs(claim, count);
+	for (int i = 0; i < claim->njobs; i++)
+		put_job(&claim->rows, &claim->jobs[i]);
+	count += claim->njobs;
 	paws_spi_end();
-	return count > 0;
+	return count;
 }
 
 Datum
 paws_claim(PG_FUNCTION_ARGS)
 {
 	Claim claim;
+	bool locked;
 
 	begin_claim(&claim, fcinfo);
-	(void) look(&claim);
+	(void) look(&claim, &locked);
 	return (Datum) 0;
-}
-
-/* In microseconds; a clock that is set back must not make the wait longer. */
-static int64
-monotonic_now(void)
-{
-	instr_time clock;
-
-	INSTR_TIME_SET_CURRENT(clock);
-	return (int64) INSTR_TIME_GET_MICROSEC(clock);
 }
 
 /* The latch is reset before each look, so what becomes available after the look sets it again. */
 static void
 wait_for_jobs(Claim *claim, long timeout)
 {
-	int64 deadline = monotonic_now() + timeout * 1000;
+	int64 deadline = paws_clock() + timeout * 1000;
 
 	for (;;)
 	{
 		long left;
+		bool locked;
 
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
-		paws_job_wait_again();
-		if (look(claim))
+		if (look(claim, &locked) > 0)
 			return;
-		left = (long) ((deadline - monotonic_now() + 999) / 1000);
+		left = (long) ((deadline - paws_clock() + 999) / 1000);
 		if (left <= 0)
 			return;
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 Min(left, paws_poll_interval), PG_WAIT_EXTENSION);
+						 Min(left, locked ? LOCKED_MS : paws_poll_interval), PG_WAIT_EXTENSION);
 	}
 }
 
@@ -197,15 +317,15 @@ paws_claim_wait(PG_FUNCTION_ARGS)
 
 	require_read_committed();
 	begin_claim(&claim, fcinfo);
-	paws_spi_begin();
-	paws_job_wait_begin(claim.slot, claim.topics, claim.ntopics);
-	paws_spi_end();
+	claim.waits = true;
+	paws_wake_key_watch(claim.slot, PAWS_ITEMS_KEY);
 	PG_TRY();
 	{
 		wait_for_jobs(&claim, (long) Min(timeout / 1000, (int64) paws_max_wait_with_snapshot));
 	}
 	PG_FINALLY();
 	{
+		paws_wake_key_unwatch();
 		paws_job_wait_end();
 	}
 	PG_END_TRY();

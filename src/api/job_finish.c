@@ -8,6 +8,7 @@
 #include "base/database.h"
 #include "base/spi.h"
 #include "control/rows.h"
+#include "crisis/item.h"
 #include "queue/job.h"
 #include "queue/policy.h"
 #include "utils/lsyscache.h"
@@ -33,6 +34,13 @@ outcome_datum(FunctionCallInfo fcinfo, PawsJobOutcome outcome)
 		function = fcinfo->flinfo->fn_oid;
 	}
 	return paws_enum_datum(type, paws_job_outcome_name(outcome));
+}
+
+/* Items of the crisis lane have negative numbers. */
+static bool
+is_item(int64 job)
+{
+	return job < 0;
 }
 
 static bool
@@ -68,6 +76,51 @@ finish(int slot, PawsFinish *finishes, int count, bool results, bool durable)
 	paws_spi_end();
 }
 
+static void
+refuse_result(const PawsFinish *finish)
+{
+	if (finish->result != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("items of the crisis lane keep no result"),
+				 errhint("Complete the item without one; push_crisis tells the person's devices.")));
+}
+
+/* Always durable. */
+static void
+finish_item(PawsFinish *finish)
+{
+	refuse_result(finish);
+	paws_spi_begin();
+	finish->outcome = paws_item_complete(paws_database_slot(), finish->id, finish->fence);
+	paws_spi_end();
+}
+
+/* Items by themselves, so that nothing ordinary has to answer for them. */
+static void
+finish_all(int slot, PawsFinish *finishes, int count, bool durable)
+{
+	PawsFinish *jobs = palloc(Max(count, 1) * sizeof(PawsFinish));
+	bool results = false;
+	int njobs = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		if (is_item(finishes[i].id))
+			finish_item(&finishes[i]);
+		else
+		{
+			results = results || finishes[i].result != NULL;
+			jobs[njobs++] = finishes[i];
+		}
+	}
+	if (njobs == 0)
+		return;
+	finish(slot, jobs, njobs, results, durable);
+	for (int i = count - 1; i >= 0; i--)
+		if (!is_item(finishes[i].id))
+			finishes[i].outcome = jobs[--njobs].outcome;
+}
+
 Datum
 paws_complete(PG_FUNCTION_ARGS)
 {
@@ -78,7 +131,7 @@ paws_complete(PG_FUNCTION_ARGS)
 	};
 	bool durable = durable_argument(fcinfo, 3);
 
-	finish(paws_database_slot(), &one, 1, one.result != NULL, durable);
+	finish_all(paws_database_slot(), &one, 1, durable);
 	if (one.outcome != PAWS_JOB_WAS_COMPLETED)
 		paws_job_lost();
 	return outcome_datum(fcinfo, one.outcome);
@@ -92,9 +145,9 @@ number_at(const PawsJobColumn *column, int i, const char *what)
 	return DatumGetInt64(column->values[i]);
 }
 
-/* The jobs, fences and results of complete_many; whether there is any result. */
+/* The jobs, fences and results of complete_many. */
 static PawsFinish *
-read_finishes(FunctionCallInfo fcinfo, int *count, bool *any_result)
+read_finishes(FunctionCallInfo fcinfo, int *count)
 {
 	PawsJobColumn jobs;
 	PawsJobColumn fences;
@@ -102,7 +155,6 @@ read_finishes(FunctionCallInfo fcinfo, int *count, bool *any_result)
 	PawsFinish *finishes;
 
 	*count = -1;
-	*any_result = false;
 	jobs = paws_job_column(fcinfo, 0, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, count);
 	fences = paws_job_column(fcinfo, 1, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, count);
 	results = paws_job_column(fcinfo, 2, -1, false, TYPALIGN_INT, count);
@@ -114,7 +166,6 @@ read_finishes(FunctionCallInfo fcinfo, int *count, bool *any_result)
 		if (paws_job_missing(&results, i))
 			continue;
 		finishes[i].result = DatumGetByteaP(results.values[i]);
-		*any_result = true;
 	}
 	return finishes;
 }
@@ -123,7 +174,6 @@ Datum
 paws_complete_many(PG_FUNCTION_ARGS)
 {
 	PawsFinish *finishes;
-	bool any_result;
 	bool durable;
 	int count;
 	PawsRows rows;
@@ -131,9 +181,9 @@ paws_complete_many(PG_FUNCTION_ARGS)
 	paws_job_not_null(fcinfo, 0, "jobs");
 	paws_job_not_null(fcinfo, 1, "fences");
 	durable = durable_argument(fcinfo, 3);
-	finishes = read_finishes(fcinfo, &count, &any_result);
+	finishes = read_finishes(fcinfo, &count);
 	paws_rows_begin(&rows, fcinfo);
-	finish(paws_database_slot(), finishes, count, any_result, durable);
+	finish_all(paws_database_slot(), finishes, count, durable);
 	for (int i = 0; i < count; i++)
 	{
 		paws_row_datum(&rows, Int64GetDatum(finishes[i].id));
@@ -156,7 +206,8 @@ paws_fail(PG_FUNCTION_ARGS)
 	paws_job_not_null(fcinfo, 3, "reason");
 	reason = paws_job_reason_from_datum(PG_GETARG_DATUM(3));
 	paws_spi_begin();
-	outcome = paws_job_fail(slot, job, fence, retry_after, reason);
+	outcome = is_item(job) ? paws_item_fail(slot, job, fence, retry_after, reason)
+						   : paws_job_fail(slot, job, fence, retry_after, reason);
 	paws_spi_end();
 	return outcome_datum(fcinfo, outcome);
 }
@@ -170,7 +221,7 @@ paws_release(PG_FUNCTION_ARGS)
 	PawsJobOutcome outcome;
 
 	paws_spi_begin();
-	outcome = paws_job_release(slot, job, fence);
+	outcome = is_item(job) ? paws_item_release(slot, job, fence) : paws_job_release(slot, job, fence);
 	paws_spi_end();
 	return outcome_datum(fcinfo, outcome);
 }
@@ -185,7 +236,8 @@ paws_snooze(PG_FUNCTION_ARGS)
 	PawsJobOutcome outcome;
 
 	paws_spi_begin();
-	outcome = paws_job_snooze(slot, job, fence, delay);
+	outcome =
+		is_item(job) ? paws_item_snooze(slot, job, fence, delay) : paws_job_snooze(slot, job, fence, delay);
 	paws_spi_end();
 	return outcome_datum(fcinfo, outcome);
 }
@@ -201,7 +253,8 @@ paws_extend(PG_FUNCTION_ARGS)
 	TimestampTz until;
 
 	paws_spi_begin();
-	outcome = paws_job_extend(slot, job, fence, lease, &until);
+	outcome = is_item(job) ? paws_item_extend(job, fence, lease, &until)
+						   : paws_job_extend(slot, job, fence, lease, &until);
 	paws_spi_end();
 	return outcome_datum(fcinfo, outcome);
 }
@@ -214,7 +267,7 @@ paws_cancel(PG_FUNCTION_ARGS)
 	PawsJobOutcome outcome;
 
 	paws_spi_begin();
-	outcome = paws_job_cancel(slot, job);
+	outcome = is_item(job) ? paws_item_cancel(slot, job) : paws_job_cancel(slot, job);
 	paws_spi_end();
 	return outcome_datum(fcinfo, outcome);
 }

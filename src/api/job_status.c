@@ -9,6 +9,7 @@
 #include "catalog/pg_type.h"
 #include "control/rows.h"
 #include "control/topic_rates.h"
+#include "crisis/item.h"
 #include "queue/job.h"
 
 PG_FUNCTION_INFO_V1(paws_job_status_row);
@@ -36,6 +37,28 @@ put_status(PawsRows *rows, int64 job, const PawsJobStatus *status)
 	paws_row_end(rows);
 }
 
+/* Of the crisis lane. */
+static void
+put_item_status(PawsRows *rows, int64 job)
+{
+	PawsItemStatus status;
+
+	if (!paws_item_status(job, &status))
+		return;
+	paws_row_datum(rows, Int64GetDatum(job));
+	paws_row_text(rows, status.topic);
+	paws_row_label(rows, paws_job_state_name(status.state));
+	paws_row_datum(rows, Int16GetDatum(status.level));
+	paws_row_label(rows, paws_class_name(status.klass));
+	paws_row_datum(rows, Int32GetDatum(status.attempts));
+	paws_row_label(rows, paws_job_reason_name(status.reason));
+	paws_row_timestamp(rows, status.submitted_at);
+	paws_row_timestamp(rows, status.state == PAWS_JOB_SCHEDULED ? status.not_before : 0);
+	paws_row_timestamp(rows, status.state == PAWS_JOB_RUNNING ? status.claimed_until : 0);
+	paws_row_timestamp(rows, status.ended_at);
+	paws_row_end(rows);
+}
+
 Datum
 paws_job_status_row(PG_FUNCTION_ARGS)
 {
@@ -46,7 +69,9 @@ paws_job_status_row(PG_FUNCTION_ARGS)
 
 	paws_rows_begin(&rows, fcinfo);
 	paws_spi_begin();
-	if (paws_job_status(slot, job, &status))
+	if (job < 0)
+		put_item_status(&rows, job);
+	else if (paws_job_status(slot, job, &status))
 		put_status(&rows, job, &status);
 	paws_spi_end();
 	return (Datum) 0;

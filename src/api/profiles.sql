@@ -3,25 +3,27 @@
 -- The view is the data: one line for each object, with the profiles that may use it. Constants of the reg* types
 -- make the install script fail on a misspelt line, and tie each line to its object: neither can be dropped alone.
 -- A function that stands behind a view runs with its reader's rights, so a profile that has the view has the function.
--- No line names a table or a sequence, and none may. Profile responder has no line: nothing of its surface exists.
+-- No line names a table or a sequence, and none may.
 
 CREATE VIEW paws_sync.profiles WITH (security_invoker) AS
 	SELECT unnest(profiles) AS profile, 'USAGE' AS privilege, 'schema' AS kind, object::text AS object
 	FROM (VALUES
-		('paws_sync'::regnamespace, '{app,device_gateway,crisis,billing,operator,auditor}'::text[])
+		('paws_sync'::regnamespace, '{app,device_gateway,crisis,responder,billing,operator,auditor}'::text[])
 	) AS s (object, profiles)
 UNION ALL
 	SELECT unnest(profiles), 'USAGE', 'type', object::text
 	FROM (VALUES
-		('paws_sync.subject'::regtype, '{app,billing}'::text[]),
+		('paws_sync.subject'::regtype, '{app,device_gateway,crisis,responder,billing}'::text[]),
 		('paws_sync.device', '{app,device_gateway,crisis}'),
 		('paws_sync.cursor', '{app,device_gateway,crisis}'),
 		('paws_sync.outcome', '{app,device_gateway,crisis}'),
-		('paws_sync.level', '{app,device_gateway,crisis,operator,auditor}'),
-		('paws_sync.class', '{app,operator,auditor}'),
-		('paws_sync.job_state', '{app,operator}'),
-		('paws_sync.job_outcome', '{app}'),
-		('paws_sync.job_reason', '{app,operator}'),
+		('paws_sync.level', '{app,device_gateway,crisis,responder,operator,auditor}'),
+		('paws_sync.class', '{app,responder,operator,auditor}'),
+		('paws_sync.job_state', '{app,responder,operator}'),
+		('paws_sync.job_outcome', '{app,responder}'),
+		('paws_sync.job_reason', '{app,responder,operator}'),
+		('paws_sync.source', '{app,device_gateway,crisis,responder,operator}'),
+		('paws_sync.severity', '{app,device_gateway,crisis,responder,operator}'),
 		('paws_sync.tier', '{billing,operator,auditor}'),
 		('paws_sync.feature', '{operator,auditor}')
 	) AS t (object, profiles)
@@ -41,6 +43,8 @@ UNION ALL
 		('paws_sync.pull_crisis(paws_sync.device, paws_sync.cursor, integer, integer)', '{app,device_gateway,crisis}'),
 		('paws_sync.pull_crisis_wait(paws_sync.device, paws_sync.cursor, interval, integer, integer)', '{app,device_gateway,crisis}'),
 		('paws_sync.crisis_bundle(paws_sync.device, text)', '{app,device_gateway,crisis}'),
+		('paws_sync.raise_crisis(paws_sync.subject, paws_sync.source, paws_sync.severity)', '{app,device_gateway,crisis,responder}'),
+		('paws_sync.resolve_crisis(uuid)', '{app,responder}'),
 		('paws_sync.receipts(paws_sync.device, uuid[])', '{app,device_gateway,crisis}'),
 		('paws_sync.ack(paws_sync.device, paws_sync.cursor)', '{app,device_gateway,crisis}'),
 		('paws_sync.set_entitlement(paws_sync.subject, paws_sync.tier, timestamptz)', '{billing}'),
@@ -60,16 +64,16 @@ UNION ALL
 		('paws_sync.resume_topic(text)', '{operator}'),
 		('paws_sync.submit(text, bytea, paws_sync.class, paws_sync.subject, text, timestamptz, text, timestamptz)', '{app}'),
 		('paws_sync.submit_many(text, bytea[], paws_sync.class, paws_sync.subject[], text[], timestamptz[], text[], timestamptz[])', '{app}'),
-		('paws_sync.claim(text[], integer, interval)', '{app}'),
-		('paws_sync.claim_wait(text[], integer, interval, interval)', '{app}'),
-		('paws_sync.extend(bigint, bigint, interval)', '{app}'),
-		('paws_sync.release(bigint, bigint)', '{app}'),
-		('paws_sync.snooze(bigint, bigint, interval)', '{app}'),
-		('paws_sync.fail(bigint, bigint, interval, paws_sync.job_reason)', '{app}'),
-		('paws_sync.complete(bigint, bigint, bytea, boolean)', '{app}'),
-		('paws_sync.complete_many(bigint[], bigint[], bytea[], boolean)', '{app}'),
+		('paws_sync.claim(text[], integer, interval)', '{app,responder}'),
+		('paws_sync.claim_wait(text[], integer, interval, interval)', '{app,responder}'),
+		('paws_sync.extend(bigint, bigint, interval)', '{app,responder}'),
+		('paws_sync.release(bigint, bigint)', '{app,responder}'),
+		('paws_sync.snooze(bigint, bigint, interval)', '{app,responder}'),
+		('paws_sync.fail(bigint, bigint, interval, paws_sync.job_reason)', '{app,responder}'),
+		('paws_sync.complete(bigint, bigint, bytea, boolean)', '{app,responder}'),
+		('paws_sync.complete_many(bigint[], bigint[], bytea[], boolean)', '{app,responder}'),
 		('paws_sync.cancel(bigint)', '{app}'),
-		('paws_sync.job_status(bigint)', '{app,operator}'),
+		('paws_sync.job_status(bigint)', '{app,responder,operator}'),
 		('paws_sync.dead_letters(text, integer)', '{operator}'),
 		('paws_sync.redrive(text, bigint[], integer)', '{operator}'),
 		('paws_sync.discard(text, bigint[], integer)', '{operator}'),
@@ -108,6 +112,8 @@ UNION ALL
 		('paws_sync.pg_stat_paws_sync_memory', '{operator,auditor}'),
 		('paws_sync.pg_stat_paws_sync_admission', '{operator,auditor}'),
 		('paws_sync.pg_stat_paws_sync_reserve', '{operator,auditor}'),
+		('paws_sync.crisis_signals', '{app,responder,operator}'),
+		('paws_sync.crisis_items', '{app,responder,operator}'),
 		('paws_sync.collections', '{operator,auditor}'),
 		('paws_sync.resources', '{operator,auditor}'),
 		('paws_sync.policy', '{operator,auditor}'),
@@ -141,10 +147,6 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = 'role does not exist',
 			HINT = 'Create it first. Its name is taken letter for letter, without quotes; PUBLIC is not a role.';
 	END IF;
-	IF $2 = 'responder' THEN
-		RAISE EXCEPTION USING ERRCODE = 'feature_not_supported', MESSAGE = 'profile responder has nothing to grant yet',
-			HINT = 'What responders call is not part of this version.';
-	END IF;
 	IF $2 NOT IN (SELECT p.profile FROM paws_sync.profiles p) THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'unknown profile',
 			HINT = (SELECT 'Profiles are ' || string_agg(DISTINCT p.profile, ', ') || '.' FROM paws_sync.profiles p);
@@ -177,7 +179,7 @@ END
 $$;
 REVOKE ALL ON FUNCTION paws_sync.grant_profile(name, text) FROM PUBLIC;
 COMMENT ON FUNCTION paws_sync.grant_profile(name, text) IS
-	'Gives a role what a profile may do: app, device_gateway, crisis, billing, operator or auditor. Again after an update of the extension, for what is new.';
+	'Gives a role what a profile may do: app, device_gateway, crisis, responder, billing, operator or auditor. Again after an update of the extension, for what is new.';
 
 -- Nothing records which profiles a role was given; its grants are the record. One that is contained in the profile that
 -- goes cannot be told from it, and goes too.

@@ -63,6 +63,22 @@ extern void paws_pull_put_row(void *context, const PawsPageRow *row);
 extern void paws_pull_put_pending(void *context, const PawsFeedEntry *entry, bytea *payload, const char *code,
 								  bool last, uint64 digest);
 
+/* Tells of crisis signals that the cursor does not know of, or that they ended. Needs SPI connected. */
+extern void paws_pull_read_signals(PawsPull *pull);
+
+/* A row of these: a signal (with code "ended", that none is open), or a document as it is now. */
+typedef struct PawsSignalRow
+{
+	const char *kind;
+	const pg_uuid_t *signal; /* NULL: not about one; good until the row is put, as all here */
+	PawsFeedEntry entry;     /* of a document */
+	bytea *payload;
+	const char *code;
+	TimestampTz at;
+} PawsSignalRow;
+
+extern void paws_pull_put_signal(PawsPull *pull, const PawsSignalRow *row);
+
 /* Puts the row that ends a page before what may not be told yet. */
 extern void paws_pull_put_limited(PawsPull *pull, PawsReason reason);
 

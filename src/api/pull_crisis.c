@@ -9,6 +9,7 @@
 #include "base/errors.h"
 #include "base/reserve.h"
 #include "base/spi.h"
+#include "crisis/budget.h"
 #include "crisis/crisis.h"
 #include "crisis/queue.h"
 #include "guard/mint.h"
@@ -49,7 +50,9 @@ paws_pull_read_crisis_lane(PawsPull *pull)
 	pull->budget = (PawsPageBudget){.changes = pull->changes, .bytes = pull->bytes};
 	pull->lane = PAWS_LANE_CRISIS;
 	pull->crisis_rows = pull->crisis_bytes = 0;
-	read_applied(pull);
+	paws_pull_read_signals(pull);
+	if (!pull->budget.any || (pull->budget.changes > 0 && pull->budget.bytes > 0))
+		read_applied(pull);
 	read_pending(pull);
 	if (pull->crisis_rows > 0)
 		paws_reserve_crisis_end(begun_at, pull->crisis_bytes);
@@ -110,6 +113,7 @@ paws_pull_crisis(PG_FUNCTION_ARGS)
 	const PawsToken *token = paws_token_argument_crisis(fcinfo, 0, PAWS_TOKEN_DEVICE);
 	PawsPull pull;
 
+	paws_crisis_take_time();
 	paws_pull_begin(&pull, fcinfo, token, 2);
 	(void) read_page(&pull);
 	return (Datum) 0;
@@ -121,6 +125,7 @@ paws_pull_crisis_wait(PG_FUNCTION_ARGS)
 	const PawsToken *token = paws_token_argument_crisis(fcinfo, 0, PAWS_TOKEN_DEVICE);
 	PawsPull pull;
 
+	paws_crisis_take_time();
 	paws_pull_wait_and_read(&pull, fcinfo, token, 2, read_page);
 	return (Datum) 0;
 }

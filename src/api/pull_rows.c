@@ -136,3 +136,33 @@ paws_pull_put_limited(PawsPull *pull, PawsReason reason)
 	paws_row_interval(&pull->rows, pull->retry_after);
 	paws_row_end(&pull->rows);
 }
+
+static void
+put_signal(PawsRows *rows, const PawsSignalRow *row)
+{
+	for (int i = 0; i < 5; i++)
+		paws_row_null(rows);
+	if (row->signal)
+		paws_row_datum(rows, UUIDPGetDatum(row->signal));
+	else
+		paws_row_null(rows);
+	paws_row_null(rows);
+	paws_row_text(rows, row->code);
+	paws_row_timestamp(rows, row->at);
+}
+
+void
+paws_pull_put_signal(PawsPull *pull, const PawsSignalRow *row)
+{
+	PawsPageRow document = {.entry = row->entry, .payload = row->payload, .code = row->code};
+	MemoryContext old = MemoryContextSwitchTo(pull->row_context);
+
+	begin_row(pull, &pull->cursor, row->kind, row->payload);
+	if (strcmp(row->kind, "document") == 0)
+		put_document(&pull->rows, &document);
+	else
+		put_signal(&pull->rows, row);
+	end_row(pull);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(pull->row_context);
+}

@@ -5,12 +5,14 @@
 
 #include "access/xact.h"
 #include "api/answer.h"
+#include "api/promote.h"
 #include "base/database.h"
 #include "base/errors.h"
 #include "base/settings.h"
 #include "base/spi.h"
 #include "control/latency.h"
 #include "control/rows.h"
+#include "crisis/budget.h"
 #include "crisis/crisis.h"
 #include "guard/mint.h"
 #include "utils/builtins.h"
@@ -154,6 +156,15 @@ has_crisis_items(const PawsPush *push)
 	return false;
 }
 
+/* There may be room by now. With crisis items in the call nothing ordinary is asked before them. */
+static bool
+is_crisis_only(PawsPush *push, const PawsToken *device, bool mixed)
+{
+	if (push->device.crisis_only && !mixed && paws_device_promote(push->device.subject_no))
+		paws_registry_device(device, &push->device);
+	return push->device.crisis_only;
+}
+
 static void
 carry_out(PawsPush *push, const PawsToken *device)
 {
@@ -168,7 +179,7 @@ carry_out(PawsPush *push, const PawsToken *device)
 		paws_vault_require(PAWS_ROOT_CARE);
 	if (push->device.revoked)
 		refuse_ordinary(push, PAWS_REASON_DEVICE_REVOKED);
-	else if (push->device.crisis_only)
+	else if (is_crisis_only(push, device, mixed))
 		refuse_ordinary(push, PAWS_REASON_CRISIS_ONLY);
 	if (mixed)
 		paws_push_limit_unsealable(push);
@@ -257,6 +268,7 @@ paws_push(PG_FUNCTION_ARGS)
 Datum
 paws_push_crisis(PG_FUNCTION_ARGS)
 {
+	paws_crisis_take_time();
 	return push_json(fcinfo, carry_out_crisis);
 }
 

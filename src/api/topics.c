@@ -8,6 +8,7 @@
 #include "base/database.h"
 #include "base/spi.h"
 #include "control/rows.h"
+#include "crisis/item.h"
 #include "queue/topic.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -73,6 +74,7 @@ paws_define_topic(PG_FUNCTION_ARGS)
 	paws_spi_begin();
 	paws_vault_require_root(PAWS_ROOT_CARE);
 	paws_topic_define((const char *) name.data, name.length, &definition);
+	paws_item_topic_define((const char *) name.data, name.length);
 	paws_spi_end();
 	PG_RETURN_VOID();
 }
@@ -85,6 +87,7 @@ paws_drop_topic(PG_FUNCTION_ARGS)
 	(void) paws_database_slot();
 	paws_spi_begin();
 	paws_topic_drop((const char *) name.data, name.length);
+	paws_item_topic_drop((const char *) name.data, name.length);
 	paws_spi_end();
 	PG_RETURN_VOID();
 }

@@ -30,6 +30,8 @@ int paws_max_wait_with_snapshot = 1000;
 int paws_device_expiry = 30 * 24 * 60;
 int paws_housekeeping_interval = 300;
 int paws_crisis_max_payload = 1024;
+int paws_crisis_signal_expiry = 72 * 60;
+int paws_crisis_response_time = 60;
 char *paws_crisis_role = NULL;
 int paws_crisis_reserved_connections = 3;
 bool paws_crisis_standby_wait = true;
@@ -136,6 +138,18 @@ define_rotation_settings(void)
 			   &paws_keyring_backup_retention, 0, 10 * 366 * 86400, PGC_SIGHUP, GUC_UNIT_S);
 }
 
+/* How long a crisis signal lasts, and when it is escalated. */
+static void
+define_signal_settings(void)
+{
+	define_int("paws_sync.crisis_signal_expiry",
+			   "Time after which a crisis signal that nobody resolved ends.", &paws_crisis_signal_expiry, 1,
+			   366 * 24 * 60, PGC_SIGHUP, GUC_UNIT_MIN);
+	define_int("paws_sync.crisis_response_time",
+			   "Time in which an imminent crisis signal is to be claimed; others have a multiple of it.",
+			   &paws_crisis_response_time, 1, 86400, PGC_SIGHUP, GUC_UNIT_S);
+}
+
 /* Who gets in when nearly all connections are taken. */
 static void
 define_connection_settings(void)
@@ -218,6 +232,7 @@ paws_settings_init(bool preloading)
 	define_reloadable_settings();
 	define_push_settings();
 	define_rotation_settings();
+	define_signal_settings();
 	define_connection_settings();
 	/* without a preload the settings above are unknown here, and reserving would complain of them */
 	if (preloading)

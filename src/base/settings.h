@@ -26,6 +26,8 @@ extern int paws_max_wait_with_snapshot; /* ms */
 extern int paws_device_expiry;          /* minutes */
 extern int paws_housekeeping_interval;  /* seconds between two walks over all subjects */
 extern int paws_crisis_max_payload;     /* kB */
+extern int paws_crisis_signal_expiry;   /* minutes */
+extern int paws_crisis_response_time;   /* seconds that responders have for the most urgent signals */
 extern char *paws_crisis_role;          /* whose members may use reserved connections; empty: none */
 extern bool paws_crisis_standby_wait;
 extern int paws_crisis_reserved_connections;

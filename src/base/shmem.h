@@ -27,6 +27,7 @@ typedef enum PawsLock
 	PAWS_LOCK_RESERVE,      /* the meters of the byte budget; after a lock of admission */
 	PAWS_LOCK_KEYRING,      /* the keyring's file; held over a replacement of it */
 	PAWS_LOCK_KEYRING_COPY, /* its copy in shared memory */
+	PAWS_LOCK_RAISED,       /* whose work is raised; no other is taken under it */
 	PAWS_LOCKS
 } PawsLock;
 

@@ -98,10 +98,17 @@ static const char *const platform_names[] = {
 };
 
 static const char *const source_names[] = {
-	[PAWS_SOURCE_PHQ9_ITEM9] = "phq9_item9",
-	[PAWS_SOURCE_SELF_REPORT] = "self_report",
-	[PAWS_SOURCE_CLINICIAN] = "clinician",
-	[PAWS_SOURCE_HOTLINE_CONTACT] = "hotline_contact",
+	[PAWS_SOURCE_PHQ9_ITEM9] = "phq9_item9",       [PAWS_SOURCE_SELF_REPORT] = "self_report",
+	[PAWS_SOURCE_CLINICIAN] = "clinician",         [PAWS_SOURCE_HOTLINE_CONTACT] = "hotline_contact",
+	[PAWS_SOURCE_SCREENING] = "screening",         [PAWS_SOURCE_TRUSTED_CONTACT] = "trusted_contact",
+	[PAWS_SOURCE_APP_DETECTION] = "app_detection",
+};
+
+static const char *const severity_names[] = {
+	[PAWS_SEVERITY_LOW] = "low",
+	[PAWS_SEVERITY_MODERATE] = "moderate",
+	[PAWS_SEVERITY_HIGH] = "high",
+	[PAWS_SEVERITY_IMMINENT] = "imminent",
 };
 
 static const char *const channel_names[] = {
@@ -184,6 +191,7 @@ static const Vocabulary compressions = VOCABULARY("compression", compression_nam
 static const Vocabulary features = VOCABULARY("feature", feature_names);
 static const Vocabulary platforms = VOCABULARY("platform", platform_names);
 static const Vocabulary sources = VOCABULARY("source", source_names);
+static const Vocabulary severities = VOCABULARY("severity", severity_names);
 static const Vocabulary channels = VOCABULARY("channel", channel_names);
 static const Vocabulary job_states = VOCABULARY("job_state", job_state_names);
 static const Vocabulary job_outcomes = VOCABULARY("job_outcome", job_outcome_names);
@@ -199,6 +207,8 @@ StaticAssertDecl(lengthof(job_state_names) == PAWS_JOB_STATE_LAST + 1, "every st
 StaticAssertDecl(lengthof(job_outcome_names) == PAWS_JOB_OUTCOME_LAST + 1,
 				 "every outcome of a job has a name");
 StaticAssertDecl(lengthof(job_reason_names) == PAWS_JOB_REASON_LAST + 1, "every reason of a job has a name");
+StaticAssertDecl(lengthof(source_names) == PAWS_SOURCE_LAST + 1, "every source has a name");
+StaticAssertDecl(lengthof(severity_names) == PAWS_SEVERITY_LAST + 1, "every severity has a name");
 StaticAssertDecl(lengthof(audit_operation_names) == PAWS_AUDIT_OPERATION_LAST + 1,
 				 "every operation of an audit row has a name");
 StaticAssertDecl(lengthof(audit_object_names) == PAWS_AUDIT_OBJECT_LAST + 1,
@@ -298,6 +308,18 @@ paws_channel_name(PawsChannel channel)
 }
 
 const char *
+paws_source_name(PawsSource source)
+{
+	return find_name(&sources, source);
+}
+
+const char *
+paws_severity_name(PawsSeverity severity)
+{
+	return find_name(&severities, severity);
+}
+
+const char *
 paws_job_state_name(PawsJobState state)
 {
 	return find_name(&job_states, state);
@@ -364,6 +386,18 @@ paws_platform_code(const char *name)
 }
 
 int
+paws_source_code(const char *name)
+{
+	return find_code(&sources, name);
+}
+
+int
+paws_severity_code(const char *name)
+{
+	return find_code(&severities, name);
+}
+
+int
 paws_job_reason_code(const char *name)
 {
 	return find_code(&job_reasons, name);
@@ -384,11 +418,11 @@ PG_FUNCTION_INFO_V1(paws_vocabulary);
 Datum
 paws_vocabulary(PG_FUNCTION_ARGS)
 {
-	static const Vocabulary *const shown[] = {&platforms,    &classes,     &tiers,        &outcomes,
-											  &reasons,      &conflicts,   &sources,      &channels,
-											  &levels,       &sealings,    &compressions, &job_states,
-											  &job_outcomes, &job_reasons, &features,     &audit_operations,
-											  &audit_objects};
+	static const Vocabulary *const shown[] = {&platforms,     &classes,     &tiers,        &outcomes,
+											  &reasons,       &conflicts,   &sources,      &channels,
+											  &levels,        &sealings,    &compressions, &job_states,
+											  &job_outcomes,  &job_reasons, &features,     &audit_operations,
+											  &audit_objects, &severities};
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 
 	InitMaterializedSRF(fcinfo, 0);

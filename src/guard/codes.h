@@ -174,8 +174,24 @@ typedef enum PawsSource
 	PAWS_SOURCE_PHQ9_ITEM9 = 1,
 	PAWS_SOURCE_SELF_REPORT = 2,
 	PAWS_SOURCE_CLINICIAN = 3,
-	PAWS_SOURCE_HOTLINE_CONTACT = 4
+	PAWS_SOURCE_HOTLINE_CONTACT = 4,
+	PAWS_SOURCE_SCREENING = 5,       /* another questionnaire than the PHQ-9 */
+	PAWS_SOURCE_TRUSTED_CONTACT = 6, /* somebody whom the person named */
+	PAWS_SOURCE_APP_DETECTION = 7    /* the app's own, on the device */
 } PawsSource;
+
+#define PAWS_SOURCE_LAST PAWS_SOURCE_APP_DETECTION
+
+/* How urgent a crisis signal is; the order counts. */
+typedef enum PawsSeverity
+{
+	PAWS_SEVERITY_LOW = 1,
+	PAWS_SEVERITY_MODERATE = 2,
+	PAWS_SEVERITY_HIGH = 3,
+	PAWS_SEVERITY_IMMINENT = 4
+} PawsSeverity;
+
+#define PAWS_SEVERITY_LAST PAWS_SEVERITY_IMMINENT
 
 /* How a crisis resource is reached. */
 typedef enum PawsChannel
@@ -206,9 +222,9 @@ typedef enum PawsAuditOperation
 	PAWS_AUDIT_WORSENED = 5,   /* one that was open already (severity; level) */
 	PAWS_AUDIT_RESOLVED = 6,   /* by somebody (severity; 0) */
 	PAWS_AUDIT_LAPSED = 7,     /* its time was over (severity; 0) */
-	PAWS_AUDIT_ESCALATED = 8,  /* nobody claimed it in time (severity; level) */
+	PAWS_AUDIT_ESCALATED = 8,  /* an item that nobody claimed in time, or that failed too often (0; level) */
 	PAWS_AUDIT_SUBMITTED = 9,  /* an item for responders (outcome; level) */
-	PAWS_AUDIT_FINISHED = 10,  /* an item was completed (outcome; attempts) */
+	PAWS_AUDIT_FINISHED = 10,  /* an item was completed or cancelled (outcome; attempts) */
 	PAWS_AUDIT_FAILED = 11,    /* an attempt at an item (reason; attempts) */
 	PAWS_AUDIT_FORGOTTEN = 12, /* a person (0; devices) */
 	PAWS_AUDIT_GAP = 13        /* rows that could not be written (0; how many) */
@@ -241,6 +257,8 @@ extern const char *paws_conflict_name(PawsConflictPolicy policy);
 extern const char *paws_sealing_name(PawsSealingPolicy policy);
 extern const char *paws_platform_name(PawsPlatform platform);
 extern const char *paws_channel_name(PawsChannel channel);
+extern const char *paws_source_name(PawsSource source);
+extern const char *paws_severity_name(PawsSeverity severity);
 extern const char *paws_level_name(int level);
 extern const char *paws_job_state_name(PawsJobState state);
 extern const char *paws_job_outcome_name(PawsJobOutcome outcome);
@@ -254,6 +272,8 @@ extern int paws_class_code(const char *name);
 extern int paws_conflict_code(const char *name);
 extern int paws_sealing_code(const char *name);
 extern int paws_platform_code(const char *name);
+extern int paws_source_code(const char *name);
+extern int paws_severity_code(const char *name);
 extern int paws_job_reason_code(const char *name);
 extern int paws_level_code(const char *name); /* takes a name or a number from 1 to 10 */
 
@@ -265,6 +285,8 @@ extern int paws_level_code(const char *name); /* takes a name or a number from 1
 extern PawsTier paws_tier_from_datum(Datum value);
 extern PawsClass paws_class_from_datum(Datum value);
 extern PawsJobReason paws_job_reason_from_datum(Datum value);
+extern PawsSource paws_source_from_datum(Datum value);
+extern PawsSeverity paws_severity_from_datum(Datum value);
 extern Datum paws_enum_datum(Oid type, const char *label);
 
 #endif

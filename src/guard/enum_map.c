@@ -13,7 +13,7 @@
 
 #include "guard/codes.h"
 
-#define REMEMBERED 64 /* all our enums have 46 labels together */
+#define REMEMBERED 64 /* all our enums have 57 labels together */
 
 typedef struct EnumLabel
 {
@@ -117,6 +117,18 @@ PawsJobReason
 paws_job_reason_from_datum(Datum value)
 {
 	return (PawsJobReason) code_of(value, paws_job_reason_code, "job_reason");
+}
+
+PawsSource
+paws_source_from_datum(Datum value)
+{
+	return (PawsSource) code_of(value, paws_source_code, "source");
+}
+
+PawsSeverity
+paws_severity_from_datum(Datum value)
+{
+	return (PawsSeverity) code_of(value, paws_severity_code, "severity");
 }
 
 Datum

@@ -405,6 +405,12 @@ CREATE TYPE paws_sync.job_reason AS ENUM
 	('failed', 'invalid', 'dependency', 'timed_out', 'refused', 'lease_expired', 'unreadable');
 COMMENT ON TYPE paws_sync.job_reason IS 'why an attempt at a job failed; lease_expired and unreadable are the engine''s own';
 
+CREATE TYPE paws_sync.source AS ENUM
+	('phq9_item9', 'self_report', 'clinician', 'hotline_contact', 'screening', 'trusted_contact', 'app_detection');
+COMMENT ON TYPE paws_sync.source IS 'what raised a crisis signal';
+CREATE TYPE paws_sync.severity AS ENUM ('low', 'moderate', 'high', 'imminent');
+COMMENT ON TYPE paws_sync.severity IS 'how urgent a crisis signal is, the last one most';
+
 CREATE FUNCTION paws_sync.vocabulary(OUT kind text, OUT code integer, OUT name text) RETURNS SETOF record
 	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 100 AS 'MODULE_PATHNAME', 'paws_vocabulary';
 REVOKE ALL ON FUNCTION paws_sync.vocabulary() FROM PUBLIC;

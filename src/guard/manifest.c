@@ -32,6 +32,9 @@
 #define ERASURE          "paws_vault.erasure"
 #define RESOURCE         "paws_crisis.resource"
 #define CRISIS_OPERATION "paws_crisis.operation"
+#define SIGNAL           "paws_crisis.signal"
+#define ITEM             "paws_crisis.item"
+#define RAISED           "paws_queue.raised"
 #define CRISIS_AUDIT     "paws_crisis.audit"
 
 /* clang-format off */
@@ -199,6 +202,41 @@ static const PawsManifestEntry entries[] = {
 	{CRISIS_OPERATION, "seal", PAWS_KIND_DIGEST, 0, PAWS_KEPT_UNTIL_FINISHED, false, true},
 	{CRISIS_OPERATION, "envelope", PAWS_KIND_ENVELOPE, 0, PAWS_KEPT_UNTIL_FINISHED, false, true},
 
+	{SIGNAL, "signal_id", PAWS_KIND_ID, 0, PAWS_KEPT_SIGNALS, false, true},
+	{SIGNAL, "subject_no", PAWS_KIND_NUMBER, 0, PAWS_KEPT_SIGNALS, false, true},
+	{SIGNAL, "twin", PAWS_KIND_NUMBER, 0, PAWS_KEPT_SIGNALS, false, true},
+	{SIGNAL, "raised_at", PAWS_KIND_TIME, PAWS_CLOCK_CRISIS, PAWS_KEPT_SIGNALS, EXPORTED, true},
+	{SIGNAL, "expires_at", PAWS_KIND_TIME, PAWS_CLOCK_CRISIS, PAWS_KEPT_SIGNALS, EXPORTED, true},
+	{SIGNAL, "ended_at", PAWS_KIND_TIME, PAWS_CLOCK_CRISIS, PAWS_KEPT_SIGNALS, EXPORTED, true},
+	{SIGNAL, "source", PAWS_KIND_CODE, 0, PAWS_KEPT_SIGNALS, EXPORTED, true},
+	{SIGNAL, "severity", PAWS_KIND_CODE, 0, PAWS_KEPT_SIGNALS, EXPORTED, true},
+	{SIGNAL, "state", PAWS_KIND_CODE, 0, PAWS_KEPT_SIGNALS, EXPORTED, true},
+
+	{ITEM, "id", PAWS_KIND_POSITION, 0, PAWS_KEPT_SIGNALS, false, true},
+	{ITEM, "subject_no", PAWS_KIND_NUMBER, 0, PAWS_KEPT_SIGNALS, false, true},
+	{ITEM, "fence", PAWS_KIND_NUMBER, 0, PAWS_KEPT_SIGNALS, false, true},
+	{ITEM, "submitted_at", PAWS_KIND_TIME, PAWS_CLOCK_CRISIS, PAWS_KEPT_SIGNALS, false, true},
+	{ITEM, "ended_at", PAWS_KIND_TIME, PAWS_CLOCK_CRISIS, PAWS_KEPT_SIGNALS, false, true},
+	{ITEM, "available_at", PAWS_KIND_TIME, PAWS_CLOCK_CRISIS, PAWS_KEPT_UNTIL_FINISHED, false, true},
+	{ITEM, "deadline", PAWS_KIND_TIME, PAWS_CLOCK_CRISIS, PAWS_KEPT_UNTIL_FINISHED, false, true},
+	{ITEM, "claimed_at", PAWS_KIND_TIME, PAWS_CLOCK_CRISIS, PAWS_KEPT_UNTIL_FINISHED, false, true},
+	{ITEM, "claimed_until", PAWS_KIND_TIME, PAWS_CLOCK_CRISIS, PAWS_KEPT_UNTIL_FINISHED, false, true},
+	{ITEM, "escalated_at", PAWS_KIND_TIME, PAWS_CLOCK_CRISIS, PAWS_KEPT_UNTIL_FINISHED, false, true},
+	{ITEM, "signal_id", PAWS_KIND_ID, 0, PAWS_KEPT_SIGNALS, false, true},
+	{ITEM, "key", PAWS_KIND_DIGEST, 0, PAWS_KEPT_SIGNALS, false, true},
+	{ITEM, "level", PAWS_KIND_CODE, 0, PAWS_KEPT_SIGNALS, false, true},
+	{ITEM, "class", PAWS_KIND_CODE, 0, PAWS_KEPT_SIGNALS, false, true},
+	{ITEM, "state", PAWS_KIND_CODE, 0, PAWS_KEPT_SIGNALS, false, true},
+	{ITEM, "attempts", PAWS_KIND_NUMBER, 0, PAWS_KEPT_SIGNALS, false, true},
+	{ITEM, "reason", PAWS_KIND_CODE, 0, PAWS_KEPT_SIGNALS, false, true},
+	{ITEM, "topic", PAWS_KIND_NAME, 0, PAWS_KEPT_SIGNALS, false, true},
+	{ITEM, "seal", PAWS_KIND_DIGEST, 0, PAWS_KEPT_UNTIL_FINISHED, false, true},
+	{ITEM, "envelope", PAWS_KIND_ENVELOPE, 0, PAWS_KEPT_UNTIL_FINISHED, false, true},
+	{"paws_crisis.topic", "name", PAWS_KIND_NAME, 0, PAWS_KEPT_FOR_GOOD, false, true},
+
+	{RAISED, "subject_no", PAWS_KIND_NUMBER, 0, PAWS_KEPT_UNTIL_REPLACED, false, false},
+	{RAISED, "until", PAWS_KIND_TIME, PAWS_CLOCK_CRISIS, PAWS_KEPT_UNTIL_REPLACED, false, false},
+	{RAISED, "level", PAWS_KIND_CODE, 0, PAWS_KEPT_UNTIL_REPLACED, false, false},
 	{CRISIS_AUDIT, "xact", PAWS_KIND_POSITION, 0, PAWS_KEPT_FOR_GOOD, false, true},
 	{CRISIS_AUDIT, "chain", PAWS_KIND_NUMBER, 0, PAWS_KEPT_FOR_GOOD, false, true},
 	{CRISIS_AUDIT, "number", PAWS_KIND_POSITION, 0, PAWS_KEPT_FOR_GOOD, false, true},
@@ -350,13 +388,10 @@ const char *
 paws_retention_name(PawsRetention kept)
 {
 	static const char *const names[] = {
-		[PAWS_KEPT_UNTIL_FINISHED] = "until_finished",
-		[PAWS_KEPT_TOPIC_HISTORY] = "topic_history",
-		[PAWS_KEPT_DEAD_LETTERS] = "dead_letters",
-		[PAWS_KEPT_OFFLINE_WINDOW] = "offline_window",
-		[PAWS_KEPT_UNTIL_DELETED] = "until_deleted",
-		[PAWS_KEPT_UNTIL_REPLACED] = "until_replaced",
-		[PAWS_KEPT_FOR_GOOD] = "for_good",
+		[PAWS_KEPT_UNTIL_FINISHED] = "until_finished", [PAWS_KEPT_TOPIC_HISTORY] = "topic_history",
+		[PAWS_KEPT_DEAD_LETTERS] = "dead_letters",     [PAWS_KEPT_OFFLINE_WINDOW] = "offline_window",
+		[PAWS_KEPT_SIGNALS] = "thirty_days",           [PAWS_KEPT_UNTIL_DELETED] = "until_deleted",
+		[PAWS_KEPT_UNTIL_REPLACED] = "until_replaced", [PAWS_KEPT_FOR_GOOD] = "for_good",
 	};
 
 	return names[kept];

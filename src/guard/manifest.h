@@ -47,6 +47,7 @@ typedef enum PawsRetention
 	PAWS_KEPT_TOPIC_HISTORY,  /* after a job ended; see paws_sync.topics() */
 	PAWS_KEPT_DEAD_LETTERS,   /* the same, of jobs that failed for good */
 	PAWS_KEPT_OFFLINE_WINDOW, /* of the tier; see paws_sync.tier_policy */
+	PAWS_KEPT_SIGNALS,        /* while a crisis signal is open, or its item waits, and 30 days after */
 	PAWS_KEPT_UNTIL_DELETED,  /* by a device, and until every live device has passed the tombstone */
 	PAWS_KEPT_UNTIL_REPLACED, /* one row for each, always the last state */
 	PAWS_KEPT_FOR_GOOD

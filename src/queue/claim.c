@@ -9,6 +9,7 @@
 #include "base/settings.h"
 #include "base/shmem.h"
 #include "base/worker.h"
+#include "queue/avoid.h"
 #include "queue/flow.h"
 #include "queue/mark.h"
 #include "queue/narrow.h"
@@ -37,6 +38,12 @@ static Held *held = NULL; /* [paws_worker_slots()] */
 
 /* How many batches are looked at to choose one. */
 #define BATCHES_SEEN 2
+
+/* The part of a batch that raised subjects may take, so that one with very much holds nobody up. */
+#define RAISED_PART 2
+
+/* Raised subjects that one choice looks at. */
+#define RAISED_LOOKS 64
 
 static Size
 size(void)
@@ -106,36 +113,47 @@ subjects_of_others(int slot, int worker, int *count)
 }
 
 /*
- * Leaves out the subjects that others hold: who applies something of a subject has its counter until the
- * commit, and another one could only leave it. The caller holds PAWS_LOCK_CLAIMS.
+ * Leaves out the subjects that others hold, workers or (queue/avoid.h) other sessions: who applies something
+ * of a subject has its counter until the commit, and another one could only leave it. The caller holds
+ * PAWS_LOCK_CLAIMS.
  */
 static void
 leave_held(int slot, int worker, PawsCandidates *candidates)
 {
 	int nothers;
 	int64 *others = subjects_of_others(slot, worker, &nothers);
+	int raised = 0;
 	int left = 0;
 
 	for (int i = 0; i < candidates->count; i++)
-		if (!bsearch(&candidates->rows[i].subject_no, others, nothers, sizeof(int64), compare_subjects))
-			candidates->rows[left++] = candidates->rows[i];
+	{
+		if (paws_avoided(candidates->rows[i].subject_no) ||
+			bsearch(&candidates->rows[i].subject_no, others, nothers, sizeof(int64), compare_subjects))
+			continue;
+		raised += i < candidates->raised;
+		candidates->rows[left++] = candidates->rows[i];
+	}
+	candidates->raised = raised;
 	candidates->count = left;
 }
 
-/* A batch of few subjects. */
+/* A batch of few subjects, beside what is raised. */
 static void
 narrow(PawsCandidates *candidates, int limit)
 {
-	PawsNarrow *rows = palloc(Max(candidates->count, 1) * sizeof(PawsNarrow));
-	PawsNarrowShare *shares = palloc(Max(candidates->count, 1) * sizeof(PawsNarrowShare));
-	int left = 0;
+	int from = candidates->raised;
+	int count = candidates->count - from;
+	PawsNarrow *rows = palloc(Max(count, 1) * sizeof(PawsNarrow));
+	PawsNarrowShare *shares = palloc(Max(count, 1) * sizeof(PawsNarrowShare));
+	int left = from;
 
-	for (int i = 0; i < candidates->count; i++)
-		rows[i] = (PawsNarrow){candidates->rows[i].subject_no, candidates->rows[i].level, false};
-	paws_narrow(rows, candidates->count, limit, shares);
-	for (int i = 0; i < candidates->count; i++)
+	for (int i = 0; i < count; i++)
+		rows[i] =
+			(PawsNarrow){candidates->rows[from + i].subject_no, candidates->rows[from + i].level, false};
+	paws_narrow(rows, count, Max(limit - from, 1), shares);
+	for (int i = 0; i < count; i++)
 		if (rows[i].kept)
-			candidates->rows[left++] = candidates->rows[i];
+			candidates->rows[left++] = candidates->rows[from + i];
 	candidates->count = left;
 }
 
@@ -253,11 +271,41 @@ pick_levels(PawsPick *pick, bool guaranteed, const PawsPlace heads[PAWS_MARKS],
 	return late;
 }
 
-/* Returns the level that a guaranteed claim is for, 0 for none. */
 static int
-pick(int slot, int wanted, bool guaranteed, PawsCandidates *candidates)
+compare_ids(const void *a, const void *b)
+{
+	int64 x = *(const int64 *) a;
+	int64 y = *(const int64 *) b;
+
+	return (x > y) - (x < y);
+}
+
+/* What is raised comes first, and not again at its level. */
+static void
+leave_out_twice(PawsCandidates *candidates)
+{
+	int64 *ids = palloc(Max(candidates->raised, 1) * sizeof(int64));
+	int left = candidates->raised;
+
+	if (left == 0)
+		return;
+	for (int i = 0; i < candidates->raised; i++)
+		ids[i] = candidates->rows[i].id;
+	qsort(ids, candidates->raised, sizeof(int64), compare_ids);
+	for (int i = candidates->raised; i < candidates->count; i++)
+		if (!bsearch(&candidates->rows[i].id, ids, candidates->raised, sizeof(int64), compare_ids))
+			candidates->rows[left++] = candidates->rows[i];
+	candidates->count = left;
+}
+
+/* Returns the level that a guaranteed claim is for, 0 for none. `raised`: most that comes first for its
+ * subject's sake. */
+static int
+pick(int slot, int wanted, int raised, bool guaranteed, PawsCandidates *candidates)
 {
 	const bool *paused = paws_paused_levels();
+	PawsRaisedLook looks[RAISED_LOOKS];
+	int nlooks = raised > 0 ? paws_raise_looks(slot, PAWS_RAISED_OPERATIONS, looks, RAISED_LOOKS) : 0;
 	PawsSearch search;
 	PawsPick pick;
 	PawsPlace heads[PAWS_MARKS];
@@ -265,15 +313,18 @@ pick(int slot, int wanted, bool guaranteed, PawsCandidates *candidates)
 	int late;
 
 	candidates->count = 0;
-	candidates->room = wanted;
-	candidates->rows = palloc(wanted * sizeof(PawsCandidate));
+	candidates->room = wanted + raised;
+	candidates->rows = palloc(candidates->room * sizeof(PawsCandidate));
 	paws_mark_begin(slot, &search);
 	paws_pick_begin(&pick);
+	candidates->raised = paws_pick_raised(slot, &pick, looks, nlooks, paused, raised, candidates);
+	candidates->room = wanted + candidates->raised;
 	look_for_heads(slot, &pick, &search, heads, rule);
 	for (int level = 1; level < PAWS_RULE_LEVELS; level++)
 		rule[level].paused = paused[level];
 	late = pick_levels(&pick, guaranteed, heads, rule, candidates);
 	paws_pick_end(&pick);
+	leave_out_twice(candidates);
 	return late;
 }
 
@@ -308,8 +359,9 @@ paws_queue_choose(int slot, int worker, int limit, bool guaranteed, PawsClaim *c
 
 	memcpy(finishing, claim, sizeof(PawsClaim));
 	/* so many that a batch may be narrowed, and, since others may hold the first of them, as many more */
-	late = pick(slot, BATCHES_SEEN * limit + held_by_others(slot, worker), guaranteed || claim->owed,
-				&candidates);
+	guaranteed = guaranteed || claim->owed;
+	late = pick(slot, BATCHES_SEEN * limit + held_by_others(slot, worker),
+				guaranteed ? 0 : (limit + 1) / RAISED_PART, guaranteed, &candidates);
 	LWLockAcquire(paws_lock(PAWS_LOCK_CLAIMS), LW_EXCLUSIVE);
 	leave_held(slot, worker, &candidates);
 	narrow(&candidates, limit);

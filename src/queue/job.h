@@ -90,6 +90,10 @@ typedef struct PawsClaimedJob
 extern int
 paws_job_claim(int slot, const int16 *topics, int ntopics, int max, int64 lease, PawsClaimedJob *jobs);
 
+/* True if a claim will not wait for a lock on the table of jobs, since it has one now. A hint: false in a
+ * process that claims for the first time. */
+extern bool paws_job_unlocked(void);
+
 /*
  * Waiting for jobs: declare, look (claim), sleep on MyLatch, and look again. Between the two calls the
  * process's latch is set by whoever makes a job of one of the topics available: as many waiters as jobs.

@@ -19,6 +19,7 @@
 #include "queue/policy.h"
 #include "queue/rule.h"
 #include "registry/registry.h"
+#include "storage/lmgr.h"
 #include "utils/fmgroids.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -45,6 +46,8 @@ close_relations(PawsJobClaim *claim)
 		index_close(claim->ordering, NoLock);
 	if (claim->pkey != NULL)
 		index_close(claim->pkey, NoLock);
+	if (claim->subjects != NULL)
+		index_close(claim->subjects, NoLock);
 	index_close(claim->index, NoLock);
 	table_close(claim->table, NoLock);
 }
@@ -234,6 +237,8 @@ take(PawsJobClaim *claim)
 	PawsRuleLevel levels[PAWS_RULE_LEVELS];
 	int level;
 
+	if (!guaranteed)
+		paws_job_take_raised(claim, paws_paused_levels());
 	look_at_levels(claim, levels, guaranteed);
 	while (claim->ntaken < claim->max && !claim->full)
 	{
@@ -248,6 +253,13 @@ take(PawsJobClaim *claim)
 		take_level(claim, level);
 		levels[level].waiting = false;
 	}
+}
+
+bool
+paws_job_unlocked(void)
+{
+	return OidIsValid(paws_job_table.identity) &&
+		   ConditionalLockRelationOid(paws_job_table.oid, AccessShareLock);
 }
 
 int

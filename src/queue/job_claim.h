@@ -26,6 +26,7 @@ typedef struct PawsJobClaim
 	Relation index;
 	Relation pkey;     /* NULL: not opened */
 	Relation ordering; /* NULL: not opened */
+	Relation subjects; /* NULL: not opened */
 	bool wants_ordering;
 	TupleTableSlot *slot;
 	PawsJobTaken *taken; /* [max] */
@@ -67,6 +68,26 @@ typedef enum PawsKeyWalk
  */
 extern PawsKeyWalk
 paws_job_first_of_key(PawsJobClaim *claim, const PawsJobRow *row, Snapshot snapshot, int64 *first);
+
+/* Takes jobs of raised subjects (queue/raise.h), up to half of what the claim may have, but for levels that
+ * are `paused` ([level]). */
+extern void paws_job_take_raised(PawsJobClaim *claim, const bool *paused);
+
+/* What a walk does with a row. */
+typedef enum PawsJobVerdict
+{
+	PAWS_JOB_TAKEN,
+	PAWS_JOB_PASSED,
+	PAWS_JOB_STOP /* not without something that must be opened first, or for want of room */
+} PawsJobVerdict;
+
+/* Looks at the row in a slot, and takes it if it may be taken. Under the topic's lock. */
+extern PawsJobVerdict paws_job_consider(PawsJobClaim *claim, const PawsTopic *topic, int level,
+										TupleTableSlot *slot, Snapshot snapshot);
+
+/* A snapshot of now, kept until all that was read by it is opened. There is room for it after the first. */
+extern void paws_job_reserve_snapshot(PawsJobClaim *claim);
+extern Snapshot paws_job_take_snapshot(PawsJobClaim *claim);
 
 /* The first one in line; *age: how long the round of the level lasts. False if nothing waits. */
 extern bool

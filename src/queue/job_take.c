@@ -29,14 +29,6 @@ enum IndexColumn
 	BY_ID
 };
 
-/* What a walk does with a row. */
-typedef enum Verdict
-{
-	VERDICT_TAKEN,
-	VERDICT_PASSED,
-	VERDICT_STOP /* not without something that must be opened first, or for want of room */
-} Verdict;
-
 typedef struct WalkKeys
 {
 	ScanKeyData keys[3];
@@ -60,8 +52,8 @@ set_keys(WalkKeys *walk, const PawsTopic *topic, int level, PawsJobPlace from)
 }
 
 /* Room for one more, before anything is taken that an error would lose. */
-static void
-reserve_snapshot(PawsJobClaim *claim)
+void
+paws_job_reserve_snapshot(PawsJobClaim *claim)
 {
 	int room = Max(8, 2 * claim->snapshots_room);
 
@@ -73,8 +65,8 @@ reserve_snapshot(PawsJobClaim *claim)
 }
 
 /* Of now, whatever the transaction's isolation; kept until all that was read by it is opened. */
-static Snapshot
-take_snapshot(PawsJobClaim *claim)
+Snapshot
+paws_job_take_snapshot(PawsJobClaim *claim)
 {
 	claim->snapshots[claim->nsnapshots] = RegisterSnapshot(GetLatestSnapshot());
 	return claim->snapshots[claim->nsnapshots++];
@@ -85,28 +77,28 @@ take_snapshot(PawsJobClaim *claim)
  * one; but if it was ended since the snapshot, by somebody who did not see this one yet, nobody does: so it
  * is told of here.
  */
-static Verdict
+static PawsJobVerdict
 is_its_turn(PawsJobClaim *claim, const PawsTopic *topic, const PawsJobRow *row, Snapshot snapshot)
 {
 	int64 first;
 	PawsKeyWalk walk;
 
 	if (!row->ordered)
-		return VERDICT_TAKEN;
+		return PAWS_JOB_TAKEN;
 	walk = paws_job_first_of_key(claim, row, snapshot, &first);
 	if (walk == PAWS_KEY_MORE)
 	{
 		claim->more = true;
-		return VERDICT_STOP;
+		return PAWS_JOB_STOP;
 	}
 	if (first == row->id)
-		return VERDICT_TAKEN;
+		return PAWS_JOB_TAKEN;
 	if (walk == PAWS_KEY_ENDED)
 	{
 		paws_front_tell(claim->database_slot, topic->place, row->level, (PawsJobPlace){row->rank, row->id});
 		claim->again = true;
 	}
-	return VERDICT_PASSED;
+	return PAWS_JOB_PASSED;
 }
 
 static void
@@ -122,25 +114,26 @@ keep(PawsJobClaim *claim, const PawsJobRow *row, const PawsLease *lease, int64 d
 	taken->duration = duration;
 }
 
-static Verdict
-consider(PawsJobClaim *claim, const PawsTopic *topic, int level, TupleTableSlot *slot, Snapshot snapshot)
+PawsJobVerdict
+paws_job_consider(PawsJobClaim *claim, const PawsTopic *topic, int level, TupleTableSlot *slot,
+				  Snapshot snapshot)
 {
 	PawsJobRow row;
 	PawsLease lease;
-	Verdict verdict;
+	PawsJobVerdict verdict;
 	int64 duration = claim->lease > 0 ? claim->lease : topic->lease;
 
 	paws_job_read_row(slot, &row);
 	if (!row.available || row.topic_no != topic->no || row.level != level)
-		return VERDICT_PASSED;
+		return PAWS_JOB_PASSED;
 	if (row.expires_at != 0 && row.expires_at <= claim->now)
 	{
 		paws_job_delayed(claim->database_slot, 0); /* the timer's */
-		return VERDICT_PASSED;
+		return PAWS_JOB_PASSED;
 	}
 	claim->wants_ordering = claim->wants_ordering || row.ordered;
 	if (row.ordered && claim->ordering == NULL)
-		return VERDICT_STOP;
+		return PAWS_JOB_STOP;
 	lease = paws_job_lease_of(&row, topic);
 	switch (paws_lease_take(claim->database_slot, &lease, duration, paws_job_flow_cap(&row, topic)))
 	{
@@ -148,34 +141,34 @@ consider(PawsJobClaim *claim, const PawsTopic *topic, int level, TupleTableSlot 
 			break;
 		case PAWS_LEASED_ALREADY:
 		case PAWS_LEASED_FLOW:
-			return VERDICT_PASSED;
+			return PAWS_JOB_PASSED;
 		case PAWS_LEASED_FULL:
 			claim->full = true;
 			pg_atomic_fetch_add_u64(&paws_front_counts(claim->database_slot, topic->place)->refused, 1);
-			return VERDICT_STOP;
+			return PAWS_JOB_STOP;
 	}
-	verdict = paws_job_still_there(slot) ? is_its_turn(claim, topic, &row, snapshot) : VERDICT_PASSED;
-	if (verdict != VERDICT_TAKEN)
+	verdict = paws_job_still_there(slot) ? is_its_turn(claim, topic, &row, snapshot) : PAWS_JOB_PASSED;
+	if (verdict != PAWS_JOB_TAKEN)
 	{
 		paws_lease_untake(claim->database_slot, row.id);
 		return verdict;
 	}
 	keep(claim, &row, &lease, duration);
-	return VERDICT_TAKEN;
+	return PAWS_JOB_TAKEN;
 }
 
 /* A row by its number, as the snapshot sees it. */
-static Verdict
+static PawsJobVerdict
 consider_ready(PawsJobClaim *claim, const PawsTopic *topic, int level, PawsJobPlace at, Snapshot snapshot)
 {
 	ScanKeyData key;
 	IndexScanDesc scan = index_beginscan(claim->table, claim->pkey, snapshot, 1, 0);
-	Verdict verdict = VERDICT_PASSED;
+	PawsJobVerdict verdict = PAWS_JOB_PASSED;
 
 	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(at.id));
 	index_rescan(scan, &key, 1, NULL, 0);
 	if (index_getnext_slot(scan, ForwardScanDirection, claim->slot))
-		verdict = consider(claim, topic, level, claim->slot, snapshot);
+		verdict = paws_job_consider(claim, topic, level, claim->slot, snapshot);
 	ExecClearTuple(claim->slot);
 	index_endscan(scan);
 	return verdict;
@@ -202,7 +195,7 @@ look_at_ready(PawsJobClaim *claim, const PawsTopic *topic, int level, Snapshot s
 {
 	while (ready->next < ready->count && claim->ntaken < claim->max)
 	{
-		if (consider_ready(claim, topic, level, ready->at[ready->next], snapshot) == VERDICT_STOP)
+		if (consider_ready(claim, topic, level, ready->at[ready->next], snapshot) == PAWS_JOB_STOP)
 			return;
 		ready->next++;
 	}
@@ -266,18 +259,18 @@ walk(PawsJobClaim *claim, const PawsTopic *topic, int level, Snapshot snapshot, 
 	index_rescan(scan, keys.keys, 3, NULL, 0);
 	while (claim->ntaken < claim->max && !walked->more)
 	{
-		Verdict verdict;
+		PawsJobVerdict verdict;
 
 		if (!index_getnext_slot(scan, ForwardScanDirection, claim->slot))
 		{
 			walked->end = true;
 			break;
 		}
-		verdict = consider(claim, topic, level, claim->slot, snapshot);
-		if (verdict == VERDICT_STOP)
+		verdict = paws_job_consider(claim, topic, level, claim->slot, snapshot);
+		if (verdict == PAWS_JOB_STOP)
 			break;
 		note_reached(claim->slot, walked);
-		if (verdict == VERDICT_TAKEN)
+		if (verdict == PAWS_JOB_TAKEN)
 			paws_flow_served(claim->database_slot, topic->place, level, walked->reached.rank);
 		walked->more = --length <= 0;
 	}
@@ -298,11 +291,11 @@ take_once(PawsJobClaim *claim, const PawsTopic *topic, int level)
 
 	claim->again = claim->more = false;
 	claim->opener(claim, topic->place);
-	reserve_snapshot(claim);
+	paws_job_reserve_snapshot(claim);
 	LWLockAcquire(paws_front_lock(slot, topic->place), LW_EXCLUSIVE);
 	paws_front_begin(slot, topic->place, level, &walked.reached);
 	fetch_ready(claim, topic, level, &ready);
-	snapshot = take_snapshot(claim);
+	snapshot = paws_job_take_snapshot(claim);
 	if (take_ready(claim, topic, level, snapshot, &ready) && claim->ntaken < claim->max)
 		walk(claim, topic, level, snapshot, &walked);
 	paws_front_end(slot, topic->place, level, walked.reached, walked.end);
@@ -379,9 +372,9 @@ paws_job_peek(PawsJobClaim *claim, const PawsTopic *topic, int level, PawsJobRow
 	bool found;
 
 	claim->opener(claim, topic->place);
-	reserve_snapshot(claim);
+	paws_job_reserve_snapshot(claim);
 	LWLockAcquire(paws_front_lock(slot, topic->place), LW_EXCLUSIVE);
-	snapshot = take_snapshot(claim);
+	snapshot = paws_job_take_snapshot(claim);
 	found = peek_ready(claim, topic, level, snapshot, row) || peek_walk(claim, topic, level, snapshot, row);
 	ExecClearTuple(claim->slot);
 	*age = paws_flow_seen(slot, topic->place, level, found ? row->rank : PAWS_FLOW_NONE);

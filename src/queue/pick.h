@@ -11,6 +11,7 @@
 #include "base/table.h"
 #include "datatype/timestamp.h"
 #include "queue/mark.h"
+#include "queue/raise.h"
 
 /* What may be chosen. */
 typedef struct PawsCandidate
@@ -28,6 +29,7 @@ typedef struct PawsCandidates
 {
 	int count;
 	int room;
+	int raised;          /* of the first rows: they come before their level */
 	PawsCandidate *rows; /* in order */
 } PawsCandidates;
 
@@ -58,6 +60,15 @@ typedef struct PawsHeadOf
 
 /* The head of a level from a place on; false if there is none. */
 extern bool paws_pick_head(PawsPick *pick, int level, PawsPlace from, PawsHeadOf *head);
+
+/*
+ * Adds what may be served now of subjects that are raised (queue/raise.h), up to `max`, as paws_raise_looks
+ * said before the walk began: of each the documents
+ * of which nothing is put off, in the order of arrival. Levels that are `paused` ([level]) are left out.
+ * Returns how many.
+ */
+extern int paws_pick_raised(int slot, const PawsPick *pick, const PawsRaisedLook *looks, int nlooks,
+							const bool *paused, int max, PawsCandidates *candidates);
 
 /* Adds what is not put off, from a place of the level on, as far as there is room; returns how many. */
 extern int paws_pick_level(PawsPick *pick, int level, PawsPlace from, PawsCandidates *candidates);

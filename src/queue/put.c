@@ -12,6 +12,7 @@
 #include "queue/flow.h"
 #include "queue/mark.h"
 #include "queue/queue.h"
+#include "queue/raise.h"
 #include "utils/timestamp.h"
 
 /* Columns of the table of operations, from 0. */
@@ -158,6 +159,7 @@ paws_queue_put(int slot, PawsOperation *operations, int count)
 		nput++;
 		operations[i].id = ids[i];
 		paws_depth_note_id(slot, ids[i]);
+		paws_raise_touch_at_commit(slot, operations[i].subject_no);
 		paws_depth_at_commit(slot, operations[i].level, 1);
 		paws_mark_lower_at_commit(slot, operations[i].level,
 								  (PawsPlace){operations[i].rank, operations[i].id});

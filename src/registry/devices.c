@@ -57,6 +57,14 @@ static PawsStatement count_devices = {
 	.types = {INT8OID},
 };
 
+static PawsStatement has_room = {
+	.sql = "SELECT pg_catalog.count(*) FILTER (WHERE crisis_only) OPERATOR(pg_catalog.>) 0 "
+		   "AND pg_catalog.count(*) FILTER (WHERE NOT crisis_only) OPERATOR(pg_catalog.<) $2 "
+		   "FROM paws_registry.device WHERE subject_no OPERATOR(pg_catalog.=) $1 AND revoked_at IS NULL",
+	.nargs = 2,
+	.types = {INT8OID, INT4OID},
+};
+
 static PawsStatement promote = {
 	.sql =
 		"UPDATE paws_registry.device SET crisis_only = false WHERE device_no OPERATOR(pg_catalog.=) ANY (ARRAY("
@@ -224,6 +232,15 @@ paws_registry_count_devices(int64 subject_no)
 						errhint("The transaction might succeed if retried.")));
 	paws_spi_run(&count_devices, args, NULL, 1);
 	return (int) paws_spi_int64(0, 1);
+}
+
+bool
+paws_registry_has_room(int64 subject_no, int max_devices)
+{
+	Datum args[2] = {Int64GetDatum(subject_no), Int32GetDatum(max_devices)};
+
+	paws_spi_run(&has_room, args, NULL, 1);
+	return paws_spi_bool(0, 1);
 }
 
 void

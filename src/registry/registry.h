@@ -75,6 +75,9 @@ extern void paws_registry_forget(int64 subject_no);
  * subject was forgotten meanwhile. */
 extern int paws_registry_count_devices(int64 subject_no);
 
+/* True if a subject has fewer of these than so many, and others that are crisis-only; locks nothing. */
+extern bool paws_registry_has_room(int64 subject_no, int max_devices);
+
 /* Adds a device; returns its number. */
 extern int64
 paws_registry_add_device(const PawsToken *device, int64 subject_no, PawsPlatform platform, bool crisis_only);

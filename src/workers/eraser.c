@@ -13,6 +13,7 @@
 #include "care/care.h"
 #include "crisis/crisis.h"
 #include "crisis/queue.h"
+#include "crisis/signal.h"
 #include "queue/job.h"
 #include "queue/queue.h"
 #include "store/reseal.h"
@@ -34,13 +35,15 @@ static bool
 remove_rows(int slot, const PawsErasure *erasure, int64 *removed)
 {
 	bool queue = paws_crisis_queue_drop_subject(erasure->subject_no, ROW_SLICE, removed);
+	bool signals = paws_signals_drop_subject(erasure->subject_no, ROW_SLICE, removed);
 	bool crisis = paws_store_forget(&paws_crisis_store, erasure->subject_no, ROW_SLICE, removed);
 
 	paws_store_forget_devices(&paws_crisis_store, erasure->devices);
 	paws_store_forget_devices(&paws_care_store, erasure->devices);
 	return paws_queue_drop_subject(slot, erasure->subject_no, ROW_SLICE, removed) &&
 		   paws_job_drop_subject(slot, erasure->subject_no, ROW_SLICE, removed) &&
-		   paws_store_forget(&paws_care_store, erasure->subject_no, ROW_SLICE, removed) && crisis && queue;
+		   paws_store_forget(&paws_care_store, erasure->subject_no, ROW_SLICE, removed) && crisis && queue &&
+		   signals;
 }
 
 /* Ms until the next slice; PAWS_KEEPER_IDLE if no erasure is in this state. */

@@ -11,6 +11,7 @@
 #include "base/fault.h"
 #include "care/care.h"
 #include "crisis/crisis.h"
+#include "crisis/item.h"
 #include "portability/instr_time.h"
 #include "crisis/queue.h"
 #include "queue/job.h"
@@ -189,7 +190,7 @@ is_used(PawsKeyHome home, int64 subject_no, const pg_uuid_t *key)
 {
 	return (home == PAWS_KEYS_CARE
 				? paws_queue_uses_key(subject_no, key) || paws_job_uses_key(subject_no, key)
-				: paws_crisis_queue_uses_key(subject_no, key)) ||
+				: paws_crisis_queue_uses_key(subject_no, key) || paws_items_use_key(subject_no, key)) ||
 		   paws_store_uses_key(store_of(home), subject_no, key);
 }
 

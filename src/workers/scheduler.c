@@ -20,6 +20,7 @@
 #include "queue/queue.h"
 #include "storage/latch.h"
 #include "utils/timestamp.h"
+#include "workers/carry.h"
 #include "workers/job_house.h"
 #include "workers/keeper.h"
 #include "workers/sealer.h"
@@ -189,6 +190,7 @@ turn(void)
 	long kept;
 	long sealed;
 	long kept_jobs;
+	long carried;
 	int slot;
 
 	if (asleep_slot >= 0)
@@ -205,6 +207,9 @@ turn(void)
 	/* the pool does not wait for what may take long after a start */
 	if (paws_depth_counted(slot))
 		keep_pool();
+	carried = paws_carry_turn(slot);
+	if (carried != PAWS_CARRY_IDLE)
+		wait = Min(wait, carried);
 	paws_horizon_note();
 	kept = paws_depth_counted(slot) ? paws_keeper_turn(slot) : PAWS_KEEPER_IDLE;
 	if (kept != PAWS_KEEPER_IDLE)

@@ -77,7 +77,7 @@ $$;
 SQL
 
 is(sql('SELECT string_agg(relation::text, \' \' ORDER BY relation::text COLLATE "C") FROM x.stored WHERE whose IS NULL'), join(' ',
-		qw(paws_care.cursor_epoch paws_crisis.audit paws_crisis.cursor_epoch paws_crisis.resource paws_crisis.root_check paws_queue.history paws_queue.inflight paws_queue.paused_level
+		qw(paws_care.cursor_epoch paws_crisis.audit paws_crisis.cursor_epoch paws_crisis.resource paws_crisis.root_check paws_crisis.topic paws_queue.history paws_queue.inflight paws_queue.paused_level
 		  paws_queue.policy paws_queue.tier_policy paws_queue.topic paws_registry.collection paws_vault.foreign_epoch paws_vault.key_job paws_vault.root_check)),
 	'every table but these has a subject or a device in each row');
 
@@ -163,6 +163,7 @@ INSERT INTO x.attack (function, blind, role, call) VALUES
 	('check_subject', false, 'postgres', $$check_subject({A})$$),
 	('register_device', false, 'gate', $$register_device({A}, 'wearable')$$),
 	('submit', false, 'gate', $$submit('errands', convert_to('<subject {n}>', 'UTF8'), subject => {A})$$),
+	('raise_crisis', false, 'gate', $$raise_crisis({A}, 'self_report', 'low')$$),
 	('set_entitlement', false, 'gate', $$set_entitlement({A}, 'premium')$$),
 	-- at the end, for these leave less to attack with
 	('revoke_device', false, 'gate', $$revoke_device((SELECT spare FROM x.subject WHERE n = {n})::paws_sync.device)$$),
@@ -457,7 +458,7 @@ DECLARE
 	found record;
 BEGIN
 	SELECT name INTO f FROM (SELECT name, sum(weight) OVER (ORDER BY name) AS upto, sum(weight) OVER () AS total FROM (VALUES ('push', 26), ('push_many', 6), ('push_crisis', 6), ('pull', 22),
-		('pull_wait', 3), ('pull_crisis', 5), ('pull_crisis_wait', 3), ('submit', 2), ('crisis_bundle', 5), ('receipts', 8), ('ack', 7), ('devices', 2), ('sync_status', 2), ('erasure_status', 2), ('set_entitlement', 2),
+		('pull_wait', 3), ('pull_crisis', 5), ('pull_crisis_wait', 3), ('submit', 2), ('raise_crisis', 1), ('crisis_bundle', 5), ('receipts', 8), ('ack', 7), ('devices', 2), ('sync_status', 2), ('erasure_status', 2), ('set_entitlement', 2),
 		('register_device', 3), ('revoke_device', 1), ('forget', 0.7)) AS w (name, weight)) AS w, (SELECT random() AS at) AS r WHERE w.upto >= r.at * w.total ORDER BY w.upto LIMIT 1;
 	BEGIN
 		CASE
@@ -516,6 +517,8 @@ BEGIN
 			END IF;
 		WHEN f = 'submit' THEN
 			PERFORM paws_sync.submit('errands', convert_to(format('<subject %s>', d.n), 'UTF8'), subject => token);
+		WHEN f = 'raise_crisis' THEN
+			PERFORM paws_sync.raise_crisis(token, (enum_range(NULL::paws_sync.source))[x.die(7)], (enum_range(NULL::paws_sync.severity))[x.die(4)]);
 		WHEN f = 'erasure_status' THEN
 			SELECT p.life INTO life FROM x.person p WHERE p.n = d.n FOR SHARE;
 			SELECT count(*) INTO answered FROM paws_sync.erasure_status(token);
