@@ -139,7 +139,7 @@ SELECT pg_reload_conf();
 SHOW paws_sync.byte_budget;
 SELECT outcome FROM paws_sync.push(:'large_phone', t.ops(t.op(44, 'mood', 44, 0, 'x')));
 SELECT outcome FROM paws_sync.submit('budgeted', 'x');
-SELECT count(paws_sync.complete(job, fence)) FROM paws_sync.claim('{budgeted}', 10);
+SELECT count(paws_sync.cancel(id)) FROM paws_queue.job j JOIN paws_queue.topic t USING (topic_no) WHERE t.name = 'budgeted';
 SELECT paws_sync.drop_topic('budgeted');
 SELECT resource, capacity IS NULL AS unbounded, reserved IS NULL AS unreserved FROM paws_sync.pg_stat_paws_sync_reserve ORDER BY 1;
 
