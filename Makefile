@@ -163,7 +163,7 @@ OBJS = \
 	src/queue/job_status.o \
 	src/queue/job_subject.o \
 	src/queue/job_sweep.o \
-	src/queue/job_take.o \
+	src/queue/job_take.o src/queue/job_turn.o \
 	src/queue/job_timer.o \
 	src/queue/job_wake.o \
 	src/queue/job_write.o \

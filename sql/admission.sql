@@ -113,6 +113,10 @@ SELECT paws_sync.set_tier_policy('trial', pull_bytes_per_second => 1000000000, p
 SELECT count(*), count(*) FILTER (WHERE kind = 'limited') AS limited FROM paws_sync.pull(:'large_browser', NULL, max_bytes => 1);
 DELETE FROM paws_queue.tier_policy WHERE NOT shipped;
 
+SELECT paws_sync.define_topic('budgeted');
+SELECT outcome FROM paws_sync.submit('budgeted', 'x', key => 'known');
+SELECT paws_sync.subject_for('budgeted') AS other_subject \gset
+
 -- The byte budget of the server: more than fits a moment is refused with another code, for everybody, and crisis goes on.
 ALTER SYSTEM SET paws_sync.byte_budget = '1kB';
 SELECT pg_reload_conf();
@@ -122,6 +126,11 @@ SELECT item, outcome, code, retry_after > '30 s' AS wait FROM paws_sync.push(:'o
 SELECT item, outcome, code FROM paws_sync.push(:'large_phone', t.ops(t.op(44, 'mood', 44, 0, 'x'), t.op(45, 'signal', 45, 0, repeat('x', 100000))));
 SELECT DISTINCT kind, code, retry_after > '30 s' AS wait FROM paws_sync.pull(:'large_browser') WHERE lane = 'ordinary';
 SELECT count(*) FROM paws_sync.pull_crisis(:'large_browser') WHERE payload IS NOT NULL;
+-- jobs of nobody's are held to it as well, and what follows a refused one does not overtake it; a known key costs nothing
+SELECT outcome, code, retry_after > '30 s' AS wait, job, level FROM paws_sync.submit('budgeted', 'x');
+SELECT item, outcome, code, retry_after > '30 s' AS wait FROM paws_sync.submit_many('budgeted', '{x,y,z}', keys => '{NULL,known,""}');
+SELECT outcome, code FROM paws_sync.submit('budgeted', 'x', subject => :'other_subject');
+SELECT limited FROM paws_sync.pg_stat_paws_sync_admission WHERE class = 'standard' AND tier = 'premium';
 SELECT resource, unit, capacity, reserved, used_by_crisis > 0 AS crisis, used_by_ordinary >= 60000 AS ordinary, held_back > 0 AS held_back
 FROM paws_sync.pg_stat_paws_sync_reserve WHERE resource = 'bytes';
 ALTER SYSTEM RESET paws_sync.byte_budget;
@@ -129,6 +138,9 @@ SELECT pg_reload_conf();
 \c -
 SHOW paws_sync.byte_budget;
 SELECT outcome FROM paws_sync.push(:'large_phone', t.ops(t.op(44, 'mood', 44, 0, 'x')));
+SELECT outcome FROM paws_sync.submit('budgeted', 'x');
+SELECT count(paws_sync.cancel(id)) FROM paws_queue.job j JOIN paws_queue.topic t USING (topic_no) WHERE t.name = 'budgeted';
+SELECT paws_sync.drop_topic('budgeted');
 SELECT resource, capacity IS NULL AS unbounded, reserved IS NULL AS unreserved FROM paws_sync.pg_stat_paws_sync_reserve ORDER BY 1;
 
 -- With every limit of every tier and class at 0 whatever is of crisis answers.

@@ -192,6 +192,7 @@ INSERT INTO allowed VALUES
 	('paws_sync.resume_topic(text)', 'argument', 'name', 'text', NULL, 'looked up'),
 	('paws_sync.dead_letters(text,integer)', 'argument', 'topic', 'text', NULL, 'looked up; stored as a number'),
 	('paws_sync.redrive(text,bigint[],integer)', 'argument', 'topic', 'text', NULL, 'looked up; stored as a number'),
+	('paws_sync.discard(text,bigint[],integer)', 'argument', 'topic', 'text', NULL, 'looked up; stored as a number'),
 	('paws_sync.submit(text,bytea,paws_sync.class,paws_sync.subject,text,timestamp with time zone,text,timestamp with time zone)', 'argument', 'topic', 'text', NULL, 'looked up; stored as a number'),
 	('paws_sync.submit_many(text,bytea[],paws_sync.class,paws_sync.subject[],text[],timestamp with time zone[],text[],timestamp with time zone[])', 'argument', 'topic', 'text', NULL, 'looked up; stored as a number'),
 	('paws_sync.claim(text[],integer,interval)', 'argument', 'topics', 'text[]', NULL, 'looked up'),
@@ -311,8 +312,8 @@ CREATE TEMP TABLE word AS
 		('object_kind', '{schema,type,function,view}'),
 		('kind', '{token,id,number,position,code,flag,limit,name,time,envelope,digest,key}'),
 		('retention', '{until_finished,topic_history,dead_letters,offline_window,thirty_days,until_deleted,until_replaced,month,for_good}'),
-		('component', '{library,keys care,keys crisis,keys billing,keyring,workers,queue,admission,crisis lane}'),
-		('component_state', '{loaded,none,wrong,ready,off,starting,counting,open,ok,degraded,down,unwatched,standby}')) AS x (v, l), unnest(l) AS w;
+		('component', '{library,keys care,keys crisis,keys billing,keyring,workers,queue,jobs,admission,crisis lane}'),
+		('component_state', '{loaded,none,wrong,ready,off,starting,counting,full,open,ok,degraded,down,unwatched,standby}')) AS x (v, l), unnest(l) AS w;
 -- these are not lists but forms
 CREATE TEMP TABLE form (vocabulary text, type regtype);
 INSERT INTO form VALUES ('region', 'paws_crisis.region'), ('contact', 'paws_crisis.contact'), ('line', 'paws_registry.code_name');

@@ -76,6 +76,14 @@ SELECT count(*), count(DISTINCT job) AS jobs, count(DISTINCT fence) AS fences, c
 SELECT level, count(*), array_agg(t.text(payload) ORDER BY t.text(payload)) FROM claimed GROUP BY level ORDER BY level DESC;
 SELECT count(*) AS subjects FROM claimed WHERE subject OPERATOR(paws_sync.=) :'basic';
 SELECT running, waiting FROM paws_sync.pg_stat_paws_sync_topics WHERE topic = 'letters';
+-- seen by status and by level as well
+SELECT paws_sync.pause_topic('scans');
+SELECT state, detail ~ '^[0-9]+ jobs wait, 3[0-9] run \(10000 may\), [0-9]+ are for later, 0 dead letters; paused: scans$' AS told
+FROM paws_sync.status() WHERE component = 'jobs';
+SELECT check_name, ok, regexp_replace(value, '^3[0-9] ', '3x ') AS value, hint FROM paws_sync.doctor() WHERE area = 'jobs' ORDER BY 1;
+SELECT paws_sync.resume_topic('scans');
+SELECT count(*) AS levels, sum(l.jobs) >= 30 AS all, bool_and(l.jobs = (SELECT sum(t.waiting_by_level[l.level_number]) FROM paws_sync.pg_stat_paws_sync_topics t)) AS same
+FROM paws_sync.pg_stat_paws_sync_lanes l;
 SELECT outcome, count(*) FROM paws_sync.complete_many((SELECT array_agg(job) FROM claimed), (SELECT array_agg(fence) FROM claimed)) GROUP BY outcome;
 SELECT outcome, count(*) FROM paws_sync.complete_many((SELECT array_agg(job) FROM claimed), (SELECT array_agg(fence) FROM claimed)) GROUP BY outcome;
 DROP TABLE claimed;
@@ -154,6 +162,24 @@ SELECT paws_sync.redrive('letters', ARRAY[:job]), paws_sync.redrive('letters', A
 SELECT state, attempts FROM paws_sync.job_status(:job);
 SELECT attempt, t.text(payload) AS payload, paws_sync.complete(job, fence) FROM paws_sync.claim('{letters}');
 SELECT count(*) FROM paws_sync.dead_letters('letters');
+-- or none: what is discarded is gone, and history says that it died
+SELECT job FROM paws_sync.submit('letters', 'poison', key => 'poison') \gset
+CALL pg_temp.fail_until_dead(:job);
+SELECT job AS other_job FROM paws_sync.submit('letters', 'poison', 'bulk', :'premium') \gset
+CALL pg_temp.fail_until_dead(:other_job);
+SELECT dead FROM paws_sync.pg_stat_paws_sync_topics WHERE topic = 'letters';
+SELECT paws_sync.discard('scans', ARRAY[:job]);
+SELECT paws_sync.discard('letters', '{}'), paws_sync.discard('letters', ARRAY[:other_job, :other_job, -1]), paws_sync.discard('letters', ARRAY[:other_job]);
+BEGIN;
+SELECT paws_sync.discard('letters'), paws_sync.discard('letters'), paws_sync.redrive('letters', ARRAY[:job]);
+ROLLBACK;
+SELECT dead, waiting FROM paws_sync.pg_stat_paws_sync_topics WHERE topic = 'letters';
+SELECT count(*) FROM paws_sync.dead_letters('letters') WHERE job = :job;
+SELECT outcome, state, job = :job AS same FROM paws_sync.submit('letters', 'again', key => 'poison');
+SELECT paws_sync.discard('letters', max => 10);
+SELECT state, attempts, reason, ended_at IS NOT NULL AS ended FROM paws_sync.job_status(:job);
+SELECT outcome, state, job = :job AS same FROM paws_sync.submit('letters', 'again', key => 'poison');
+SELECT dead FROM paws_sync.pg_stat_paws_sync_topics WHERE topic = 'letters';
 -- retry after a time of the worker's
 SELECT job FROM paws_sync.submit('letters', 'later') \gset
 SELECT job, fence FROM paws_sync.claim('{letters}') \gset

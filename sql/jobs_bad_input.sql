@@ -81,6 +81,10 @@ SELECT n, call, pg_temp.answer(call) FROM (VALUES
 	(41, 'submit_many(''no_such'', ''{}'')'),
 	(42, 'submit_many(''bad'', ''{x}'', NULL)'),
 	(43, 'submit_many(''bad'', ''{x}'', ''safety'')'),
+	(44, 'submit_many(''bad'', ''{x,x,x,x}'', keys => ARRAY[repeat(''x'', 1025), '''', NULL, ''k44''])'),
+	(45, 'submit_many(''bad'', ''{x,x}'', ordering_keys => ARRAY['''', ''o''])'),
+	(46, 'submit_many(''bad'', ''{x,x,x}'', not_before => ARRAY[''infinity'', ''-infinity'', NULL]::timestamptz[])'),
+	(47, 'submit_many(''bad'', ''{x,x,x}'', not_before => array_fill(now() + interval ''1 hour'', ''{3}''), expires_at => ARRAY[now(), ''infinity'', NULL])'),
 	(50, 'claim(NULL)'),
 	(51, 'claim(''{}'')'),
 	(52, 'claim(''{NULL}'')'),
@@ -158,7 +162,15 @@ SELECT n, call, pg_temp.answer(call) FROM (VALUES
 	(137, 'redrive(''bad'', ''{{1},{2}}'')'),
 	(138, 'redrive(''bad'', ARRAY[<job>])'),
 	(139, 'redrive(''bad'', max => 0)'),
-	(140, 'redrive(''bad'', array_fill(1::bigint, ''{100000}''))')
+	(140, 'redrive(''bad'', array_fill(1::bigint, ''{100000}''))'),
+	(141, 'discard(NULL)'),
+	(142, 'discard(''no_such'')'),
+	(143, 'discard(''bad'', ''{NULL}'')'),
+	(144, 'discard(''bad'', ''{{1},{2}}'')'),
+	(145, 'discard(''bad'', ARRAY[<job>, <waiting>])'),
+	(146, 'discard(''bad'', max => 0)'),
+	(147, 'discard(''bad'', max => NULL)'),
+	(148, 'discard(''bad'', array_fill(1::bigint, ''{100000}''))')
 	) AS c (n, call) ORDER BY n;
 
 -- the errors that a caller meets have hints

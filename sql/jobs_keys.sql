@@ -110,6 +110,23 @@ END
 $$;
 CALL pg_temp.drain();
 
+-- if nothing is said, nobody has more than ten workers, and those who wait get the others
+SELECT paws_sync.define_topic('usual');
+SELECT count(*) FROM paws_sync.submit_many('usual', ARRAY(SELECT convert_to(n::text, 'UTF8') FROM generate_series(1, 60) n),
+	subjects => ARRAY(SELECT CASE WHEN n <= 50 THEN :'one' WHEN n <= 55 THEN :'two' END FROM generate_series(1, 60) n)::paws_sync.subject[]);
+TRUNCATE claimed;
+INSERT INTO claimed SELECT * FROM paws_sync.claim('{usual}', 100);
+SELECT CASE subject::text WHEN :'one' THEN 'one' WHEN :'two' THEN 'two' END AS subject, count(*) FROM claimed GROUP BY 1 ORDER BY 1;
+SELECT count(*) FROM paws_sync.claim('{usual}', 100);
+-- each that ends, in whatever way, makes room for the next
+SELECT paws_sync.release(job, fence) FROM claimed WHERE subject::text = :'one' ORDER BY job LIMIT 1;
+SELECT count(*) FROM paws_sync.claim('{usual}', 100);
+SELECT count(*) FROM claimed c, paws_sync.complete(c.job, c.fence) AS outcome WHERE subject IS NULL OR subject::text = :'two';
+SELECT count(*) FROM paws_sync.claim('{usual}', 100);
+SELECT count(*) FROM (SELECT paws_sync.complete(job, fence) FROM claimed WHERE subject::text = :'one' ORDER BY job DESC LIMIT 4 OFFSET 0) AS c;
+SELECT count(*) FROM paws_sync.claim('{usual}', 100);
+SELECT count(paws_sync.cancel(id)) FROM paws_queue.job j JOIN paws_queue.topic t USING (topic_no) WHERE t.name = 'usual';
+
 -- a repeat is answered, and costs nothing, whatever the limits say
 SELECT paws_sync.subject_for('jobs_keys limited') AS limited \gset
 SELECT paws_sync.set_tier_policy('trial', ops_per_second => 1, ops_burst => 3, max_payload => 100);

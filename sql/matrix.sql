@@ -230,6 +230,7 @@ CREATE TEMP TABLE call AS
 		('job_status', '1'),
 		('dead_letters', '''matrix_jobs'''),
 		('redrive', '''matrix_jobs'''),
+		('discard', '''matrix_jobs'''),
 		('stat_topics', ''),
 		('stat_reset', ''),
 		('stat_admission', ''),

@@ -194,3 +194,4 @@ SELECT :'payload' AS payload;
 SELECT paws_sync.complete(:job, :fence);
 SELECT job, reason, attempts, dead_at FROM paws_sync.dead_letters('reminders');
 SELECT paws_sync.redrive('reminders');
+SELECT paws_sync.discard('reminders');

@@ -20,8 +20,11 @@ case ${1:-} in
     demo)
         # libfaketime sets the clock of a server; the last three of these are for the unit tests: another implementation,
         # and published vectors.
-        packages+=(libfaketime python3 python3-psycopg python3-fake-factory pgbouncer python3-cryptography python3-cryptography-vectors
-                   golang-golang-x-crypto-dev)
+        packages+=(libfaketime python3 python3-psycopg python3-fake-factory pgbouncer openssl binutils python3-cryptography
+                   python3-cryptography-vectors golang-golang-x-crypto-dev)
+        # node-postgres: Debian's, or the registry's for a node from elsewhere
+        command -v node >/dev/null || packages+=(nodejs node-pg)
+        ! command -v node >/dev/null || command -v npm >/dev/null || packages+=(node-pg)
         ;;
     canary)
         packages+=(python3 python3-psycopg python3-fake-factory)
@@ -92,6 +95,18 @@ refuse_restart() {
             "$(echo "$running" | tr '\n' ' ')- upgrade it yourself, or set FORCE=1"
     fi
 }
+
+# The driver of the examples for node.js, where Debian's is not there.
+install_node_driver() {
+    local folder=$TOP/test/clients/node
+    if ! command -v npm >/dev/null || installed node-pg || [ -e "$folder/node_modules/pg/package.json" ]; then
+        return 0
+    fi
+    say "installing node-postgres for the examples"
+    (cd "$folder" && npm ci --silent --ignore-scripts --no-audit --no-fund >&2) || die "npm could not install node-postgres"
+}
+
+[ "${1:-}" != demo ] || install_node_driver
 
 wanted=()
 for package in "${packages[@]}"; do

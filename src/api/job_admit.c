@@ -41,6 +41,7 @@ typedef struct Admission
 	HTAB *people; /* only in a call with many */
 	Person *last; /* that was asked for */
 	Run run;
+	int64 retry_after; /* once a job without a subject was refused: what comes after is, too */
 } Admission;
 
 /* A subject that nobody registered a device of is made known here. */
@@ -143,8 +144,23 @@ add_to_run(Admission *call, Person *person, int i)
 	run->items[run->count++] = i;
 }
 
+/* The application's own have no allowance, but the server's budget is for all. */
+static void
+ask_budget(Admission *call, PawsSubmission *submission, PawsJobItem *item)
+{
+	if (call->retry_after == 0)
+		call->retry_after = paws_admission_own(call->slot, submission->tier, submission->klass,
+											   (int64) submission->payload_length);
+	else
+		paws_admission_limited(call->slot, submission->tier, submission->klass);
+	if (call->retry_after == 0)
+		return;
+	paws_job_refuse(submission, item, PAWS_JOB_WAS_LIMITED, PAWS_REASON_BUDGET);
+	item->retry_after = call->retry_after;
+}
+
 /* Tier, level, and whether it is taken. A repeat is known, not limited, and costs nothing. A job without a
- * subject is the application's own: served like premium, and not limited. */
+ * subject is the application's own: served like premium. */
 static void
 admit(Admission *call, int i)
 {
@@ -162,6 +178,8 @@ admit(Admission *call, int i)
 		paws_job_refuse(submission, item, PAWS_JOB_WAS_REJECTED, PAWS_REASON_TOO_LARGE);
 	else if (person)
 		add_to_run(call, person, i);
+	else
+		ask_budget(call, submission, item);
 }
 
 void

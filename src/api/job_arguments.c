@@ -74,12 +74,18 @@ paws_job_interval(FunctionCallInfo fcinfo, int argument, int64 min, int64 max, c
 	return (int64) value;
 }
 
+bool
+paws_job_key_fits(PawsBytes key)
+{
+	return key.length > 0 && key.length <= PAWS_JOB_KEY_MAX;
+}
+
 PawsBytes
 paws_job_key(Datum value, const char *what)
 {
 	PawsBytes key = paws_job_bytes(value);
 
-	if (key.length == 0 || key.length > PAWS_JOB_KEY_MAX)
+	if (!paws_job_key_fits(key))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s is empty or too long", what),
 						errdetail("It must have 1 to %d bytes.", PAWS_JOB_KEY_MAX)));
 	return key;

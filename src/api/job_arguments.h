@@ -23,9 +23,6 @@
 #define PAWS_CLAIM_MAX   1000
 #define PAWS_LETTERS_MAX 10000
 
-/* Most topics in one claim. */
-#define PAWS_CLAIM_TOPICS_MAX 64
-
 /* The longest key or ordering key, in bytes. */
 #define PAWS_JOB_KEY_MAX 1024
 
@@ -50,7 +47,8 @@ extern int64 paws_job_number(FunctionCallInfo fcinfo, int argument, const char *
 /* An interval of at least min and at most max, in microseconds; days have 24 hours, months 30 days. */
 extern int64 paws_job_interval(FunctionCallInfo fcinfo, int argument, int64 min, int64 max, const char *what);
 
-/* A key or ordering key; errors unless it has 1 to PAWS_JOB_KEY_MAX bytes. */
+/* True if a key or ordering key has 1 to PAWS_JOB_KEY_MAX bytes; and one that must have. */
+extern bool paws_job_key_fits(PawsBytes key);
 extern PawsBytes paws_job_key(Datum value, const char *what);
 
 /* When a job may run: 0 for -infinity; errors on infinity. And when it may no more: 0 for infinity. */

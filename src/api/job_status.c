@@ -15,6 +15,7 @@
 PG_FUNCTION_INFO_V1(paws_job_status_row);
 PG_FUNCTION_INFO_V1(paws_dead_letters);
 PG_FUNCTION_INFO_V1(paws_redrive);
+PG_FUNCTION_INFO_V1(paws_discard);
 PG_FUNCTION_INFO_V1(paws_stat_topics);
 
 static void
@@ -136,22 +137,37 @@ numbers_argument(FunctionCallInfo fcinfo, int argument, int *count)
 	return numbers;
 }
 
-Datum
-paws_redrive(PG_FUNCTION_ARGS)
+typedef int64 (*DeadVerb)(int slot, const PawsTopic *topic, const int64 *ids, int count, int max);
+
+/* Does it with the named dead letters, or the oldest. */
+static int64
+with_dead_letters(FunctionCallInfo fcinfo, DeadVerb verb)
 {
 	int max = paws_job_count(fcinfo, 2, PAWS_LETTERS_MAX, "max");
 	int count;
 	int64 *jobs = numbers_argument(fcinfo, 1, &count);
 	int slot = paws_database_slot();
 	PawsTopic topic;
-	int64 redriven;
+	int64 done;
 
 	paws_job_not_null(fcinfo, 0, "topic");
 	paws_spi_begin();
 	topic = topic_argument(fcinfo, 0);
-	redriven = paws_job_redrive(slot, &topic, jobs, Max(count, 0), max);
+	done = verb(slot, &topic, jobs, Max(count, 0), max);
 	paws_spi_end();
-	PG_RETURN_INT64(redriven);
+	return done;
+}
+
+Datum
+paws_redrive(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT64(with_dead_letters(fcinfo, paws_job_redrive));
+}
+
+Datum
+paws_discard(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT64(with_dead_letters(fcinfo, paws_job_discard));
 }
 
 static Datum

@@ -72,10 +72,16 @@ read_ordering_key(PawsSubmission *submission, Datum value)
 
 /* A job that could never run is a mistake. One whose time is over already is expired at once, as a late one
  * is. */
+static bool
+may_run(const PawsSubmission *submission)
+{
+	return submission->expires_at == 0 || submission->not_before < submission->expires_at;
+}
+
 static void
 check_times(const PawsSubmission *submission)
 {
-	if (submission->expires_at != 0 && submission->not_before >= submission->expires_at)
+	if (!may_run(submission))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("expires_at is not after not_before")));
 }
@@ -197,11 +203,31 @@ typedef struct Columns
 	const PawsToken *subject; /* that was read last */
 } Columns;
 
-/* An item without a payload is malformed, and answered so; it costs the others nothing. */
+/* An element that is NULL, as one of an array that is not given, says nothing. */
+static bool
+key_fits(const PawsJobColumn *keys, int i)
+{
+	return paws_job_missing(keys, i) || paws_job_key_fits(paws_job_bytes(keys->values[i]));
+}
+
+static bool
+time_comes(const PawsJobColumn *times, int i)
+{
+	return paws_job_missing(times, i) || !TIMESTAMP_IS_NOEND(DatumGetTimestampTz(times->values[i]));
+}
+
+/* What is wrong with an item is its answer, malformed; it costs the others nothing. */
+static bool
+is_malformed(const Columns *columns, int i)
+{
+	return paws_job_missing(&columns->payloads, i) || !key_fits(&columns->keys, i) ||
+		   !key_fits(&columns->ordering_keys, i) || !time_comes(&columns->not_before, i);
+}
+
 static void
 read_item(Columns *columns, int i, PawsSubmission *submission, PawsJobItem *item)
 {
-	if (paws_job_missing(&columns->payloads, i))
+	if (is_malformed(columns, i))
 	{
 		paws_job_refuse(submission, item, PAWS_JOB_WAS_REJECTED, PAWS_REASON_MALFORMED);
 		return;
@@ -217,7 +243,8 @@ read_item(Columns *columns, int i, PawsSubmission *submission, PawsJobItem *item
 		read_ordering_key(submission, columns->ordering_keys.values[i]);
 	if (!paws_job_missing(&columns->expires_at, i))
 		submission->expires_at = paws_job_end(columns->expires_at.values[i]);
-	check_times(submission);
+	if (!may_run(submission))
+		paws_job_refuse(submission, item, PAWS_JOB_WAS_REJECTED, PAWS_REASON_MALFORMED);
 }
 
 static void

@@ -2,7 +2,7 @@
 
 CREATE FUNCTION paws_sync.define_topic(name text, max_attempts integer DEFAULT 20,
 	backoff interval DEFAULT '1 second', max_backoff interval DEFAULT '1 hour',
-	lease interval DEFAULT '30 seconds', in_flight_per_flow integer DEFAULT 0, history interval DEFAULT '1 day',
+	lease interval DEFAULT '30 seconds', in_flight_per_flow integer DEFAULT 10, history interval DEFAULT '1 day',
 	dead_letters_kept interval DEFAULT '30 days')
 	RETURNS void
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
@@ -193,6 +193,15 @@ CREATE FUNCTION paws_sync.redrive(topic text, jobs bigint[] DEFAULT NULL, max in
 REVOKE ALL ON FUNCTION paws_sync.redrive(text, bigint[], integer) FROM PUBLIC;
 COMMENT ON FUNCTION paws_sync.redrive(text, bigint[], integer) IS
 	'Gives dead letters a new life with all attempts: the named ones, or the oldest. How many.';
+
+CREATE FUNCTION paws_sync.discard(topic text, jobs bigint[] DEFAULT NULL, max integer DEFAULT 100)
+	RETURNS bigint
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'paws_discard';
+REVOKE ALL ON FUNCTION paws_sync.discard(text, bigint[], integer) FROM PUBLIC;
+COMMENT ON FUNCTION paws_sync.discard(text, bigint[], integer) IS
+	'Drops dead letters for good: the named ones, or the oldest. How many. Their keys may be used anew as after any other end.';
 
 CREATE FUNCTION paws_sync.stat_topics()
 	RETURNS TABLE (topic text, paused boolean, waiting bigint, waiting_by_level bigint[], delayed bigint,

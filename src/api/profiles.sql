@@ -76,6 +76,7 @@ UNION ALL
 		('paws_sync.job_status(bigint)', '{app,responder,operator}'),
 		('paws_sync.dead_letters(text, integer)', '{operator}'),
 		('paws_sync.redrive(text, bigint[], integer)', '{operator}'),
+		('paws_sync.discard(text, bigint[], integer)', '{operator}'),
 		('paws_sync.stat_topics()', '{operator}'),
 		('paws_sync.stat_reset()', '{operator}'),
 		('paws_sync.stat_lanes()', '{operator}'),

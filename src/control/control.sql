@@ -13,7 +13,7 @@ COMMENT ON FUNCTION paws_sync.stat_latency() IS
 
 CREATE FUNCTION paws_sync.stat_lanes()
 	RETURNS TABLE (lane text, level paws_sync.level, level_number integer, depth bigint, oldest_age interval, in_rate double precision,
-		out_rate double precision, paused boolean)
+		out_rate double precision, paused boolean, jobs bigint)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 8
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'paws_stat_lanes';
@@ -85,18 +85,19 @@ COMMENT ON COLUMN paws_sync.pg_stat_paws_sync_latency.attainment IS 'Share of th
 COMMENT ON COLUMN paws_sync.pg_stat_paws_sync_latency.since IS 'When counting began.';
 
 CREATE VIEW paws_sync.pg_stat_paws_sync_lanes WITH (security_invoker) AS
-	SELECT lane, level, level_number, depth, oldest_age, in_rate, out_rate, paused
+	SELECT lane, level, level_number, depth, oldest_age, in_rate, out_rate, paused, jobs
 	FROM paws_sync.stat_lanes();
 REVOKE ALL ON TABLE paws_sync.pg_stat_paws_sync_lanes FROM PUBLIC;
 COMMENT ON VIEW paws_sync.pg_stat_paws_sync_lanes IS 'What waits at each level.';
 COMMENT ON COLUMN paws_sync.pg_stat_paws_sync_lanes.lane IS 'Lane of the level.';
 COMMENT ON COLUMN paws_sync.pg_stat_paws_sync_lanes.level IS 'The level by name.';
 COMMENT ON COLUMN paws_sync.pg_stat_paws_sync_lanes.level_number IS 'The level, 10 is most urgent.';
-COMMENT ON COLUMN paws_sync.pg_stat_paws_sync_lanes.depth IS 'Operations that wait, from counters in shared memory.';
+COMMENT ON COLUMN paws_sync.pg_stat_paws_sync_lanes.depth IS 'Operations of devices that wait, from counters in shared memory.';
 COMMENT ON COLUMN paws_sync.pg_stat_paws_sync_lanes.oldest_age IS 'How long the oldest of the 200 that are served next has waited, as of at most about a second ago.';
 COMMENT ON COLUMN paws_sync.pg_stat_paws_sync_lanes.in_rate IS 'Operations that came, a second, over the last ten or so.';
 COMMENT ON COLUMN paws_sync.pg_stat_paws_sync_lanes.out_rate IS 'Operations that were finished, a second, over the last ten or so.';
 COMMENT ON COLUMN paws_sync.pg_stat_paws_sync_lanes.paused IS 'Whether nothing of it is served until resume_level.';
+COMMENT ON COLUMN paws_sync.pg_stat_paws_sync_lanes.jobs IS 'Jobs of all topics that wait or run; pg_stat_paws_sync_topics has them by topic.';
 
 CREATE VIEW paws_sync.pg_stat_paws_sync_workers WITH (security_invoker) AS
 	SELECT kind, database, pid, state, batches, operations, errors, started_at, last_active_at

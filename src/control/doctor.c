@@ -7,6 +7,7 @@
 #include "base/database.h"
 #include "base/settings.h"
 #include "base/shmem.h"
+#include "base/spi.h"
 #include "base/worker.h"
 #include "commands/dbcommands.h"
 #include "control/alarm.h"
@@ -16,8 +17,10 @@
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "nodes/pg_list.h"
-#include "queue/admission.h"
 #include "postmaster/postmaster.h"
+#include "queue/admission.h"
+#include "queue/job.h"
+#include "queue/pause.h"
 #include "replication/logicallauncher.h"
 #include "vault/vault.h"
 
@@ -104,6 +107,63 @@ put_admission(PawsRows *rows)
 		"Raise \"paws_sync.max_subjects_limited\" and restart the server; stat_reset() counts anew.");
 }
 
+/* From so many percent of the leases on somebody should know. */
+#define LEASES_PERCENT 90
+
+static void
+put_leases(PawsRows *rows, int slot)
+{
+	int64 leases = paws_job_leases(slot);
+
+	put(rows, "jobs", "leases", leases * 100 < (int64) paws_max_leases * LEASES_PERCENT,
+		psprintf(INT64_FORMAT " of %d", leases, paws_max_leases), psprintf("less than %d %%", LEASES_PERCENT),
+		"When all are taken, claims get nothing: find who claims and does not complete (pg_stat_paws_sync_topics), "
+		"shorten the leases, or raise \"paws_sync.max_leases\" and restart the server.");
+}
+
+static void
+append(StringInfo list, const char *name)
+{
+	appendStringInfo(list, "%s%s", list->len ? ", " : "", name);
+}
+
+/* What is paused is meant to be, but somebody may have forgotten it while work piles up. */
+static void
+put_paused(PawsRows *rows)
+{
+	StringInfoData held;
+	const PawsTopic *topics;
+	const bool *paused;
+	int count;
+
+	initStringInfo(&held);
+	paws_spi_begin();
+	paused = paws_paused_levels();
+	for (int level = PAWS_LEVEL_ORDINARY_MAX; level >= PAWS_LEVEL_MIN; level--)
+		if (paused[level])
+			append(&held, psprintf("level %s", paws_level_name(level)));
+	count = paws_topics(&topics);
+	for (int i = 0; i < count; i++)
+		if (topics[i].paused)
+			append(&held, psprintf("topic %s", topics[i].name));
+	put(rows, "jobs", "paused levels and topics", held.len == 0, held.len ? held.data : "none", "none",
+		"What comes for them waits, and nobody gets it: resume_level and resume_topic when the reason is gone.");
+	paws_spi_end();
+}
+
+/* They are nobody's until somebody looks. */
+static void
+put_dead_letters(PawsRows *rows, int slot)
+{
+	PawsTopicStats totals;
+
+	paws_spi_begin();
+	paws_job_totals(slot, &totals);
+	paws_spi_end();
+	put(rows, "jobs", "dead letters", totals.dead == 0, psprintf(INT64_FORMAT, totals.dead), "0",
+		"These jobs failed for good: see dead_letters, mend the cause, then redrive or discard them.");
+}
+
 /* A crisis commit is flushed behind whatever was written before it, whosoever's that is. */
 static void
 put_wal_writer(PawsRows *rows)
@@ -162,6 +222,9 @@ paws_doctor_probe(PG_FUNCTION_ARGS)
 	put_databases(&rows, names);
 	put_connections(&rows);
 	put_admission(&rows);
+	put_leases(&rows, paws_database_slot());
+	put_paused(&rows);
+	put_dead_letters(&rows, paws_database_slot());
 	put_wal_writer(&rows);
 	put_health(&rows);
 	return (Datum) 0;

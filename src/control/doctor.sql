@@ -95,7 +95,7 @@ CREATE FUNCTION paws_sync.doctor_server()
 	FROM pg_settings s, (SELECT max(offline_hours) * 60 AS minutes FROM paws_queue.effective_tier_policy) t
 	WHERE s.name = 'paws_sync.device_expiry'
 	UNION ALL
-	SELECT 'status', s.component, s.state IN ('loaded', 'ready') OR pg_is_in_recovery() AND s.component IN ('workers', 'queue')
+	SELECT 'status', s.component, s.state IN ('loaded', 'ready') OR pg_is_in_recovery() AND s.component IN ('workers', 'queue', 'jobs')
 			OR s.component = 'crisis lane' AND s.state <> 'down', s.state,
 		CASE s.component WHEN 'library' THEN 'loaded' WHEN 'crisis lane' THEN 'not down' ELSE 'ready' END,
 		CASE WHEN s.component LIKE 'keys %' OR s.component = 'keyring' THEN CASE s.state

@@ -9,6 +9,7 @@
 #include "commands/dbcommands.h"
 #include "control/rows.h"
 #include "queue/depth.h"
+#include "queue/job.h"
 #include "queue/pause.h"
 #include "utils/timestamp.h"
 
@@ -21,10 +22,12 @@ paws_stat_lanes(PG_FUNCTION_ARGS)
 	int slot = paws_database_slot();
 	TimestampTz now = GetCurrentTimestamp();
 	const bool *paused;
+	PawsTopicStats jobs;
 	PawsRows rows;
 
 	paws_spi_begin();
 	paused = paws_paused_levels();
+	paws_job_totals(slot, &jobs);
 	paws_spi_end();
 	paws_rows_begin(&rows, fcinfo);
 	for (int level = PAWS_LEVEL_ORDINARY_MAX; level >= PAWS_LEVEL_MIN; level--)
@@ -43,6 +46,7 @@ paws_stat_lanes(PG_FUNCTION_ARGS)
 		paws_row_datum(&rows, Float8GetDatum(depth.in_rate));
 		paws_row_datum(&rows, Float8GetDatum(depth.out_rate));
 		paws_row_datum(&rows, BoolGetDatum(paused[level]));
+		paws_row_datum(&rows, Int64GetDatum(jobs.waiting[level]));
 		paws_row_end(&rows);
 	}
 	return (Datum) 0;

@@ -16,6 +16,7 @@
 #include "queue/admission.h"
 #include "queue/depth.h"
 #include "queue/flow.h"
+#include "queue/job.h"
 #include "queue/pause.h"
 #include "vault/keyring.h"
 #include "vault/vault.h"
@@ -161,6 +162,45 @@ put_queue(PawsRows *rows, int slot)
 	put(rows, "queue", paws_depth_counted(slot) ? "ready" : "counting", describe_queue(slot));
 }
 
+/* The names of what is paused, after a list of other things. */
+static void
+append_paused_topics(StringInfo text)
+{
+	const PawsTopic *topics;
+	int count = paws_topics(&topics);
+	const char *before = "; paused: ";
+
+	for (int i = 0; i < count; i++)
+		if (topics[i].paused)
+		{
+			appendStringInfo(text, "%s%s", before, topics[i].name);
+			before = ", ";
+		}
+}
+
+static void
+put_jobs(PawsRows *rows, int slot)
+{
+	StringInfoData text;
+	PawsTopicStats totals;
+	int64 leases = paws_job_leases(slot);
+	int64 open = 0;
+
+	initStringInfo(&text);
+	paws_spi_begin();
+	paws_job_totals(slot, &totals);
+	for (int level = PAWS_LEVEL_MIN; level <= PAWS_LEVEL_ORDINARY_MAX; level++)
+		open += totals.waiting[level];
+	/* the two are not read at one moment */
+	appendStringInfo(&text,
+					 INT64_FORMAT " jobs wait, " INT64_FORMAT " run (%d may), " INT64_FORMAT
+								  " are for later, " INT64_FORMAT " dead letters",
+					 Max(open - totals.running, 0), leases, paws_max_leases, totals.delayed, totals.dead);
+	append_paused_topics(&text);
+	paws_spi_end();
+	put(rows, "jobs", !totals.counted ? "counting" : leases >= paws_max_leases ? "full" : "ready", text.data);
+}
+
 static void
 put_admission(PawsRows *rows, int slot)
 {
@@ -186,6 +226,7 @@ paws_status(PG_FUNCTION_ARGS)
 	put_keyring(&rows);
 	put_workers(&rows);
 	put_queue(&rows, slot);
+	put_jobs(&rows, slot);
 	put_admission(&rows, slot);
 	put(&rows, "crisis lane", paws_lane_state_name(paws_health_state(slot)), paws_health_describe(slot));
 	return (Datum) 0;

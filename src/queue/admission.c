@@ -188,12 +188,18 @@ close_allowance(Asking *asking)
 		pg_atomic_write_u32(&shared->changed, 1);
 }
 
+static int64
+wait_in_us(int64 wait)
+{
+	return Min(Max((wait + 999) / 1000, RETRY_MIN_US), RETRY_MAX_US);
+}
+
 static void
 refuse(PawsAsk *ask, PawsReason reason, int64 wait)
 {
 	ask->admitted = false;
 	ask->reason = reason;
-	ask->retry_after = Min(Max((wait + 999) / 1000, RETRY_MIN_US), RETRY_MAX_US);
+	ask->retry_after = wait_in_us(wait);
 }
 
 static void
@@ -299,6 +305,22 @@ paws_admission_push(int slot, int64 subject_no, PawsTier tier, PawsAsk *asks, in
 			count_untracked(&asking, asks, count, bucket);
 	}
 	count_asks(&asking, asks, count);
+}
+
+int64
+paws_admission_own(int slot, PawsTier tier, PawsClass klass, int64 bytes)
+{
+	int64 wait = 0;
+
+	if (!paws_reserve_take(bytes, &wait))
+	{
+		count(slot, tier, klass, LIMITED, 1);
+		return wait_in_us(wait);
+	}
+	count(slot, tier, klass, ADMITTED, 1);
+	count(slot, tier, klass, BYTES_IN, bytes);
+	paws_reserve_count(bytes);
+	return 0;
 }
 
 void

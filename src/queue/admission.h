@@ -36,6 +36,10 @@ typedef struct PawsAsk
  */
 extern void paws_admission_push(int slot, int64 subject_no, PawsTier tier, PawsAsk *asks, int count);
 
+/* Asks the server's budget alone, for work that is nobody's. Returns 0 if it is admitted, else the us after
+ * which to ask again. */
+extern int64 paws_admission_own(int slot, PawsTier tier, PawsClass klass, int64 bytes);
+
 /* One more was limited without asking, since what came before it in the call was. */
 extern void paws_admission_limited(int slot, PawsTier tier, PawsClass klass);
 

@@ -183,6 +183,9 @@ extern int paws_job_dead_letters(const PawsTopic *topic, int max, PawsDeadLetter
  * Returns how many. */
 extern int64 paws_job_redrive(int slot, const PawsTopic *topic, const int64 *ids, int count, int max);
 
+/* Drops dead letters for good: those of `ids`, or if that is NULL the oldest `max`. Returns how many. */
+extern int64 paws_job_discard(int slot, const PawsTopic *topic, const int64 *ids, int count, int max);
+
 /* What shared memory knows of a topic. */
 typedef struct PawsTopicStats
 {
@@ -199,28 +202,36 @@ typedef struct PawsTopicStats
 /* With number 0: of whatever topic has the place. */
 extern void paws_job_stats(int slot, const PawsTopic *topic, PawsTopicStats *stats);
 
-/* ---- the timer's verbs: each does a slice, in the caller's transaction, and returns how many rows it
- * changed ---- */
+/* The sums over all topics; needs SPI connected. */
+extern void paws_job_totals(int slot, PawsTopicStats *totals);
 
-/* Counts what was there at the start; once, before the other verbs. Until then stats say so. */
+/* Leases that are taken, of all that there is room for (paws_max_leases). */
+extern int64 paws_job_leases(int slot);
+
+/* ---- the timer's verbs: each looks at a slice of up to `limit` rows, in the caller's transaction, and says
+ * whether there is more. The next slice begins behind it. Rows that somebody is at are left, and looked at
+ * again 0.1 s after the last slice; nobody is waited for. ---- */
+
+/* Counts what was there at the start; once, at any time, and by the scheduler, for it reads the whole table.
+ * Until then stats say so. */
 extern bool paws_job_counted(int slot);
 extern void paws_job_recount(int slot);
 
-/* Makes scheduled jobs available whose time has come, up to `limit`. */
-extern int paws_job_promote(int slot, int limit);
+/* Makes scheduled jobs available whose time has come. */
+extern bool paws_job_promote(int slot, int limit);
 
 /*
  * For after a start, and when the clock was set back: a retry waits its delay and no longer, counted from
- * now. Up to `limit` rows.
+ * now.
  */
-extern int paws_job_clock_moved(int slot, int limit);
+extern bool paws_job_clock_moved(int slot, int limit);
 
 /* Counts an attempt for each lease that is over (reason lease_expired), and moves what does not open to the
- * dead letters. Up to `limit`. */
-extern int paws_job_expire_leases(int slot, int limit);
+ * dead letters. */
+extern bool paws_job_expire_leases(int slot, int limit);
 
-/* Removes jobs that wait and whose expires_at has passed. Up to `limit`. */
-extern int paws_job_expire(int slot, int limit);
+/* Removes jobs that wait and whose expires_at has passed. */
+extern bool paws_job_expire(int slot, int limit);
 
 /* Removes idempotency keys, and dead letters, that were kept for long enough. Up to `limit` of each. */
 extern int paws_job_sweep(int slot, int limit);

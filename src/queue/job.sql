@@ -55,8 +55,8 @@ CREATE TABLE paws_queue.job (
 ALTER TABLE paws_queue.job ALTER COLUMN envelope SET STORAGE EXTERNAL;
 -- No two entries are equal, so nothing is gained by looking for such.
 CREATE INDEX job_available_idx ON paws_queue.job (topic_no, level, rank, id) WITH (deduplicate_items = off) WHERE available;
-CREATE INDEX job_run_at_idx ON paws_queue.job (run_at) WHERE NOT available;
-CREATE INDEX job_expires_at_idx ON paws_queue.job (expires_at) WHERE expires_at IS NOT NULL;
+CREATE INDEX job_run_at_idx ON paws_queue.job (run_at, id) WITH (deduplicate_items = off) WHERE NOT available;
+CREATE INDEX job_expires_at_idx ON paws_queue.job (expires_at, id) WITH (deduplicate_items = off) WHERE expires_at IS NOT NULL;
 CREATE INDEX job_ordering_idx ON paws_queue.job (topic_no, ordering_key, id) WITH (deduplicate_items = off) WHERE ordering_key IS NOT NULL;
 CREATE INDEX job_subject_idx ON paws_queue.job (subject_no, topic_no, available, id) WITH (deduplicate_items = off) WHERE subject_no IS NOT NULL;
 REVOKE ALL ON TABLE paws_queue.job FROM PUBLIC;
@@ -113,7 +113,7 @@ ALTER TABLE paws_queue.dead_letter ALTER COLUMN envelope SET STORAGE EXTERNAL;
 CREATE INDEX dead_letter_topic_idx ON paws_queue.dead_letter (topic_no, dead_at, id);
 CREATE INDEX dead_letter_subject_idx ON paws_queue.dead_letter (subject_no, id) WHERE subject_no IS NOT NULL;
 REVOKE ALL ON TABLE paws_queue.dead_letter FROM PUBLIC;
-COMMENT ON TABLE paws_queue.dead_letter IS 'Jobs that failed for good, until they are redriven or too old.';
+COMMENT ON TABLE paws_queue.dead_letter IS 'Jobs that failed for good, until they are redriven, discarded or too old.';
 COMMENT ON COLUMN paws_queue.dead_letter.dead_at IS 'As coarse as its tier has it.';
 
 -- The form of the dated tables history_YYYYMMDD, which the timer makes and drops; nothing is ever in this one.

@@ -46,6 +46,24 @@ static PawsStatement take_named = {
 	.types = {INT2OID, INT8OID, INT8ARRAYOID},
 };
 
+#define DROPPED "RETURNING id, submitted_at, base_level, class, tier, attempts, reason, key"
+
+static PawsStatement drop_old = {
+	.sql =
+		"DELETE FROM paws_queue.dead_letter WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY("
+		"SELECT ctid FROM paws_queue.dead_letter WHERE topic_no OPERATOR(pg_catalog.=) $1 "
+		"AND dead_at OPERATOR(pg_catalog.<=) $3 ORDER BY dead_at, id LIMIT $2 FOR UPDATE SKIP LOCKED)) " DROPPED,
+	.nargs = 3,
+	.types = {INT2OID, INT8OID, TIMESTAMPTZOID},
+};
+
+static PawsStatement drop_named = {
+	.sql = "DELETE FROM paws_queue.dead_letter WHERE id OPERATOR(pg_catalog.=) ANY ($3) "
+		   "AND topic_no OPERATOR(pg_catalog.=) $1 AND $2 OPERATOR(pg_catalog.>=) 0 " DROPPED,
+	.nargs = 3,
+	.types = {INT2OID, INT8OID, INT8ARRAYOID},
+};
+
 static void
 form_dead(PawsJobRow *row, PawsJobReason reason, Datum *values, bool *nulls)
 {
@@ -193,19 +211,25 @@ read_dead(int i, int slot, const PawsTopic *topic, PawsJobRow *row)
 	row->rank = paws_flow_rank(slot, topic->place, row->level, paws_job_flow(row), 1);
 }
 
+static Datum
+array_of(const int64 *ids, int count)
+{
+	Datum *named = palloc(Max(count, 1) * sizeof(Datum));
+
+	for (int i = 0; i < count; i++)
+		named[i] = Int64GetDatum(ids[i]);
+	return paws_spi_array(named, NULL, count, INT8OID);
+}
+
 /* An expiry that has passed meanwhile is taken off: whoever redrives wants it done. */
 int64
 paws_job_redrive(int slot, const PawsTopic *topic, const int64 *ids, int count, int max)
 {
-	Datum args[3] = {Int16GetDatum(topic->no), Int64GetDatum(max)};
-	Datum *named = palloc(Max(count, 1) * sizeof(Datum));
+	Datum args[3] = {Int16GetDatum(topic->no), Int64GetDatum(max), array_of(ids, count)};
 	PawsJobRow *rows;
 	int taken;
 
 	paws_job_topic_ready(slot, topic);
-	for (int i = 0; i < count; i++)
-		named[i] = Int64GetDatum(ids[i]);
-	args[2] = paws_spi_array(named, NULL, count, INT8OID);
 	taken = (int) paws_spi_run(ids != NULL ? &take_named : &take_oldest, args, NULL, 0);
 	rows = palloc(Max(taken, 1) * sizeof(PawsJobRow));
 	for (int i = 0; i < taken; i++)
@@ -217,4 +241,57 @@ paws_job_redrive(int slot, const PawsTopic *topic, const int64 *ids, int count, 
 	paws_job_insert(slot, topic, rows, taken);
 	paws_job_count_redriven(slot, topic, taken);
 	return taken;
+}
+
+static PawsEnded
+read_dropped(int i, const PawsTopic *topic)
+{
+	PawsEnded ended = {.state = PAWS_JOB_DEAD};
+
+	ended.row.id = paws_spi_int64(i, 1);
+	ended.row.submitted_at = paws_spi_int64(i, 2);
+	ended.row.topic_no = topic->no;
+	ended.row.level = paws_spi_int16(i, 3);
+	ended.row.klass = paws_spi_int16(i, 4);
+	ended.row.tier = paws_spi_int16(i, 5);
+	ended.row.attempts = paws_spi_int16(i, 6);
+	ended.reason = (PawsJobReason) paws_spi_int16(i, 7);
+	ended.row.keyed = read_digest(i, 8, &ended.row.key);
+	return ended;
+}
+
+/* What a statement deleted: their keys may be used anew after a while, and the history tells of them. */
+static int64
+drop(int slot, const PawsTopic *topic, PawsStatement *statement, Datum *args)
+{
+	int count = (int) paws_spi_run(statement, args, NULL, 0);
+	PawsEnded *ended = palloc(Max(count, 1) * sizeof(PawsEnded));
+
+	for (int i = 0; i < count; i++)
+		ended[i] = read_dropped(i, topic);
+	for (int i = 0; i < count; i++)
+		if (ended[i].row.keyed)
+			paws_job_key_end(topic, &ended[i].row, PAWS_JOB_DEAD, NULL);
+	paws_job_remember(topic, ended, count);
+	paws_job_count_dropped(slot, topic, count);
+	pfree(ended);
+	return count;
+}
+
+int64
+paws_job_drop_dead(int slot, const PawsTopic *topic, TimestampTz before, int max)
+{
+	Datum args[3] = {Int16GetDatum(topic->no), Int64GetDatum(max), TimestampTzGetDatum(before)};
+
+	return drop(slot, topic, &drop_old, args);
+}
+
+int64
+paws_job_discard(int slot, const PawsTopic *topic, const int64 *ids, int count, int max)
+{
+	Datum args[3] = {Int16GetDatum(topic->no), Int64GetDatum(max), array_of(ids, count)};
+
+	if (ids == NULL)
+		return paws_job_drop_dead(slot, topic, DT_NOEND, max);
+	return drop(slot, topic, &drop_named, args);
 }

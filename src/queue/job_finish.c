@@ -24,9 +24,12 @@ paws_job_lost(void)
 {
 	ereport(ERROR,
 			(errcode(PAWS_ERRCODE_LEASE_LOST), errmsg("the lease of the job is lost"),
-			 errdetail("It was over, the job was finished or cancelled, or the server was restarted."),
-			 errhint("Roll back: another worker has the job, or will have it. Claim with a longer lease, "
-					 "or call paws_sync.extend in time.")));
+			 errdetail(
+				 "Its time was over, the job was ended or given back already, or the server was restarted."),
+			 errhint(
+				 "Roll back what was done for it and go on with another claim: if the job is not done, "
+				 "somebody will have it, and paws_sync.job_status says where it stands. If it was the time, "
+				 "claim with a longer lease or call paws_sync.extend while the work goes on.")));
 	pg_unreachable();
 }
 
@@ -94,6 +97,23 @@ delete_row(PawsJobCursor *cursor, int64 id, ItemPointer hint, PawsJobRow *row)
 	return false;
 }
 
+/* Begins to end what is held under a fence; false if that is lost. If another transaction is at it, what it
+ * does decides. */
+static bool
+begin_end(int slot, int64 id, int64 fence, PawsLease *lease, PawsLeaseEnd **end)
+{
+	PawsLeaseBegun begun = PAWS_LEASE_LOST;
+
+	if (fence == 0)
+		return false;
+	while ((begun = paws_lease_begin_end(slot, id, fence, lease, end)) == PAWS_LEASE_BUSY)
+	{
+		CHECK_FOR_INTERRUPTS();
+		paws_lease_await_end(slot, id);
+	}
+	return begun == PAWS_LEASE_BEGUN;
+}
+
 static void
 complete_one(int slot, PawsJobCursor *cursor, Batch *batch, PawsFinish *finish)
 {
@@ -103,8 +123,7 @@ complete_one(int slot, PawsJobCursor *cursor, Batch *batch, PawsFinish *finish)
 	PawsEnded *ended;
 
 	finish->outcome = PAWS_JOB_WAS_LOST;
-	if (finish->fence == 0 ||
-		paws_lease_begin_end(slot, finish->id, finish->fence, &lease, &end) != PAWS_LEASE_BEGUN)
+	if (!begin_end(slot, finish->id, finish->fence, &lease, &end))
 		return;
 	if (!delete_row(cursor, finish->id, &lease.tid, &row))
 	{
@@ -141,7 +160,7 @@ begin(int slot, PawsJobCursor *cursor, int64 id, int64 fence, PawsJobRow *row, P
 {
 	PawsLease lease;
 
-	if (fence == 0 || paws_lease_begin_end(slot, id, fence, &lease, end) != PAWS_LEASE_BEGUN)
+	if (!begin_end(slot, id, fence, &lease, end))
 		return false;
 	if (paws_job_find(cursor, id, &lease.tid, row))
 		return true;
@@ -185,7 +204,7 @@ paws_job_release(int slot, int64 id, int64 fence)
 	PawsLeaseEnd *end;
 
 	PreventCommandIfReadOnly("release()");
-	if (fence == 0 || paws_lease_begin_end(slot, id, fence, &lease, &end) != PAWS_LEASE_BEGUN)
+	if (!begin_end(slot, id, fence, &lease, &end))
 		return PAWS_JOB_WAS_LOST;
 	end->state = PAWS_JOB_AVAILABLE;
 	end->level = lease.level;

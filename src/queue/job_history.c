@@ -151,6 +151,10 @@ make(int date)
 	run(psprintf("CREATE INDEX %s_job_idx ON paws_queue.%s USING brin (job) WITH (pages_per_range = 16)",
 				 name, name));
 	run(psprintf("REVOKE ALL ON TABLE paws_queue.%s FROM PUBLIC", name));
+	run(psprintf(
+		"COMMENT ON TABLE paws_queue.%s IS 'How jobs ended on one day (UTC); dropped as a whole when no "
+		"topic keeps its history for that long.'",
+		name));
 	CommandCounterIncrement();
 	tie_to_extension(get_relname_relid(name, schema));
 	return true;

@@ -195,6 +195,10 @@ extern bool paws_job_recall(int64 id, PawsJobStatus *status);
 extern bool
 paws_job_bury(PawsJobCursor *cursor, const PawsTopic *topic, PawsJobRow *row, PawsJobReason reason);
 
+/* Drops up to `max` dead letters of a topic that have been dead since before a time, the oldest first.
+ * Returns how many. */
+extern int64 paws_job_drop_dead(int slot, const PawsTopic *topic, TimestampTz before, int max);
+
 /* Puts a row back after a failed attempt: retried or dead, as the topic says; `delay` -1: its backoff. False
  * if the row is gone, or changed since. */
 extern bool paws_job_retry(PawsJobCursor *cursor, const PawsTopic *topic, PawsJobRow *row, int64 delay,

@@ -126,3 +126,42 @@ paws_job_stats(int slot, const PawsTopic *topic, PawsTopicStats *stats)
 	stats->unreadable = count_of(&counts->unreadable);
 	stats->refused_by_full_table = count_of(&counts->refused);
 }
+
+void
+paws_job_totals(int slot, PawsTopicStats *totals)
+{
+	const PawsTopic *topics;
+	int count = paws_topics(&topics);
+
+	memset(totals, 0, sizeof(*totals));
+	totals->counted = paws_job_counted(slot);
+	for (int i = 0; i < count; i++)
+	{
+		PawsTopicStats stats;
+
+		paws_job_stats(slot, &topics[i], &stats);
+		for (int level = 1; level < PAWS_JOB_LEVELS; level++)
+			totals->waiting[level] += stats.waiting[level];
+		totals->delayed += stats.delayed;
+		totals->running += stats.running;
+		totals->dead += stats.dead;
+		totals->submitted += stats.submitted;
+		totals->completed += stats.completed;
+		totals->ended += stats.ended;
+		totals->failed += stats.failed;
+		totals->dead_ever += stats.dead_ever;
+		totals->expired_leases += stats.expired_leases;
+		totals->unreadable += stats.unreadable;
+		totals->refused_by_full_table += stats.refused_by_full_table;
+	}
+}
+
+int64
+paws_job_leases(int slot)
+{
+	int64 leases = 0;
+
+	for (int place = 1; place <= paws_max_topics; place++)
+		leases += paws_lease_count(slot, place);
+	return leases;
+}

@@ -22,6 +22,7 @@ static PawsStatement count_jobs = {
 
 static PawsStatement count_dead = {
 	.sql = "SELECT topic_no, pg_catalog.count(*) FROM paws_queue.dead_letter GROUP BY topic_no",
+	.read_only = true,
 };
 
 static PawsStatement sweep_keys = {
@@ -30,15 +31,6 @@ static PawsStatement sweep_keys = {
 		   "ORDER BY until LIMIT $2 FOR UPDATE SKIP LOCKED))",
 	.nargs = 2,
 	.types = {TIMESTAMPTZOID, INT8OID},
-};
-
-static PawsStatement sweep_dead = {
-	.sql = "DELETE FROM paws_queue.dead_letter WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY("
-		   "SELECT ctid FROM paws_queue.dead_letter WHERE topic_no OPERATOR(pg_catalog.=) $1 "
-		   "AND dead_at OPERATOR(pg_catalog.<=) $2 ORDER BY dead_at LIMIT $3 FOR UPDATE SKIP LOCKED)) "
-		   "RETURNING id, tier, key",
-	.nargs = 3,
-	.types = {INT2OID, TIMESTAMPTZOID, INT8OID},
 };
 
 static PawsStatement find_heads = {
@@ -52,12 +44,19 @@ static PawsStatement find_heads = {
 
 /* ---- counting ---- */
 
-static int64
-counted_by(const PawsTopic *topic, int slot, int level)
-{
-	PawsJobCounts *counts = paws_front_counts(slot, topic->place);
+/* What is counted of a topic: what is scheduled (0), what waits at each level, and dead letters. */
+#define DEAD    PAWS_JOB_LEVELS
+#define NUMBERS (PAWS_JOB_LEVELS + 1)
 
-	return (int64) pg_atomic_read_u64(level == 0 ? &counts->delayed : &counts->waiting[level]);
+static pg_atomic_uint64 *
+counter_of(const PawsTopic *topics, int slot, int number)
+{
+	PawsJobCounts *counts = paws_front_counts(slot, topics[number / NUMBERS].place);
+	int which = number % NUMBERS;
+
+	if (which == DEAD)
+		return &counts->dead;
+	return which == 0 ? &counts->delayed : &counts->waiting[which];
 }
 
 /* What is counted at the moment of a snapshot: nothing changed while it was taken. */
@@ -71,32 +70,20 @@ snap_and_read(int slot, const PawsTopic *topics, int ntopics, int64 *known)
 	{
 		if (snapshot != NULL)
 			UnregisterSnapshot(snapshot);
-		for (int k = 0; k < ntopics * PAWS_JOB_LEVELS; k++)
-			known[k] = counted_by(&topics[k / PAWS_JOB_LEVELS], slot, k % PAWS_JOB_LEVELS);
+		for (int k = 0; k < ntopics * NUMBERS; k++)
+			known[k] = (int64) pg_atomic_read_u64(counter_of(topics, slot, k));
 		pg_memory_barrier();
 		snapshot = RegisterSnapshot(GetLatestSnapshot());
 		pg_memory_barrier();
 		changed = false;
-		for (int k = 0; k < ntopics * PAWS_JOB_LEVELS; k++)
-			changed |= known[k] != counted_by(&topics[k / PAWS_JOB_LEVELS], slot, k % PAWS_JOB_LEVELS);
+		for (int k = 0; k < ntopics * NUMBERS; k++)
+			changed |= known[k] != (int64) pg_atomic_read_u64(counter_of(topics, slot, k));
 	}
 	return snapshot;
 }
 
-static void
-correct(int slot, const PawsTopic *topics, int ntopics, const int64 *known, const int64 *found)
-{
-	for (int k = 0; k < ntopics * PAWS_JOB_LEVELS; k++)
-	{
-		PawsJobCounts *counts = paws_front_counts(slot, topics[k / PAWS_JOB_LEVELS].place);
-		int level = k % PAWS_JOB_LEVELS;
-
-		pg_atomic_fetch_add_u64(level == 0 ? &counts->delayed : &counts->waiting[level], found[k] - known[k]);
-	}
-}
-
 static int
-number_of(const PawsTopic *topics, int ntopics, int16 no)
+index_of(const PawsTopic *topics, int ntopics, int16 no)
 {
 	for (int i = 0; i < ntopics; i++)
 		if (topics[i].no == no)
@@ -105,32 +92,26 @@ number_of(const PawsTopic *topics, int ntopics, int16 no)
 }
 
 static void
-read_counts(const PawsTopic *topics, int ntopics, int64 *found)
+count_rows(const PawsTopic *topics, int ntopics, int64 *found)
 {
 	Datum args[1] = {Int64GetDatum(PG_INT64_MAX)};
 	int rows = (int) paws_spi_run(&count_jobs, args, NULL, 0);
 
 	for (int row = 0; row < rows; row++)
 	{
-		int i = number_of(topics, ntopics, paws_spi_int16(row, 1));
+		int i = index_of(topics, ntopics, paws_spi_int16(row, 1));
 		int level = paws_spi_bool(row, 3) ? paws_spi_int16(row, 2) : 0;
 
 		if (i >= 0)
-			found[i * PAWS_JOB_LEVELS + level] += paws_spi_int64(row, 4);
+			found[i * NUMBERS + level] += paws_spi_int64(row, 4);
 	}
-}
-
-static void
-read_dead(int slot, const PawsTopic *topics, int ntopics)
-{
-	int rows = (int) paws_spi_run(&count_dead, NULL, NULL, 0);
-
+	rows = (int) paws_spi_run(&count_dead, NULL, NULL, 0);
 	for (int row = 0; row < rows; row++)
 	{
-		int i = number_of(topics, ntopics, paws_spi_int16(row, 1));
+		int i = index_of(topics, ntopics, paws_spi_int16(row, 1));
 
 		if (i >= 0)
-			pg_atomic_write_u64(&paws_front_counts(slot, topics[i].place)->dead, paws_spi_int64(row, 2));
+			found[i * NUMBERS + DEAD] = paws_spi_int64(row, 2);
 	}
 }
 
@@ -140,20 +121,20 @@ paws_job_recount(int slot)
 	const PawsTopic *all;
 	int ntopics = paws_topics(&all);
 	PawsTopic *topics = palloc(Max(ntopics, 1) * sizeof(PawsTopic));
-	int64 *known = palloc0(Max(ntopics, 1) * PAWS_JOB_LEVELS * sizeof(int64));
-	int64 *found = palloc0(Max(ntopics, 1) * PAWS_JOB_LEVELS * sizeof(int64));
+	int64 *known = palloc0(Max(ntopics, 1) * NUMBERS * sizeof(int64));
+	int64 *found = palloc0(Max(ntopics, 1) * NUMBERS * sizeof(int64));
 	Snapshot snapshot;
 
 	memcpy(topics, all, ntopics * sizeof(PawsTopic));
 	for (int i = 0; i < ntopics; i++)
 		paws_job_topic_ready(slot, &topics[i]);
-	read_dead(slot, topics, ntopics);
 	snapshot = snap_and_read(slot, topics, ntopics, known);
 	PushActiveSnapshot(snapshot);
-	read_counts(topics, ntopics, found);
+	count_rows(topics, ntopics, found);
 	PopActiveSnapshot();
 	UnregisterSnapshot(snapshot);
-	correct(slot, topics, ntopics, known, found);
+	for (int k = 0; k < ntopics * NUMBERS; k++)
+		pg_atomic_fetch_add_u64(counter_of(topics, slot, k), found[k] - known[k]);
 	paws_job_set_counted(slot);
 }
 
@@ -203,33 +184,6 @@ recheck(int slot)
 
 /* ---- removing ---- */
 
-/* The key of a dead letter that is dropped may be used anew from now on. */
-static void
-drop_dead(int slot, const PawsTopic *topic, TimestampTz before, int limit, int *removed)
-{
-	Datum args[3] = {Int16GetDatum(topic->no), TimestampTzGetDatum(before), Int64GetDatum(limit)};
-	int rows = (int) paws_spi_run(&sweep_dead, args, NULL, 0);
-	PawsJobRow *dead = palloc0(Max(rows, 1) * sizeof(PawsJobRow));
-
-	for (int i = 0; i < rows; i++)
-	{
-		bool isnull;
-		Datum key = paws_spi_column(i, 3, &isnull);
-
-		dead[i].id = paws_spi_int64(i, 1);
-		dead[i].tier = paws_spi_int16(i, 2);
-		dead[i].topic_no = topic->no;
-		dead[i].keyed = !isnull;
-		if (!isnull)
-			memcpy(&dead[i].key, DatumGetUUIDP(key), UUID_LEN);
-	}
-	for (int i = 0; i < rows; i++)
-		if (dead[i].keyed)
-			paws_job_key_end(topic, &dead[i], PAWS_JOB_DEAD, NULL);
-	paws_job_count_dropped(slot, topic, rows);
-	*removed += rows;
-}
-
 int
 paws_job_sweep(int slot, int limit)
 {
@@ -243,6 +197,6 @@ paws_job_sweep(int slot, int limit)
 	memcpy(topics, all, ntopics * sizeof(PawsTopic));
 	recheck(slot);
 	for (int i = 0; i < ntopics; i++)
-		drop_dead(slot, &topics[i], now - topics[i].dead_letters_kept, limit, &removed);
+		removed += (int) paws_job_drop_dead(slot, &topics[i], now - topics[i].dead_letters_kept, limit);
 	return removed + (int) paws_spi_run(&sweep_keys, args, NULL, 0);
 }

@@ -4,17 +4,13 @@
 #include "postgres.h"
 
 #include "access/genam.h"
-#include "access/htup_details.h"
 #include "access/nbtree.h"
 #include "access/relscan.h"
 #include "access/skey.h"
 #include "access/tableam.h"
-#include "access/transam.h"
-#include "access/xact.h"
 #include "miscadmin.h"
 #include "queue/flow.h"
 #include "queue/job_claim.h"
-#include "storage/procarray.h"
 #include "utils/fmgroids.h"
 #include "utils/snapmgr.h"
 
@@ -77,71 +73,32 @@ paws_job_take_snapshot(PawsJobClaim *claim)
 }
 
 /*
- * False if somebody deleted or changed the row since the snapshot, or is at it: a lease that was ended is
- * gone only after that is in the row. Whoever it is tells of the job again if it is still there. Nor is a row
- * taken that this very transaction put or changed: it may be rolled back, and is told of when it is not.
+ * Passed over if an earlier job of its ordering key is not finished. Then whoever ends that one tells of this
+ * one; but if it was ended since the snapshot, by somebody who did not see this one yet, nobody does: so it
+ * is told of here.
  */
-static bool
-is_still_there(TupleTableSlot *slot)
-{
-	HeapTupleHeader header = ((HeapTupleTableSlot *) slot)->tuple->t_data;
-	uint16 infomask = header->t_infomask;
-	TransactionId xmax;
-
-	if (TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(header)))
-		return false;
-	if ((infomask & HEAP_XMAX_INVALID) || HEAP_XMAX_IS_LOCKED_ONLY(infomask))
-		return true;
-	xmax = HeapTupleHeaderGetUpdateXid(header);
-	return !TransactionIdIsCurrentTransactionId(xmax) && !TransactionIdIsInProgress(xmax) &&
-		   !TransactionIdDidCommit(xmax);
-}
-
-/* The first job of an ordering key that is not finished. *ended: it is by now, or will be soon. */
-static int64
-first_of_key(PawsJobClaim *claim, const PawsJobRow *row, Snapshot snapshot, bool *ended)
-{
-	ScanKeyData keys[3];
-	int64 low = Min(paws_order_low(claim->database_slot, paws_job_flow(row)), row->id);
-	TupleTableSlot *slot = table_slot_create(claim->table, NULL);
-	IndexScanDesc scan = index_beginscan(claim->table, claim->ordering, snapshot, 3, 0);
-	int64 first = row->id;
-	bool isnull;
-
-	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT2EQ, Int16GetDatum(row->topic_no));
-	ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_UUID_EQ, UUIDPGetDatum(&row->ordering_key));
-	ScanKeyInit(&keys[2], 3, BTGreaterEqualStrategyNumber, F_INT8GE, Int64GetDatum(low));
-	index_rescan(scan, keys, 3, NULL, 0);
-	if (index_getnext_slot(scan, ForwardScanDirection, slot))
-	{
-		first = DatumGetInt64(slot_getattr(slot, PAWS_JOB_ID, &isnull));
-		*ended = !is_still_there(slot);
-	}
-	index_endscan(scan);
-	ExecDropSingleTupleTableSlot(slot);
-	if (first == row->id)
-		paws_order_raise(claim->database_slot, paws_job_flow(row), first);
-	return first;
-}
-
-/*
- * False if an earlier job of its ordering key is not finished. Then whoever ends that one tells of this one;
- * but if it was ended since the snapshot, by somebody who did not see this one yet, nobody does: so it is
- * told of here.
- */
-static bool
+static PawsJobVerdict
 is_its_turn(PawsJobClaim *claim, const PawsTopic *topic, const PawsJobRow *row, Snapshot snapshot)
 {
-	bool ended = false;
+	int64 first;
+	PawsKeyWalk walk;
 
-	if (!row->ordered || first_of_key(claim, row, snapshot, &ended) == row->id)
-		return true;
-	if (ended)
+	if (!row->ordered)
+		return PAWS_JOB_TAKEN;
+	walk = paws_job_first_of_key(claim, row, snapshot, &first);
+	if (walk == PAWS_KEY_MORE)
+	{
+		claim->more = true;
+		return PAWS_JOB_STOP;
+	}
+	if (first == row->id)
+		return PAWS_JOB_TAKEN;
+	if (walk == PAWS_KEY_ENDED)
 	{
 		paws_front_tell(claim->database_slot, topic->place, row->level, (PawsJobPlace){row->rank, row->id});
 		claim->again = true;
 	}
-	return false;
+	return PAWS_JOB_PASSED;
 }
 
 static void
@@ -163,6 +120,7 @@ paws_job_consider(PawsJobClaim *claim, const PawsTopic *topic, int level, TupleT
 {
 	PawsJobRow row;
 	PawsLease lease;
+	PawsJobVerdict verdict;
 	int64 duration = claim->lease > 0 ? claim->lease : topic->lease;
 
 	paws_job_read_row(slot, &row);
@@ -189,10 +147,11 @@ paws_job_consider(PawsJobClaim *claim, const PawsTopic *topic, int level, TupleT
 			pg_atomic_fetch_add_u64(&paws_front_counts(claim->database_slot, topic->place)->refused, 1);
 			return PAWS_JOB_STOP;
 	}
-	if (!is_still_there(slot) || !is_its_turn(claim, topic, &row, snapshot))
+	verdict = paws_job_still_there(slot) ? is_its_turn(claim, topic, &row, snapshot) : PAWS_JOB_PASSED;
+	if (verdict != PAWS_JOB_TAKEN)
 	{
 		paws_lease_untake(claim->database_slot, row.id);
-		return PAWS_JOB_PASSED;
+		return verdict;
 	}
 	keep(claim, &row, &lease, duration);
 	return PAWS_JOB_TAKEN;
@@ -330,7 +289,7 @@ take_once(PawsJobClaim *claim, const PawsTopic *topic, int level)
 	ReadyJobs ready;
 	Snapshot snapshot;
 
-	claim->again = false;
+	claim->again = claim->more = false;
 	claim->opener(claim, topic->place);
 	paws_job_reserve_snapshot(claim);
 	LWLockAcquire(paws_front_lock(slot, topic->place), LW_EXCLUSIVE);
@@ -343,7 +302,7 @@ take_once(PawsJobClaim *claim, const PawsTopic *topic, int level)
 	LWLockRelease(paws_front_lock(slot, topic->place));
 	if (claim->full || claim->ntaken == claim->max)
 		return false;
-	if (claim->again)
+	if (claim->again || claim->more)
 		return true;
 	return (claim->wants_ordering && !had_ordering && claim->ordering == NULL) ||
 		   (walked.more && claim->ntaken == had);

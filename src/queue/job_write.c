@@ -66,8 +66,8 @@ static const JobIndex indexes[] = {
 	{{PAWS_JOB_TOPIC_NO, PAWS_JOB_LEVEL, PAWS_JOB_RANK, PAWS_JOB_ID}, has_available},
 	{{PAWS_JOB_TOPIC_NO, PAWS_JOB_ORDERING_KEY, PAWS_JOB_ID}, has_ordering},
 	{{PAWS_JOB_SUBJECT_NO, PAWS_JOB_TOPIC_NO, PAWS_JOB_IS_AVAILABLE, PAWS_JOB_ID}, has_subject},
-	{{PAWS_JOB_RUN_AT}, has_run_at},
-	{{PAWS_JOB_EXPIRES_AT}, has_expires_at},
+	{{PAWS_JOB_RUN_AT, PAWS_JOB_ID}, has_run_at},
+	{{PAWS_JOB_EXPIRES_AT, PAWS_JOB_ID}, has_expires_at},
 };
 
 StaticAssertDecl(lengthof(indexes) <= PAWS_TABLE_INDEXES, "room for the indexes of a table");

@@ -17,6 +17,8 @@
 #include "queue/job_private.h"
 #include "queue/lease.h"
 #include "queue/lease_table.h"
+#include "storage/lmgr.h"
+#include "storage/proc.h"
 #include "utils/lsyscache.h"
 
 /* A fence is an epoch and a number below it; when numbers are nearly used up another epoch is drawn. */
@@ -67,6 +69,14 @@ lower_earliest(int slot, int64 until)
 		;
 }
 
+/* Somebody must look when the lease is over. */
+void
+paws_lease_noted(int slot, int64 until)
+{
+	lower_earliest(slot, until);
+	paws_job_alarm(slot, until);
+}
+
 /* Of those that a flow keeps waiting, the first is told when the lease ends. */
 static void
 note_next(PawsLeaseEntry *entry, const PawsLease *lease)
@@ -104,8 +114,7 @@ paws_lease_take(int slot, PawsLease *lease, int64 duration, int cap)
 	if (leased == PAWS_LEASED)
 	{
 		paws_lease_remember(slot, lease);
-		lower_earliest(slot, lease->until);
-		paws_job_alarm(slot, lease->until);
+		paws_lease_noted(slot, lease->until);
 	}
 	return leased;
 }
@@ -141,16 +150,56 @@ paws_lease_extend(int slot, int64 id, int64 fence, int64 duration)
 
 	LWLockAcquire(paws_lease_lock(slot), LW_EXCLUSIVE);
 	entry = paws_lease_entry_of(slot, id);
-	held = entry != NULL && entry->state == PAWS_LEASE_HELD && entry->lease.fence == fence;
+	held = entry != NULL && entry->lease.fence == fence &&
+		   (entry->state == PAWS_LEASE_HELD ||
+			(entry->state == PAWS_LEASE_ENDING && entry->before == PAWS_LEASE_HELD &&
+			 !paws_lease_entry_is_mine(entry)));
 	if (held)
 		entry->lease.until = paws_lease_clock() + duration;
 	LWLockRelease(paws_lease_lock(slot));
 	if (held)
-	{
-		lower_earliest(slot, paws_lease_clock() + duration);
-		paws_job_alarm(slot, paws_lease_clock() + duration);
-	}
+		paws_lease_noted(slot, paws_lease_clock() + duration);
 	return held;
+}
+
+/* Longer than anybody should be at a job without ending it. */
+#define ENDER_WAIT_MS 5000
+
+static bool
+ender_of(int slot, int64 id, VirtualTransactionId *ender)
+{
+	PawsLeaseEntry *entry;
+	bool ending;
+
+	LWLockAcquire(paws_lease_lock(slot), LW_SHARED);
+	entry = paws_lease_entry_of(slot, id);
+	ending = entry != NULL && entry->state == PAWS_LEASE_ENDING && !paws_lease_entry_is_mine(entry);
+	if (ending)
+		*ender = entry->ender;
+	LWLockRelease(paws_lease_lock(slot));
+	return ending;
+}
+
+/* The lock of its transaction goes after what it did to leases is in the table. */
+void
+paws_lease_await_end(int slot, int64 id)
+{
+	int lock_timeout = LockTimeout;
+	VirtualTransactionId ender;
+
+	if (!ender_of(slot, id, &ender))
+		return;
+	if (lock_timeout == 0 || lock_timeout > ENDER_WAIT_MS)
+		LockTimeout = ENDER_WAIT_MS;
+	PG_TRY();
+	{
+		(void) VirtualXactLock(ender, true);
+	}
+	PG_FINALLY();
+	{
+		LockTimeout = lock_timeout;
+	}
+	PG_END_TRY();
 }
 
 bool
@@ -179,8 +228,7 @@ paws_lease_spoil(int slot, int64 id)
 	if (entry != NULL && entry->state == PAWS_LEASE_HELD)
 		entry->state = PAWS_LEASE_UNREADABLE;
 	LWLockRelease(paws_lease_lock(slot));
-	lower_earliest(slot, 0);
-	paws_job_alarm(slot, 0);
+	paws_lease_noted(slot, 0);
 }
 
 static bool
@@ -203,37 +251,46 @@ next_look(const PawsLeaseEntry *entry, int64 now)
 }
 
 int
-paws_lease_over(int slot, PawsLease *leases, bool *unreadable, int max)
+paws_lease_over(int slot, PawsLease *leases, bool *unreadable, int max, int *from, bool *more)
 {
 	int64 now = paws_lease_clock();
 	int64 earliest = PG_INT64_MAX;
+	int room = paws_lease_room();
 	int found = 0;
+	int last = 0;
+	bool others = false;
 
+	*more = false;
 	if ((int64) pg_atomic_read_u64(paws_lease_earliest(slot)) > now)
 		return 0;
 	LWLockAcquire(paws_lease_lock(slot), LW_EXCLUSIVE);
-	for (int i = 0; i < paws_lease_room() && found < max; i++)
+	for (int i = *from; i < *from + room; i++)
 	{
-		PawsLeaseEntry *entry = paws_lease_entry(slot, i);
+		PawsLeaseEntry *entry = paws_lease_entry(slot, i % room);
 
-		if (is_over(entry, now))
+		if (!is_over(entry, now))
+			earliest = Min(earliest, next_look(entry, now));
+		else if (found < max)
 		{
 			leases[found] = entry->lease;
 			unreadable[found++] = entry->state == PAWS_LEASE_UNREADABLE;
+			last = i;
 		}
 		else
-			earliest = Min(earliest, next_look(entry, now));
+			others = true;
 	}
+	*more = others && last + 1 < room;
+	*from = others ? (last + 1) % room : 0;
 	/* if what was found is not ended after all, that is noticed soon */
-	pg_atomic_write_u64(paws_lease_earliest(slot),
-						(uint64) (found > 0 ? Min(earliest, now + REAP_AFTER_US / 10) : earliest));
+	if (found > 0)
+		earliest = *more ? now : Min(earliest, now + REAP_AFTER_US / 10);
+	pg_atomic_write_u64(paws_lease_earliest(slot), (uint64) earliest);
 	LWLockRelease(paws_lease_lock(slot));
 	return found;
 }
 
 #define REAP_MAX 64
 
-/* Removes up to REAP_MAX that have been over for a while; the caller tells of them. */
 /* While there is a timer it counts attempts, and is only late when it cannot write. */
 static int64
 reap_after(void)
@@ -241,6 +298,7 @@ reap_after(void)
 	return paws_worker_count(PAWS_WORKER_TIMER, MyDatabaseId) > 0 ? 10 * REAP_AFTER_US : REAP_AFTER_US;
 }
 
+/* Removes up to REAP_MAX that have been over for a while; the caller tells of them. */
 static int
 remove_over(int slot, PawsLeaseEntry *removed)
 {

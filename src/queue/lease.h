@@ -86,7 +86,7 @@ typedef struct PawsLeaseEnd
 typedef enum PawsLeaseBegun
 {
 	PAWS_LEASE_BEGUN,
-	PAWS_LEASE_LOST, /* no lease with this fence */
+	PAWS_LEASE_LOST, /* no lease with this fence, or this transaction ended it */
 	PAWS_LEASE_BUSY, /* another transaction is ending it */
 	PAWS_LEASE_NO_ROOM
 } PawsLeaseBegun;
@@ -111,7 +111,14 @@ extern void paws_lease_undo_end(int slot, int64 id);
 /* The same, but the lease goes: its job is not there any more. */
 extern void paws_lease_forget(int slot, int64 id);
 
-/* Moves the end of a lease; false if it is not held under this fence. */
+/*
+ * Waits for the transaction that is just ending a job, if one is: then what became of it is known. Not longer
+ * than for 5 s, or lock_timeout if that is less; then errors 55P03. A deadlock is found as with any lock.
+ */
+extern void paws_lease_await_end(int slot, int64 id);
+
+/* Moves the end of a lease, also while another transaction is ending the job, which may be rolled back; false
+ * if it is not held under this fence. */
 extern bool paws_lease_extend(int slot, int64 id, int64 fence, int64 duration);
 
 /* True if a lease is held; *left: how long from now on, in microseconds; *place: of its topic. */
@@ -120,8 +127,12 @@ extern bool paws_lease_find(int slot, int64 id, int64 *left, int16 *place);
 /* What was just claimed does not open: nobody takes it, and the timer sees to it. */
 extern void paws_lease_spoil(int slot, int64 id);
 
-/* Up to `max` leases that are over, or whose jobs do not open. */
-extern int paws_lease_over(int slot, PawsLease *leases, bool *unreadable, int max);
+/*
+ * Up to `max` leases that are over, or whose jobs do not open. *from, at first 0, is kept by the caller: each
+ * look begins where the last one ended, so that leases that cannot be ended now keep nobody from the others.
+ * *more: there are others in this round.
+ */
+extern int paws_lease_over(int slot, PawsLease *leases, bool *unreadable, int max, int *from, bool *more);
 
 /* For when no timer runs: lets go of leases that are over for a second, without counting an attempt; beside a
  * timer only of such as it did not get to for ten. Cheap if there are none. */

@@ -298,14 +298,18 @@ begin_end(int slot, int64 id, int64 fence, PawsLease *lease)
 		if (entry == NULL)
 			return PAWS_LEASE_NO_ROOM;
 		entry->before = PAWS_LEASE_FREE;
+		paws_lease_entry_mark(entry);
 		return PAWS_LEASE_BEGUN;
 	}
 	if (entry->state == PAWS_LEASE_ENDING)
-		return PAWS_LEASE_BUSY;
+		return paws_lease_entry_is_mine(entry) || (fence != 0 && entry->lease.fence != fence)
+				   ? PAWS_LEASE_LOST
+				   : PAWS_LEASE_BUSY;
 	if (fence != 0 && (entry->lease.fence != fence || entry->state != PAWS_LEASE_HELD))
 		return PAWS_LEASE_LOST;
 	entry->before = entry->state;
 	entry->state = PAWS_LEASE_ENDING;
+	paws_lease_entry_mark(entry);
 	*lease = entry->lease;
 	return PAWS_LEASE_BEGUN;
 }

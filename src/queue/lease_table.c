@@ -7,6 +7,7 @@
 #include "base/shmem.h"
 #include "port/pg_bitutils.h"
 #include "queue/lease_table.h"
+#include "storage/proc.h"
 
 #define TRANCHE "paws_sync_leases"
 #define NO_ONE  (-1)
@@ -236,6 +237,21 @@ paws_lease_entry_remove(int slot, PawsLeaseEntry *entry)
 	entry->state = PAWS_LEASE_FREE;
 	entry->next_by_flow = table->free;
 	table->free = i;
+}
+
+void
+paws_lease_entry_mark(PawsLeaseEntry *entry)
+{
+	GET_VXID_FROM_PGPROC(entry->ender, *MyProc);
+}
+
+bool
+paws_lease_entry_is_mine(const PawsLeaseEntry *entry)
+{
+	VirtualTransactionId mine;
+
+	GET_VXID_FROM_PGPROC(mine, *MyProc);
+	return VirtualTransactionIdEquals(entry->ender, mine);
 }
 
 int

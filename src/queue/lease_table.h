@@ -8,6 +8,7 @@
 #define PAWS_QUEUE_LEASE_TABLE_H
 
 #include "queue/lease.h"
+#include "storage/lock.h"
 
 typedef struct PawsLeaseEntry
 {
@@ -16,6 +17,7 @@ typedef struct PawsLeaseEntry
 	int16 next_level;  /* its level; 0: there is none */
 	uint8 state;       /* a PawsLeaseState */
 	uint8 before;      /* what it was when somebody began to end it; PAWS_LEASE_FREE: it was made for that */
+	VirtualTransactionId ender; /* who that is */
 	int32 next_by_id;
 	int32 next_by_flow; /* or the next free one */
 } PawsLeaseEntry;
@@ -23,6 +25,9 @@ typedef struct PawsLeaseEntry
 extern void paws_lease_table_init(void);
 extern LWLock *paws_lease_lock(int slot);
 extern pg_atomic_uint64 *paws_lease_fence(int slot);
+
+/* A lease is over at `until`, which may be earlier than what is known. Without the lock. */
+extern void paws_lease_noted(int slot, int64 until);
 
 /* When the first one is over, as far as is known: never later than it is. */
 extern pg_atomic_uint64 *paws_lease_earliest(int slot);
@@ -35,6 +40,10 @@ extern PawsLeaseEntry *paws_lease_entry_of(int slot, int64 id);
 /* NULL if all are in use. */
 extern PawsLeaseEntry *paws_lease_entry_add(int slot, const PawsLease *lease, PawsLeaseState state);
 extern void paws_lease_entry_remove(int slot, PawsLeaseEntry *entry);
+
+/* This transaction is the one that ends it; and whether it is. */
+extern void paws_lease_entry_mark(PawsLeaseEntry *entry);
+extern bool paws_lease_entry_is_mine(const PawsLeaseEntry *entry);
 
 /* How many of a flow there are, up to `max`; *one: one of them. */
 extern int paws_lease_entries_of_flow(int slot, int place, uint64 flow, int max, PawsLeaseEntry **one);

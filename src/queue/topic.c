@@ -259,11 +259,11 @@ paws_topic_drop(const char *name, Size length)
 	args[0] = Int16GetDatum(paws_topic(name, length)->no);
 	paws_spi_run(&lock_jobs, NULL, NULL, 0);
 	if (paws_spi_run(&find_jobs, args, NULL, 1) > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_IN_USE), errmsg("the topic has jobs or dead letters"),
-				 errhint(
-					 "Let its workers finish them, or cancel them, and wait until dead letters are redriven "
-					 "or too old.")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_OBJECT_IN_USE), errmsg("the topic has jobs or dead letters"),
+			 errhint(
+				 "Let its workers finish them, or cancel them, and redrive or discard its dead letters.")));
 	paws_spi_run(&drop_keys, args, NULL, 0);
 	paws_spi_run(&drop_topic, args, NULL, 0);
 	paws_database_touch(paws_database_slot(), PAWS_CACHED_TOPICS);

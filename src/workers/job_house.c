@@ -25,8 +25,9 @@
 typedef struct Part
 {
 	const char *activity;
-	bool (*work)(void); /* true if there is more */
-	int lock_timeout;   /* ms; 0: the worker's */
+	bool (*work)(void);   /* true if there is more */
+	bool (*wanted)(void); /* NULL: from time to time, while there are topics */
+	int lock_timeout;     /* ms; 0: the worker's */
 	TimestampTz next_at;
 	int failures; /* in a row */
 } Part;
@@ -50,6 +51,20 @@ sweep(void)
 	return paws_job_sweep(paws_worker_database_slot(), SLICE) >= SLICE;
 }
 
+/* Of what a start left; a table that is read as a whole must not keep the timer from its leases. */
+static bool
+count_jobs(void)
+{
+	paws_job_recount(paws_worker_database_slot());
+	return false;
+}
+
+static bool
+not_counted(void)
+{
+	return !paws_job_counted(paws_worker_database_slot());
+}
+
 /* Without topics there is nothing to keep. */
 static bool
 work_on(const Part *part)
@@ -58,7 +73,7 @@ work_on(const Part *part)
 	bool more = false;
 
 	paws_spi_begin();
-	if (paws_topics(&topics) > 0)
+	if (part->wanted != NULL || paws_topics(&topics) > 0)
 		more = part->work();
 	paws_spi_end();
 	return more;
@@ -99,6 +114,8 @@ take_turn(Part *part)
 	bool more;
 	int64 pause = Min(AGAIN_US, (int64) paws_housekeeping_interval * USECS_PER_SEC);
 
+	if (part->wanted != NULL && !part->wanted())
+		return false;
 	/* a clock that was set back makes nothing wait longer than that */
 	if (now < part->next_at && part->next_at - now <= AGAIN_US)
 		return false;
@@ -111,6 +128,8 @@ take_turn(Part *part)
 	(void) paws_bulk_end(before);
 	if (more)
 		return true;
+	if (part->wanted != NULL && part->failures == 0)
+		return false;
 	if (part->failures > 0)
 		pause = Min(AGAIN_US, RETRY_US << Min(part->failures, RETRY_DOUBLES));
 	part->next_at = GetCurrentTimestamp() + pause;
@@ -121,6 +140,7 @@ long
 paws_job_house_turn(void)
 {
 	static Part parts[] = {
+		{.activity = "paws_sync: count jobs", .work = count_jobs, .wanted = not_counted},
 		{.activity = "paws_sync: make tables of history", .work = make_ahead},
 		{.activity = "paws_sync: sweep keys and dead letters", .work = sweep},
 		{.activity = "paws_sync: drop tables of history",

@@ -204,6 +204,9 @@ turn(void)
 	slot = paws_worker_database_slot();
 	(void) paws_wake_take(slot, PAWS_WAKE_SCHEDULER);
 	wait = try_to_look_after(slot);
+	/* the pool does not wait for what may take long after a start */
+	if (paws_depth_counted(slot))
+		keep_pool();
 	carried = paws_carry_turn(slot);
 	if (carried != PAWS_CARRY_IDLE)
 		wait = Min(wait, carried);
@@ -219,8 +222,6 @@ turn(void)
 		wait = Min(wait, kept_jobs);
 	pg_atomic_fetch_add_u64(&self->batches, 1);
 	pg_atomic_write_u64(&self->active_at, (uint64) GetCurrentTimestamp());
-	if (paws_depth_counted(slot))
-		keep_pool();
 	return wait;
 }
 

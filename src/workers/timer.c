@@ -92,17 +92,10 @@ sooner(long a, long b)
 /* What is done in a transaction of its own, so that what fails costs no other. */
 typedef struct Part
 {
-	int (*work)(int slot, int limit); /* how many rows it changed */
-	int64 resume_at;                  /* after a failure; by the monotonic clock */
-	int failures;                     /* in a row */
+	bool (*work)(int slot, int limit); /* true if there is more */
+	int64 resume_at;                   /* after a failure; by the monotonic clock */
+	int failures;                      /* in a row */
 } Part;
-
-static int
-count_jobs(int slot, int limit)
-{
-	paws_job_recount(slot);
-	return 0;
-}
 
 /* True if there is more. A failure, such as a lock held by an operator's command, is tried again, later each
  * time. */
@@ -115,14 +108,14 @@ try_part(Part *part, int slot)
 	LockTimeout = LOCK_TIMEOUT_MS;
 	PG_TRY();
 	{
-		int changed;
+		bool after;
 
 		paws_spi_begin();
-		changed = part->work(slot, SLICE);
+		after = part->work(slot, SLICE);
 		paws_spi_end();
 		paws_worker_commit();
 		part->failures = 0;
-		more = changed >= SLICE;
+		more = after;
 	}
 	PG_CATCH();
 	{
@@ -154,7 +147,6 @@ take_part(Part *part, int slot, long *wait)
 	return true;
 }
 
-static Part counting = {.work = count_jobs};
 static Part clock_moved = {.work = paws_job_clock_moved};
 static Part promoting = {.work = paws_job_promote};
 static Part expiring_leases = {.work = paws_job_expire_leases};
@@ -167,8 +159,6 @@ work(int slot, bool *clock_was_moved)
 	Part *const parts[] = {&promoting, &expiring_leases, &expiring};
 	long wait = -1;
 
-	if (!paws_job_counted(slot) && !take_part(&counting, slot, &wait))
-		return WITHOUT_EXTENSION_MS;
 	if (*clock_was_moved)
 	{
 		if (!take_part(&clock_moved, slot, &wait))
@@ -187,7 +177,7 @@ static bool
 some_part_rests(void)
 {
 	return promoting.failures > 0 || expiring_leases.failures > 0 || expiring.failures > 0 ||
-		   clock_moved.failures > 0 || counting.failures > 0;
+		   clock_moved.failures > 0;
 }
 
 /* The extension is there, and shared memory is asked what is due. */
@@ -200,7 +190,7 @@ serve(int slot)
 	long wait;
 
 	clock_was_moved |= clock_was_set_back();
-	wait = paws_job_counted(slot) && !clock_was_moved ? paws_job_next_due(slot) : 0;
+	wait = clock_was_moved ? 0 : paws_job_next_due(slot);
 	if (wait == 0)
 	{
 		wait = work(slot, &clock_was_moved);
@@ -217,7 +207,8 @@ serve(int slot)
 	return sooner(sooner(wait, flushed), IDLE_MS);
 }
 
-/* Looked for until it was found, and when shared memory says that it is a new one. Its slot, or -1. */
+/* Looked for until it was found and counted, and when shared memory says that it is a new one. Its slot, or
+ * -1. */
 static int
 find_extension(void)
 {

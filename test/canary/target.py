@@ -262,7 +262,7 @@ class Extension(Target):
         self.must("SELECT paws_sync.set_tier_policy('premium', compression => 'zstd')")
         self.collections = itertools.cycle(self.define_collections())
         for topic in ("canary_jobs", "canary_claimed", "canary_paused", "canary_dropped"):
-            self.must(f"SELECT paws_sync.define_topic('{topic}')")
+            self.must(f"SELECT paws_sync.define_topic('{topic}', in_flight_per_flow => 0)")
 
     def claim(self, subject):
         """A job that was submitted with a key, so that its result is kept, and claimed."""

@@ -60,12 +60,20 @@ exported_names() {
         $3 !~ /^(paws_[a-z0-9_]+|pg_finfo_paws_[a-z0-9_]+|Pg_magic_func|_PG_init|_init|_fini)$/ { print $3 " is exported" }'
 }
 
+# A second heading of the same words gets a link that nobody would guess.
+headings_once() {
+    local file
+    files '*.md' | while IFS= read -r file; do
+        awk -v file="$file" '/^```/ { code = !code } !code && /^#+ / && seen[$0]++ { print file ":" NR ": again: " $0 }' "$file"
+    done
+}
+
 documented_settings() {
     local setting
     [ -f src/base/settings.c ] || { echo "SKIP there are no settings"; return; }
     [ -f README.md ] || { echo "there is no README.md"; return; }
     grep -ohE '"paws_sync\.[a-z_]+"' src/base/settings.c | tr -d '"' | sort -u | while IFS= read -r setting; do
-        grep -qE "\b${setting//./\\.}\b" README.md || echo "$setting is not in README.md"
+        grep -qxF "### $setting" README.md || echo "$setting has no heading in README.md"
     done
 }
 
@@ -118,6 +126,7 @@ rule "regression tests are all listed" list_of_tests
 rule "regression tests have expected files" regress_pairs
 rule "exported names are ours" exported_names
 rule "settings are in README.md" documented_settings
+rule "headings stand once" headings_once
 rule "the install script only creates" creation_is_plain
 rule "execution is revoked beside each function" execution_is_revoked
 rule "no names of machines or package sources" no_foreign_places

@@ -21,7 +21,7 @@ use Time::HiRes qw(usleep);
 
 # What the clients of a kind do, again and again. A client that finds nothing rests for a moment.
 my %SCRIPT = (
-	# one to five jobs, some of them with an ordering key; now and then rolled back
+	# one to five jobs, some of them of a person, some with an ordering key; now and then rolled back
 	submit => <<'SQL',
 \set n random(1, 5)
 \set lost random(1, 20)
@@ -67,7 +67,9 @@ sub new
 
 	$node->safe_psql('postgres', <<"SQL");
 SELECT paws_sync.define_topic(t, lease => '$lease', max_attempts => 1000, backoff => '1 ms', max_backoff => '10 ms') FROM unnest('{exact,loose}'::text[]) AS t;
+SELECT paws_sync.set_tier_policy('trial', ops_per_second => 1000000, ops_burst => 1000000);
 CREATE SCHEMA x;
+CREATE TABLE x.person AS SELECT paws_sync.subject_for('person ' || n) AS subject FROM generate_series(1, 3) AS n;
 CREATE TABLE x.submitted (job bigint PRIMARY KEY, topic text);
 CREATE TABLE x.claimed (job bigint, fence bigint, at timestamptz DEFAULT clock_timestamp(), until timestamptz);
 CREATE TABLE x.effect (job bigint, fence bigint);
@@ -77,6 +79,7 @@ DECLARE
 	topic text := CASE WHEN random() < 0.7 THEN 'exact' ELSE 'loose' END;
 BEGIN
 	INSERT INTO x.submitted SELECT s.job, topic FROM paws_sync.submit_many(topic, array_fill('work'::bytea, ARRAY[n]),
+		subjects => ARRAY(SELECT CASE WHEN random() < 0.5 THEN (SELECT subject FROM x.person OFFSET (random() * 2 + i * 0)::integer LIMIT 1) END FROM generate_series(1, n) AS i),
 		ordering_keys => ARRAY(SELECT CASE WHEN random() < 0.2 THEN 'key ' || (random() * 10)::integer END FROM generate_series(1, n))) AS s;
 	IF lost THEN
 		RAISE EXCEPTION USING ERRCODE = '40001', MESSAGE = 'rolled back';

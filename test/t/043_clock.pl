@@ -12,7 +12,7 @@ use Test::More;
 
 my ($library) = glob('/usr/lib/*/faketime/libfaketimeMT.so.1');
 
-plan skip_all => 'libfaketime is not installed' unless $library;
+die('libfaketime is not installed: "bash test/deps.sh demo" does that') unless $library;
 
 my $offset_file = "$PostgreSQL::Test::Utils::tmp_check/043_clock_offset";
 my %fake = (

@@ -63,7 +63,8 @@ my @jobs = (
 	"SELECT count(paws_sync.extend(job, fence, '300 ms')) FROM paws_sync.claim('{calm}', 1)",
 	"SELECT paws_sync.cancel(s.job) FROM paws_sync.submit('calm', 'x', not_before => clock_timestamp() + '1 hour'::interval) s",
 	"SELECT count(*) FROM paws_sync.dead_letters('calm')",
-	"SELECT paws_sync.redrive('calm')");
+	"SELECT paws_sync.redrive('calm')",
+	"SELECT paws_sync.discard('calm')");
 
 # Everything that is done while nobody administers, under load.
 $load->begin(150);

@@ -89,6 +89,7 @@ my %call = (
 	job_status => 'paws_sync.job_status(1)',
 	dead_letters => "paws_sync.dead_letters('more')",
 	redrive => "paws_sync.redrive('more')",
+	discard => "paws_sync.discard('more')",
 	push => "paws_sync.push('$device', '[]')",
 	push_many => "paws_sync.push_many('$device', $nothing, $nothing, $nothing, $nothing, $nothing)",
 	pull => "paws_sync.pull('$device')",

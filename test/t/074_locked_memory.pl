@@ -17,7 +17,7 @@ my $use = q{SELECT paws_sync.subject_for('one') IS NOT NULL};
 my $mine = 'SELECT memory, bytes > 0 FROM paws_sync.pg_stat_paws_sync_memory WHERE pid = pg_backend_pid()';
 my $elsewhere = 'SELECT memory, bytes > 0 FROM paws_sync.pg_stat_paws_sync_memory WHERE pid = ';
 
-plan skip_all => 'there is no prlimit' if system("prlimit --pid $$ >/dev/null 2>&1") != 0;
+die('there is no prlimit, which util-linux has') if system("prlimit --pid $$ >/dev/null 2>&1") != 0;
 plan skip_all => 'the limit on locked memory is too low here' if $node->safe_psql('postgres', "$use; $mine") ne "t\nlocked|t";
 
 # What a process may lock from now on, in bytes; what it did lock, in kB, as the kernel has it.

@@ -12,7 +12,7 @@ my $sweep = "$FindBin::RealBin/../canary";
 my $python = $ENV{PYTHON} // '/usr/bin/python3';
 my ($out, $err) = ('', '');
 
-plan skip_all => "$python has no psycopg or no faker"
+die("$python has no psycopg or no faker: \"bash test/deps.sh demo\" installs them")
   unless eval { run_log([ $python, '-c', 'import faker, psycopg' ], '>', \$out, '2>', \$err) };
 
 my $good = run_log([ 'bash', "$sweep/run.sh", '--small', '--no-build' ], '<', \undef, '>', \$out, '2>', \$err);

@@ -350,7 +350,7 @@ SQL
 my $fixed = "RESET ALL; SET DateStyle = ISO; SET TimeZone = UTC;\n";
 foreach my $profile (qw(app operator auditor))
 {
-	my @calls = lines_of("SELECT call FROM public.call WHERE profile = '$profile' AND call !~ 'stat_|_progress_|key|job|topic|submit|claim|complete|cancel|extend|snooze|release|fail|redrive|pause|resume|dead_letters|log_posture|doctor|status|register|revoke|forget|rotate|push|ack|set_|drop_|define_'");
+	my @calls = lines_of("SELECT call FROM public.call WHERE profile = '$profile' AND call !~ 'stat_|_progress_|key|job|topic|submit|claim|complete|cancel|extend|snooze|release|fail|redrive|discard|pause|resume|dead_letters|log_posture|doctor|status|register|revoke|forget|rotate|push|ack|set_|drop_|define_'");
 	my $keep = join('', map { "CREATE TEMP TABLE kept_$_ AS SELECT * FROM $calls[$_] x;\n" } 0 .. $#calls);
 	my $show = join('', map { "TABLE kept_$_;\n" } 0 .. $#calls);
 	my ($plain, $error) = as($profile, "$keep$fixed$show");

@@ -79,6 +79,7 @@ my %writing = (
 	claim_wait => "paws_sync.claim_wait('{letters}')",
 	cancel => "paws_sync.cancel($job{available})",
 	redrive => "paws_sync.redrive('letters')",
+	discard => "paws_sync.discard('letters')",
 	define_topic => "paws_sync.define_topic('more')",
 	drop_topic => "paws_sync.drop_topic('brief')",
 	pause_topic => "paws_sync.pause_topic('letters')",
