@@ -232,6 +232,7 @@ INSERT INTO public.genuine (type, token) SELECT 'cursor', cursor::text FROM (SEL
 CREATE FUNCTION public.argument(type oid, name text) RETURNS text LANGUAGE sql AS $$
 	SELECT quote_literal(coalesce((SELECT g.token FROM public.genuine g WHERE g.type = t.typname ORDER BY g.no LIMIT 1), CASE
 		WHEN t.typname = 'level' THEN 'reduced' WHEN t.typname = 'class' THEN 'bulk' WHEN t.typname = 'tier' THEN 'basic' WHEN t.typname = 'source' THEN 'clinician' WHEN t.typname = 'severity' THEN 'low'
+		WHEN t.typname = 'uuid' THEN '11111111-1111-4111-8111-111111111111'
 		WHEN t.typname = 'jsonb' THEN '[{"op_id": "13111111-1111-4111-8111-111111111111", "collection": "safety", "doc_id": "23111111-1111-4111-8111-111111111111", "base_revision": 0, "payload": "aGVsbG8="}]'
 		WHEN t.typcategory = 'A' THEN '{}' WHEN t.typcategory = 'N' THEN '1000' WHEN t.typname = 'interval' THEN '1 ms' WHEN t.typname = 'timestamptz' THEN '2100-01-01Z'
 		WHEN name = 'platform' THEN 'ios' WHEN name = 'region' THEN 'de' WHEN name = 'channel' THEN 'call' WHEN name = 'contact' THEN '112' WHEN name = 'what' THEN 'epochs'
