@@ -201,6 +201,7 @@ OBJS = \
 	src/control/stats.o \
 	src/control/status.o \
 	src/control/topic_rates.o \
+	src/control/wal_flood.o \
 	src/workers/carry.o \
 	src/workers/crisis.o \
 	src/workers/eraser.o \

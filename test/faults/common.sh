@@ -213,19 +213,29 @@ end_faults() {
     rm -f "$work/stop"
 }
 
-# hold SQL: a session that says it and stays; let_go ends it.
+# hold SQL: a session that says it and stays; let_go ends it. Tried again where it is the victim of a deadlock with workers.
 hold() {
-    coproc HOLDER { "$PG_BIN/psql" -X -A -t -q -d "$(conninfo)" 2>>"$log"; }
-    holder=$HOLDER_PID
-    printf '%s;\nSELECT $$held$$;\n' "$1" >&"${HOLDER[1]}"
     local line
-    while read -r line <&"${HOLDER[0]}" && [ "$line" != held ]; do :; done
     undo="let_go; $undo"
+    mkfifo "$work/holder_in" "$work/holder_out"
+    for _ in 1 2 3 4 5; do
+        "$PG_BIN/psql" -X -A -t -q -v ON_ERROR_STOP=1 -d "$(conninfo)" <"$work/holder_in" >"$work/holder_out" 2>>"$log" &
+        holder=$!
+        exec 8>"$work/holder_in" 7<"$work/holder_out"
+        # whoever meets it gives way first
+        (trap '' PIPE; printf "SET deadlock_timeout = '10s';\n%s;\nSELECT \$\$held\$\$;\n" "$1" >&8) 2>/dev/null || true
+        line=
+        while read -r line <&7 && [ "$line" != held ]; do :; done
+        [ "$line" != held ] || return 0
+        let_go
+    done
+    return 1
 }
 
 let_go() {
     [ -n "${holder:-}" ] || return 0
-    echo '\q' >&"${HOLDER[1]}" || true
+    (trap '' PIPE; echo '\q' >&8) 2>/dev/null || true
+    exec 8>&- 7<&-
     wait "$holder" || true
     holder=
 }
@@ -313,7 +323,7 @@ run_row() { # NAME
     current=main
     : >"$values"
     : >"$work/faults"
-    rm -f "$work/subjects" "$output/operations/$row" "$work/stop"
+    rm -f "$work/subjects" "$output/operations/$row" "$work/stop" "$work"/holder_*
     value "version $(built_version)"
     value "commit $(git -c safe.directory="$TOP" -C "$TOP" rev-parse --short HEAD 2>/dev/null || echo unknown)"
     value "size ${SMOKE:+smoke}${QUICK:+quick}"
