@@ -64,6 +64,17 @@ SELECT paws_sync.set_resource('us_ny', 'city_line', 'call', '18005550100');
 SELECT paws_sync.drop_resource('ie', 'samaritans', 'call');
 DELETE FROM paws_crisis.resource;
 
+-- Crisis signals
+SELECT paws_sync.raise_crisis(:'subject', source => 'phq9_item9', severity => 'high') AS signal \gset
+SELECT kind, collection, code FROM paws_sync.pull_crisis(:'tablet') LIMIT 2;
+SELECT job, fence, topic, level, convert_from(payload, 'UTF8')::jsonb - 'signal' AS what, subject::text = :'subject' AS known
+FROM paws_sync.claim('{crisis_response}', lease => '10 minutes') \gset item_
+SELECT paws_sync.complete(:item_job, :item_fence);
+SELECT paws_sync.resolve_crisis(:'signal');
+LISTEN paws_sync_alarm;
+SELECT source, severity, claimed, escalated, expires_at FROM paws_sync.crisis_signals;
+UNLISTEN *;
+
 -- When a subscription changes
 SELECT paws_sync.set_entitlement(:'subject', 'grace_period', until => now() + interval '14 days');
 SELECT paws_sync.set_entitlement(:'subject', 'basic');

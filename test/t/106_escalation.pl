@@ -231,7 +231,8 @@ INSERT INTO public.genuine (type, token) SELECT 'cursor', cursor::text FROM (SEL
 
 CREATE FUNCTION public.argument(type oid, name text) RETURNS text LANGUAGE sql AS $$
 	SELECT quote_literal(coalesce((SELECT g.token FROM public.genuine g WHERE g.type = t.typname ORDER BY g.no LIMIT 1), CASE
-		WHEN t.typname = 'level' THEN 'reduced' WHEN t.typname = 'class' THEN 'bulk' WHEN t.typname = 'tier' THEN 'basic'
+		WHEN t.typname = 'level' THEN 'reduced' WHEN t.typname = 'class' THEN 'bulk' WHEN t.typname = 'tier' THEN 'basic' WHEN t.typname = 'source' THEN 'clinician' WHEN t.typname = 'severity' THEN 'low'
+		WHEN t.typname = 'uuid' THEN '11111111-1111-4111-8111-111111111111'
 		WHEN t.typname = 'jsonb' THEN '[{"op_id": "13111111-1111-4111-8111-111111111111", "collection": "safety", "doc_id": "23111111-1111-4111-8111-111111111111", "base_revision": 0, "payload": "aGVsbG8="}]'
 		WHEN t.typcategory = 'A' THEN '{}' WHEN t.typcategory = 'N' THEN '1000' WHEN t.typname = 'interval' THEN '1 ms' WHEN t.typname = 'timestamptz' THEN '2100-01-01Z'
 		WHEN name = 'platform' THEN 'ios' WHEN name = 'region' THEN 'de' WHEN name = 'channel' THEN 'call' WHEN name = 'contact' THEN '112' WHEN name = 'what' THEN 'epochs'
@@ -350,7 +351,7 @@ SQL
 my $fixed = "RESET ALL; SET DateStyle = ISO; SET TimeZone = UTC;\n";
 foreach my $profile (qw(app operator auditor))
 {
-	my @calls = lines_of("SELECT call FROM public.call WHERE profile = '$profile' AND call !~ 'stat_|_progress_|key|job|topic|submit|claim|complete|cancel|extend|snooze|release|fail|redrive|discard|pause|resume|dead_letters|log_posture|doctor|status|register|revoke|forget|rotate|push|ack|set_|drop_|define_'");
+	my @calls = lines_of("SELECT call FROM public.call WHERE profile = '$profile' AND call !~ 'stat_|_progress_|key|job|topic|submit|claim|complete|cancel|extend|snooze|release|fail|redrive|discard|pause|resume|dead_letters|log_posture|doctor|status|register|revoke|forget|rotate|push|ack|set_|drop_|define_|raise_|resolve_'");
 	my $keep = join('', map { "CREATE TEMP TABLE kept_$_ AS SELECT * FROM $calls[$_] x;\n" } 0 .. $#calls);
 	my $show = join('', map { "TABLE kept_$_;\n" } 0 .. $#calls);
 	my ($plain, $error) = as($profile, "$keep$fixed$show");
