@@ -58,8 +58,8 @@ $locker->query_safe('ROLLBACK');
 
 # A lock on what the lane does need is noticed, told once, and over some time after it is.
 my $before = length log_since($node, 0);
-$locker->query_safe("BEGIN; LOCK TABLE paws_registry.device IN ACCESS EXCLUSIVE MODE");
-until_state('down', 'the registry locked: down');
+$locker->query_safe("BEGIN; LOCK TABLE paws_crisis.document IN ACCESS EXCLUSIVE MODE");
+until_state('down', 'the documents of crisis locked: down');
 until_alarm('canary_failing');
 more_rounds(3);
 is(rows("SELECT state FROM paws_sync.status() WHERE component = 'crisis lane'"), 'down', 'status() says so');
