@@ -72,6 +72,8 @@ is(scalar(() = $said =~ /WARNING:  alarm canary_failing is raised/g), 1, 'one li
 like($said, qr/PW020 WARNING:  alarm canary_failing is raised.*\n.*DETAIL:  A crisis operation of the lane's own was refused, not seen, or seen too late\./, '… with a code and its sentence');
 like($listener->query('SELECT 1'), qr/Asynchronous notification "paws_sync_alarm" with payload "canary_failing raised"/, 'and a notification');
 
+ok(until_sql($node, 'SELECT count(*) = 0 FROM paws_crisis.operation'), 'what waited meanwhile is applied: a lock counts against nobody');
+
 # The views do not wait for locks.
 $locker->query_safe('BEGIN; LOCK TABLE paws_crisis.canary, paws_crisis.operation IN ACCESS EXCLUSIVE MODE');
 is(rows("SELECT num_nulls(available_1d, available_30d, waiting, stuck) || ' ' || num_nulls(state, attempts, canary_last) FROM $view"), '4 0', 'with their tables locked what these hold is unknown, and nothing else');
