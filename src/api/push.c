@@ -11,6 +11,7 @@
 #include "base/settings.h"
 #include "base/spi.h"
 #include "control/rows.h"
+#include "crisis/budget.h"
 #include "crisis/crisis.h"
 #include "crisis/outcome.h"
 #include "guard/mint.h"
@@ -295,6 +296,7 @@ paws_push(PG_FUNCTION_ARGS)
 Datum
 paws_push_crisis(PG_FUNCTION_ARGS)
 {
+	paws_crisis_take_time();
 	return push_json(fcinfo, carry_out_crisis);
 }
 

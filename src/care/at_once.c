@@ -26,6 +26,13 @@
  * operations one by one. */
 #define AFTER_ERROR_US INT64CONST(10000000)
 
+/*
+ * Batches of each worker that may wait before a push. So few that they are over in a fraction of a second; so
+ * many that a few pushes that met on a subject do not send all others through the queue, which takes more of
+ * the machine than to apply them.
+ */
+#define BATCHES_BEFORE 10
+
 /* Of one database. */
 typedef struct AtOnce
 {
@@ -108,8 +115,8 @@ is_short(int64 subject_no, int count)
 		   (applied_in != PAWS_LOCAL_XID(MyProc) || applied_for == subject_no);
 }
 
-/* Everything that waits at their levels or above would be overtaken; so that must be no more than what the
- * pool takes in one turn. And nobody overtakes a pause. */
+/* Everything that waits at their levels or above would be overtaken; so that must be little. And nobody
+ * overtakes a pause. */
 static bool
 has_nothing_before(int slot, const PawsOperation *operations, int count)
 {
@@ -122,7 +129,7 @@ has_nothing_before(int slot, const PawsOperation *operations, int count)
 			return false;
 		lowest = Min(lowest, operations[i].level);
 	}
-	return paws_depth_from(slot, lowest) <= (int64) paws_batch_size * paws_pool_size;
+	return paws_depth_from(slot, lowest) <= (int64) BATCHES_BEFORE * paws_batch_size * paws_pool_size;
 }
 
 /* Nobody has locked the tables, as for a new index. And a trigger may fail, which is to cost its operation

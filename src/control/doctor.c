@@ -11,6 +11,7 @@
 #include "commands/dbcommands.h"
 #include "control/alarm.h"
 #include "control/rows.h"
+#include "control/wal_flood.h"
 #include "guard/connection_reserve.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
@@ -103,6 +104,22 @@ put_admission(PawsRows *rows)
 		"Raise \"paws_sync.max_subjects_limited\" and restart the server; stat_reset() counts anew.");
 }
 
+/* A crisis commit is flushed behind whatever was written before it, whosoever's that is. */
+static void
+put_wal_writer(PawsRows *rows)
+{
+	double bound = (double) paws_bulk_wal_rate * 1024;
+	PawsWalWriter worst;
+
+	paws_wal_flood_worst(&worst);
+	put(rows, "crisis", "WAL of one client", worst.rate <= bound,
+		worst.pid == 0 ? "none"
+					   : psprintf("%.1f MB a second by process %d", worst.rate / (1024 * 1024), worst.pid),
+		psprintf("at most %.1f MB a second (paws_sync.bulk_wal_rate)", bound / (1024 * 1024)),
+		"Crisis commits wait for the disk behind it. Let this client write less at a time and pause in between, or end "
+		"it with pg_terminate_backend(); see \"When a client floods the WAL\" in README.md.");
+}
+
 /* That somebody watches the lane, and what was seen. */
 static void
 put_health(PawsRows *rows)
@@ -145,6 +162,7 @@ paws_doctor_probe(PG_FUNCTION_ARGS)
 	put_databases(&rows, names);
 	put_connections(&rows);
 	put_admission(&rows);
+	put_wal_writer(&rows);
 	put_health(&rows);
 	return (Datum) 0;
 }

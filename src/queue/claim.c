@@ -9,6 +9,7 @@
 #include "base/settings.h"
 #include "base/shmem.h"
 #include "base/worker.h"
+#include "queue/avoid.h"
 #include "queue/flow.h"
 #include "queue/mark.h"
 #include "queue/narrow.h"
@@ -112,8 +113,9 @@ subjects_of_others(int slot, int worker, int *count)
 }
 
 /*
- * Leaves out the subjects that others hold: who applies something of a subject has its counter until the
- * commit, and another one could only leave it. The caller holds PAWS_LOCK_CLAIMS.
+ * Leaves out the subjects that others hold, workers or (queue/avoid.h) other sessions: who applies something
+ * of a subject has its counter until the commit, and another one could only leave it. The caller holds
+ * PAWS_LOCK_CLAIMS.
  */
 static void
 leave_held(int slot, int worker, PawsCandidates *candidates)
@@ -125,7 +127,8 @@ leave_held(int slot, int worker, PawsCandidates *candidates)
 
 	for (int i = 0; i < candidates->count; i++)
 	{
-		if (bsearch(&candidates->rows[i].subject_no, others, nothers, sizeof(int64), compare_subjects))
+		if (paws_avoided(candidates->rows[i].subject_no) ||
+			bsearch(&candidates->rows[i].subject_no, others, nothers, sizeof(int64), compare_subjects))
 			continue;
 		raised += i < candidates->raised;
 		candidates->rows[left++] = candidates->rows[i];

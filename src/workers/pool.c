@@ -15,6 +15,7 @@
 #include "care/care.h"
 #include "control/latency.h"
 #include "miscadmin.h"
+#include "queue/avoid.h"
 #include "queue/depth.h"
 #include "queue/queue.h"
 #include "queue/rule.h"
@@ -123,6 +124,7 @@ typedef struct Applied
 	int done;
 	PawsOperation *operations;
 	PawsApplied *applied;
+	bool avoids;            /* some of their subjects were held, and are left now */
 	TimestampTz applied_at; /* before the next was chosen */
 } Applied;
 
@@ -137,6 +139,25 @@ finish(Applied *batch)
 			done[n++] = batch->operations[i];
 	if (n > 0)
 		paws_queue_finish(batch->slot, done, n);
+}
+
+/* What is not done and not blocked is of a subject that another session holds. */
+static void
+avoid_held(Applied *batch)
+{
+	int64 last = 0;
+
+	batch->avoids = false;
+	for (int i = 0; i < batch->count; i++)
+	{
+		const PawsOperation *operation = &batch->operations[i];
+
+		if (batch->applied[i] != PAWS_APPLIED_LATER || operation->blocked || operation->subject_no == last ||
+			paws_avoided(operation->subject_no))
+			continue;
+		last = operation->subject_no;
+		batch->avoids = paws_avoid(last) || batch->avoids;
+	}
 }
 
 /* What was read lives in SPI's memory, which its end frees. */
@@ -171,6 +192,7 @@ apply(Applied *batch, PawsReason refused, bool choose_next)
 	{
 		batch->done = paws_care_apply(batch->slot, batch->operations, batch->count, refused, batch->applied);
 		finish(batch);
+		avoid_held(batch);
 	}
 	paws_queue_unblock(batch->slot, batch->operations, batch->count);
 	batch->applied_at = GetCurrentTimestamp();
@@ -366,7 +388,7 @@ first_choice(void)
  * work on, we leave it to them and sleep a little, longer each time, open to any wake.
  */
 static long
-after_success(int done)
+after_success(const Applied *batch)
 {
 	if (claim->count == 0)
 	{
@@ -374,7 +396,7 @@ after_success(int done)
 		gathering = true;
 		return GATHER_MS;
 	}
-	if (done > 0)
+	if (batch->done > 0 || batch->avoids)
 	{
 		fruitless = 0;
 		return 0;
@@ -392,7 +414,7 @@ work(void)
 
 	memcpy(before, claim, sizeof(PawsClaim));
 	if (try_apply(&batch, PAWS_REASON_NONE, true, &sqlstate))
-		return after_success(batch.done);
+		return after_success(&batch);
 	/* what was chosen for the next batch went with the transaction */
 	memcpy(claim, before, sizeof(PawsClaim));
 	if (transient(sqlstate))
@@ -424,8 +446,10 @@ try_turn(void)
 		gathering = true;
 		return GATHER_MS;
 	}
-	if (!paws_vault_ready(PAWS_ROOT_CARE) || (claim->count == 0 && !first_choice()))
+	if (!paws_vault_ready(PAWS_ROOT_CARE))
 		return paws_poll_interval;
+	if (claim->count == 0 && !first_choice())
+		return paws_avoid_wait() > 0 ? paws_avoid_wait() : paws_poll_interval;
 	pg_atomic_write_u32(&self->busy, 1);
 	paws_reserve_batch_begin();
 	wait = work();

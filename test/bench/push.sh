@@ -81,8 +81,10 @@ sets_of_rows() {
     local round=$1 before runs=$((queued / 400)) written turns left
 
     measured push.bare_insert_100 "$round" "$(calc "100 * $(load sealed bare_insert_100 4 -T "$duration")")"
+    before=$(lsn sealed)
     measured push.push_many "$round" "$(calc "100 * $(load sealed push_many 4 -T "$duration")")"
     sql sealed 'CALL bench.drain()' >/dev/null
+    measured push.push_many_wal "$round" "$(calc "($(lsn sealed) - $before) / (100 * $(transactions push_many))")"
 
     workers sealed off
     before=$(lsn sealed)
@@ -101,7 +103,7 @@ sets_of_rows() {
     before=$(lsn sealed)
     workers sealed on
     measured push.apply "$round" "$(sql sealed 'CALL bench.drain()')"
-    measured push.push_many_wal "$round" "$(calc "($written + $(lsn sealed) - $before) / ($runs * 400)")"
+    measured push.queued_wal "$round" "$(calc "($written + $(lsn sealed) - $before) / ($runs * 400)")"
 }
 
 # The same while another session keeps its snapshot: nothing that is finished can be cleaned away.

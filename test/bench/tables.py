@@ -157,7 +157,8 @@ def push(values):
     found = [Table("The engine's own operations", ["operations a second", "bare", "ours", "ratio"], rows, "push")]
     bare = values.get("push.bare_insert_wal") + values.get("push.bare_delete_wal")
     rows = [[label, number(bare, 0), number(values.get(f"push.{name}"), 0), number(values.get(f"push.{name}") / bare, 2)]
-            for label, name in (("push of one", "push_wal"), ("push_many of 100", "push_many_wal"))]
+            for label, name in (("push of one", "push_wal"), ("push_many of 100", "push_many_wal"), ("push_many of 100, by way of the queue", "queued_wal"))
+            if values.get(f"push.{name}") is not None]
     found.append(Table("WAL of an operation, in and out", ["WAL, bytes for an operation", "bare", "ours", "ratio"], rows, "push"))
     series = (("bare INSERT: call to acknowledgement", "bare_call_to_ack"), ("push: call to acknowledgement", "push_call_to_ack"),
               ("push: call to visible in pull_wait", "push_call_to_visible"),

@@ -167,6 +167,23 @@ release_subjects($node, $holder);
 my ($next) = paws_push($node, $device, [ op_json('interactive', doc_id => $waits, base_revision => 1) ]);
 wait_applied($node);
 is(receipts($behind->{op_id}, $next->{op_id}), '5:1 5:2', 'and what comes after it follows it');
+# Much waits: what comes to that level or a lower one waits behind it, what is above it does not.
+$holder = hold_subjects($node);
+my $lucky = new_device($node, 'lucky');
+my @much = map { map { $_->{op_id} } paws_push($node, $device, [ map { op_json('interactive') } 1 .. 1000 ]) } 1 .. 3;
+is(waiting(), 3000, 'much waits');
+my $before = by_pool();
+paws_push($node, $lucky, [ op_json('control') ]);
+is(by_pool(), $before, 'what is above it is applied at once');
+is(waiting(), 3000, 'and does not wait');
+my @low = map { (paws_push($node, $lucky, [ op_json($_) ]))[0]{op_id} } qw(interactive background);
+wait_applied($node, "op_id IN ('$low[0]', '$low[1]')");
+wait_for_sql($node, 'the worker to say so', "SELECT sum(operations) = $before + 2 FROM paws_sync.pg_stat_paws_sync_workers WHERE kind = 'pool'");
+is(by_pool() - $before, 2, 'what comes to it or below goes through the queue');
+release_subjects($node, $holder);
+wait_applied($node);
+is(sql("SELECT count(*) FROM paws_care.feed WHERE op_id = ANY ('{" . join(',', @much) . "}') AND outcome = 5 AND revision = 1"), 3000, 'all of it is applied');
+
 for my $table (qw(document feed counter))
 {
 	my $gate = $node->background_psql('postgres');

@@ -13,7 +13,7 @@ use PawsProbe;
 
 my $HINT = qr/"paws_sync.care_root"/;
 
-my $node = PawsNode->new_node('keys');
+my $node = PawsNode->new_node('keys', 'paws_sync.apply_at_once' => 'off');
 my $right = $node->basedir . '/keys/care.root';
 my $place = $node->basedir . '/place';
 mkdir $place, 0700;
