@@ -9,26 +9,38 @@
 #include "crisis/room.h"
 #include "port/atomics.h"
 
-static pg_atomic_uint64 *waiting = NULL; /* for each database; signed, since corrections and commits cross */
+typedef struct Room
+{
+	pg_atomic_uint64 waiting; /* signed, since a correction and a commit may cross */
+	bool looked;              /* the rest is written by whoever counts the table, one process */
+	int64 looked_waiting;     /* at the last look */
+	int64 looked_counted;
+} Room;
+
+static Room *rooms = NULL; /* for each database */
 
 static Size
 size(void)
 {
-	return mul_size(paws_max_databases, sizeof(pg_atomic_uint64));
+	return mul_size(paws_max_databases, sizeof(Room));
 }
 
 static void
 reset(int slot)
 {
-	pg_atomic_write_u64(&waiting[slot], 0);
+	pg_atomic_write_u64(&rooms[slot].waiting, 0);
+	rooms[slot].looked = false;
 }
 
 static void
 attach(void *memory, bool found)
 {
-	waiting = memory;
+	rooms = memory;
 	for (int slot = 0; !found && slot < paws_max_databases; slot++)
-		pg_atomic_init_u64(&waiting[slot], 0);
+	{
+		pg_atomic_init_u64(&rooms[slot].waiting, 0);
+		reset(slot);
+	}
 }
 
 void
@@ -42,13 +54,22 @@ paws_room_init(void)
 int64
 paws_room_waiting(int slot)
 {
-	return Max((int64) pg_atomic_read_u64(&waiting[slot]), 0);
+	return Max((int64) pg_atomic_read_u64(&rooms[slot].waiting), 0);
 }
 
+/* A commit is visible a moment before its action runs. So what differs is believed when it differs twice,
+ * and nothing moved in between; the first time, after a start, at once. */
 void
 paws_room_correct(int slot, int64 counted)
 {
-	pg_atomic_write_u64(&waiting[slot], (uint64) counted);
+	Room *room = &rooms[slot];
+	int64 now = (int64) pg_atomic_read_u64(&room->waiting);
+
+	if (!room->looked || (now == room->looked_waiting && counted == room->looked_counted))
+		now = (int64) pg_atomic_add_fetch_u64(&room->waiting, counted - now);
+	room->looked = true;
+	room->looked_waiting = now;
+	room->looked_counted = counted;
 }
 
 void
@@ -74,7 +95,7 @@ move(void *arg)
 {
 	Move *moved = arg;
 
-	pg_atomic_fetch_add_u64(&waiting[moved->slot], moved->count);
+	pg_atomic_fetch_add_u64(&rooms[moved->slot].waiting, moved->count);
 }
 
 void

@@ -119,7 +119,7 @@ look(int slot)
 {
 	int64 now = paws_clock();
 
-	if (paws_room_waiting(slot) > 0 || self.counted_at == 0 ||
+	if (paws_room_waiting(slot) > 0 || self.queue.waiting > 0 || self.counted_at == 0 ||
 		now - self.counted_at > RECOUNT_MS * INT64CONST(1000))
 	{
 		self.counted_at = now;

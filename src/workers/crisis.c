@@ -72,6 +72,18 @@ typedef enum Drained
 	DRAINED_FAILED
 } Drained;
 
+/* A lock, a cancel, a full disk or missing keys say nothing of the operation: they count against nobody. */
+static bool
+is_of_server(int sqlstate)
+{
+	int category = ERRCODE_TO_CATEGORY(sqlstate);
+
+	return category == ERRCODE_TO_CATEGORY(ERRCODE_T_R_SERIALIZATION_FAILURE) ||
+		   category == ERRCODE_TO_CATEGORY(ERRCODE_INSUFFICIENT_RESOURCES) ||
+		   category == ERRCODE_TO_CATEGORY(ERRCODE_OPERATOR_INTERVENTION) ||
+		   category == ERRCODE_TO_CATEGORY(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE);
+}
+
 static Drained
 drain(int64 subject_no, int limit)
 {
@@ -95,6 +107,8 @@ drain(int64 subject_no, int limit)
 	}
 	PG_CATCH();
 	{
+		if (is_of_server(geterrcode()))
+			result = DRAINED_HELD;
 		paws_worker_abort();
 	}
 	PG_END_TRY();

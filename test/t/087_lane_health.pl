@@ -58,8 +58,8 @@ $locker->query_safe('ROLLBACK');
 
 # A lock on what the lane does need is noticed, told once, and over some time after it is.
 my $before = length log_since($node, 0);
-$locker->query_safe("BEGIN; LOCK TABLE paws_registry.device IN ACCESS EXCLUSIVE MODE");
-until_state('down', 'the registry locked: down');
+$locker->query_safe("BEGIN; LOCK TABLE paws_crisis.document IN ACCESS EXCLUSIVE MODE");
+until_state('down', 'the documents of crisis locked: down');
 until_alarm('canary_failing');
 more_rounds(3);
 is(rows("SELECT state FROM paws_sync.status() WHERE component = 'crisis lane'"), 'down', 'status() says so');
@@ -71,6 +71,8 @@ my $said = log_since($node, $before);
 is(scalar(() = $said =~ /WARNING:  alarm canary_failing is raised/g), 1, 'one line in the log, however many rounds failed');
 like($said, qr/PW020 WARNING:  alarm canary_failing is raised.*\n.*DETAIL:  A crisis operation of the lane's own was refused, not seen, or seen too late\./, '… with a code and its sentence');
 like($listener->query('SELECT 1'), qr/Asynchronous notification "paws_sync_alarm" with payload "canary_failing raised"/, 'and a notification');
+
+ok(until_sql($node, 'SELECT count(*) = 0 FROM paws_crisis.operation'), 'what waited meanwhile is applied: a lock counts against nobody');
 
 # The views do not wait for locks.
 $locker->query_safe('BEGIN; LOCK TABLE paws_crisis.canary, paws_crisis.operation IN ACCESS EXCLUSIVE MODE');
