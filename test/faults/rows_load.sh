@@ -87,7 +87,7 @@ row_bulk() {
     until_sql "SELECT sum(depth) = 0 FROM paws_sync.pg_stat_paws_sync_lanes"
     again rotate_and_rest
     crisis
-    note "$(sql "SELECT count(*) FILTER (WHERE phase = 'finished') || ' rotations were finished' FROM paws_sync.pg_stat_progress_paws_sync_keys")"
+    note "$(sql "SELECT coalesce(sum(done), 0) || ' persons had their documents sealed anew' FROM paws_sync.pg_stat_progress_paws_sync_keys")"
 }
 
 rotate_and_rest() { sql "SELECT paws_sync.rotate_keys('data_keys')" && sleep 1; }
