@@ -181,6 +181,7 @@ OBJS = \
 	src/crisis/item.o \
 	src/crisis/item_claim.o \
 	src/crisis/item_end.o \
+	src/crisis/item_late.o \
 	src/crisis/item_topic.o \
 	src/crisis/signal.o \
 	src/crisis/signal_audit.o \
@@ -200,6 +201,7 @@ OBJS = \
 	src/control/stats.o \
 	src/control/status.o \
 	src/control/topic_rates.o \
+	src/control/wal_flood.o \
 	src/workers/carry.o \
 	src/workers/crisis.o \
 	src/workers/eraser.o \

@@ -7,10 +7,15 @@
 #include "postgres.h"
 
 #include "access/detoast.h"
+#include "queue/avoid.h"
 #include "queue/operation.h"
 #include "queue/pick.h"
 #include "queue/queue.h"
 #include "utils/timestamp.h"
+
+/* Rows of subjects that are left for now that a walk passes at a level, before it goes on with the next
+ * level. Others have their rows early in the order, so these are not missed. */
+#define PASSED_MAX 1000
 
 void
 paws_pick_begin(PawsPick *pick)
@@ -103,21 +108,34 @@ stored_bytes(PawsScan *scan)
 	return isnull ? 0 : (int32) toast_datum_size(envelope);
 }
 
+static void
+add(PawsPick *pick, int level, PawsCandidates *candidates)
+{
+	candidates->rows[candidates->count++] =
+		(PawsCandidate){.id = paws_scan_int64(pick->at, OPERATION_ID),
+						.rank = paws_scan_int64(pick->at, OPERATION_RANK),
+						.subject_no = paws_scan_int64(pick->at, OPERATION_SUBJECT_NO),
+						.bytes = stored_bytes(pick->at),
+						.level = level,
+						.attempts = paws_scan_int16(pick->at, OPERATION_ATTEMPTS),
+						.place = *paws_scan_place(pick->at)};
+}
+
 int
 paws_pick_level(PawsPick *pick, int level, PawsPlace from, PawsCandidates *candidates)
 {
 	int before = candidates->count;
+	int passed = 0;
 
 	go_to(pick, level, from);
-	while (candidates->count < candidates->room && step(pick))
-		if (is_ready(pick))
-			candidates->rows[candidates->count++] =
-				(PawsCandidate){.id = paws_scan_int64(pick->at, OPERATION_ID),
-								.rank = paws_scan_int64(pick->at, OPERATION_RANK),
-								.subject_no = paws_scan_int64(pick->at, OPERATION_SUBJECT_NO),
-								.bytes = stored_bytes(pick->at),
-								.level = level,
-								.attempts = paws_scan_int16(pick->at, OPERATION_ATTEMPTS),
-								.place = *paws_scan_place(pick->at)};
+	while (candidates->count < candidates->room && passed < PASSED_MAX && step(pick))
+	{
+		if (!is_ready(pick))
+			continue;
+		if (paws_avoided(paws_scan_int64(pick->at, OPERATION_SUBJECT_NO)))
+			passed++;
+		else
+			add(pick, level, candidates);
+	}
 	return candidates->count - before;
 }

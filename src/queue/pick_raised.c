@@ -7,6 +7,7 @@
 #include "postgres.h"
 
 #include "access/detoast.h"
+#include "queue/avoid.h"
 #include "queue/operation.h"
 #include "queue/pick.h"
 #include "queue/queue.h"
@@ -120,6 +121,8 @@ paws_pick_raised(int slot, const PawsPick *pick, const PawsRaisedLook *looks, in
 	subject = palloc(sizeof(Subject));
 	for (int i = 0; i < nlooks && candidates->count - before < max; i++)
 	{
+		if (paws_avoided(looks[i].subject_no))
+			continue;
 		read_subject(pick, paused, looks[i].subject_no, subject);
 		if (subject->count == 0)
 			paws_raise_idle(slot, PAWS_RAISED_OPERATIONS, &looks[i]);

@@ -183,5 +183,29 @@ append_to_file("$script.claim", "SELECT paws_sync.complete(job, fence) FROM paws
 is(rows("SELECT count(*) FROM paws_sync.crisis_items WHERE topic = 'crisis_response'"), '0', 'sixteen responders have them all');
 cmp_ok(rows("SELECT count(*) FROM paws_crisis.item WHERE state = 4 AND signal_id IS NOT NULL"), '>=', $open, 'each completed once');
 
+# Without keys: whoever is known is served. What was submitted meanwhile is claimed when they are back, not before.
+rows("SELECT paws_sync.define_topic('keyless')");
+my $stranger = $node->safe_psql('postgres', "SELECT paws_sync.subject_for('a stranger')");
+my $keys = $node->basedir . '/keys';
+rename "$keys/$_.root", "$keys/$_.away" foreach qw(care crisis billing);
+$node->restart;
+my $keyless = rows(raise('anna', 'imminent'));
+like($keyless, qr/^[0-9a-f-]{36}$/, 'without keys a signal is raised for somebody who is known');
+like(rows("SELECT string_agg(kind || ' ' || coalesce(code, ''), ', ') FROM paws_sync.pull_crisis('$phone')"), qr/^signal imminent, document sealed/, 'and told, the plan sealed');
+($job, $fence) = split /\|/, rows("SELECT job, fence FROM paws_sync.claim('{crisis_response}') WHERE convert_from(payload, 'UTF8')::jsonb ->> 'signal' = '$keyless'");
+is(rows("SELECT paws_sync.complete($job, $fence)"), 'completed', 'a responder has its item, and completes it');
+is(rows("SELECT outcome FROM paws_sync.submit('keyless', 'ring them', 'emergency', " . subject('anna') . ", key => 'k')"), 'submitted', 'submit with a class of the crisis lane');
+is(rows("SELECT count(*) FROM paws_sync.claim('{crisis_response}', 10)"), '0', 'nothing more');
+my ($status, $said, $error) = $node->psql('postgres', "SELECT paws_sync.raise_crisis('$stranger', 'self_report', 'high')");
+like($error, qr/ERROR:  .*key/, 'somebody unknown is not taken without keys') or diag($error);
+($status, $said, $error) = $node->psql('postgres', "SELECT * FROM paws_sync.claim('{keyless}')");
+isnt($status, 0, 'nor are jobs handed out');
+rename "$keys/$_.away", "$keys/$_.root" foreach qw(care crisis billing);
+$node->restart;
+ok(within(60, sub { rows("SELECT count(*) FROM paws_crisis.item WHERE state = 2 AND envelope IS NOT NULL AND seal IS NULL") eq '0' }), 'when they are back, what was submitted is sealed like the rest');
+rows("UPDATE paws_crisis.item SET available_at = NULL");
+is(rows("SELECT convert_from(payload, 'UTF8') FROM paws_sync.claim('{keyless}')"), 'ring them', 'and claimed');
+is(rows("SELECT paws_sync.resolve_crisis('$keyless')"), 't', 'the signal ends like any other');
+
 $node->stop;
 done_testing();

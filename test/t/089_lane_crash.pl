@@ -14,7 +14,7 @@ use PawsNode;
 use PawsProbe;
 
 my $folder = "$PostgreSQL::Test::Utils::tmp_check/faults";
-my ($bin, $err) = run_command([ 'bash', "$ENV{TESTDIR}/test/faults.sh", $folder ]);
+my ($bin, $err) = run_command([ 'bash', "$ENV{TESTDIR}/test/fault_points.sh", $folder ]);
 like($bin, qr|^/.*/bin$|, 'a server is built that can be made to crash') or BAIL_OUT($err);
 my $order = "$folder/order";
 $ENV{PAWS_FAULT_FILE} = $order;
