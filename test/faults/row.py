@@ -128,6 +128,8 @@ class Row:
             found += list(self.wrong_explicit())
         elif self.rule != "exempt":
             found.append("no rule")
+        elif self.number("named") == 0:
+            found.append("doctor() names nobody")
         return found
 
     def too_short(self):

@@ -120,19 +120,16 @@ row_copy() {
 copy_and_rest() { copy_bulk && sleep 0.1; }
 
 row_flood() {
-    local i
     about exempt "a foreign client floods the WAL: 4 sessions COPY without a pause"
     bulk_file
-    for i in 1 2 3 4; do again copy_bulk; done
-    sleep 0.5
+    load flood 4 postgres <<<"COPY faults.bulk FROM '$work/bulk.copy';"
+    faulted
+    sleep 1
     crisis
-    note "$(flooding_named)"
+    value "named $(sql "SELECT count(*) FROM paws_sync.doctor() WHERE NOT ok AND check_name = 'WAL of one client'")"
+    note "$(sql "SELECT coalesce(string_agg(check_name || ': ' || value, '; '), 'doctor() names nobody') FROM paws_sync.doctor() WHERE NOT ok AND check_name = 'WAL of one client'")"
+    end_faults
     sql 'TRUNCATE faults.bulk'
-}
-
-# What doctor() says of the flood; the row stays open until that is looked at.
-flooding_named() {
-    sql "SELECT coalesce(string_agg(check_name || ': ' || value, '; '), 'doctor() names nobody') FROM paws_sync.doctor() WHERE NOT ok AND check_name ~ 'wal'"
 }
 
 row_thousand() {
