@@ -105,7 +105,7 @@ def cards(rows):
     judged = [row for row in rows if row.one("skip") is None and row.rule in ("serves", "restarts", "refuses")]
     missed = [row for row in judged if not row.holds()]
     serving = [row for row in judged if row.rule == "serves" and row.times("call_to_visible")]
-    longest = max((row.times("call_to_visible")["max"] for row in serving), default=None)
+    longest = max((row.times(row.judged)["max"] for row in serving), default=None)
     total = {key: sum(row.number(key) for row in rows) for key in ("sent", "acknowledged", "lost", "duplicated")}
     return ('<div class="cards">' + card(f"{len(judged) - len(missed)} of {len(judged)}", "verdicts met", "bad" if missed else "good")
             + card(f"{total['acknowledged']:,}", "crisis operations acknowledged") + card(str(total["lost"]), "lost", "bad" if total["lost"] else "good")
