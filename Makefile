@@ -43,6 +43,7 @@ OBJS = \
 	src/base/settle.o \
 	src/base/shmem.o \
 	src/base/spi.o \
+	src/base/storage.o \
 	src/base/table.o \
 	src/base/table_once.o \
 	src/base/table_write.o \
@@ -177,12 +178,15 @@ OBJS = \
 	src/crisis/audit.o \
 	src/crisis/audit_read.o \
 	src/crisis/budget.o \
+	src/crisis/canary.o \
+	src/crisis/canary_history.o \
 	src/crisis/crisis.o \
 	src/crisis/item.o \
 	src/crisis/item_claim.o \
 	src/crisis/item_end.o \
 	src/crisis/item_late.o \
 	src/crisis/item_topic.o \
+	src/crisis/outcome.o \
 	src/crisis/signal.o \
 	src/crisis/signal_audit.o \
 	src/crisis/signal_read.o \
@@ -190,8 +194,11 @@ OBJS = \
 	src/crisis/queue.o \
 	src/crisis/documents.o \
 	src/crisis/resources.o \
+	src/crisis/room.o \
 	src/control/admission.o \
+	src/control/alarm.o \
 	src/control/doctor.o \
+	src/control/health.o \
 	src/control/horizon.o \
 	src/control/keyring.o \
 	src/control/latency.o \
@@ -202,6 +209,8 @@ OBJS = \
 	src/control/status.o \
 	src/control/topic_rates.o \
 	src/control/wal_flood.o \
+	src/workers/canary.o \
+	src/workers/canary_look.o \
 	src/workers/carry.o \
 	src/workers/crisis.o \
 	src/workers/eraser.o \
@@ -267,10 +276,12 @@ SQL_MODULES = \
 	src/care/care.sql \
 	src/store/tables.sql@paws_care@ordinary \
 	src/crisis/crisis.sql \
+	src/crisis/canary.sql \
 	src/crisis/signal.sql \
 	src/crisis/audit.sql \
 	src/store/tables.sql@paws_crisis@crisis \
 	src/control/control.sql \
+	src/control/health.sql \
 	src/control/admission.sql \
 	src/control/manifest.sql \
 	src/control/horizon.sql \
@@ -312,7 +323,7 @@ REGRESS_FIRST = preflight
 REGRESS = install setup members security profiles matrix vocabulary level token identity collection push push_many conflict \
 	pull pull_wait receipts ack_status housekeeping policy schedule admission crisis crisis_api signals crisis_lane two_phase \
 	topics jobs jobs_keys jobs_bad_input remembered \
-	resilience bad_input stats readme manifest doctor construction sealing envelope_swap uninstall
+	resilience bad_input stats readme manifest doctor construction sealing envelope_swap health uninstall
 
 REGRESS_OPTS = --use-existing
 

@@ -112,6 +112,16 @@ INSERT INTO allowed VALUES
 	('paws_sync.pg_stat_paws_sync_reserve', 'view', 'unit', 'text', 'unit', 'a constant'),
 	('paws_sync.stat_reserve()', 'result', 'resource', 'text', 'resource', 'a constant'),
 	('paws_sync.stat_reserve()', 'result', 'unit', 'text', 'unit', 'a constant'),
+	('paws_sync.pg_stat_paws_sync_crisis', 'view', 'state', 'text', 'lane_state', 'a constant'),
+	('paws_sync.stat_crisis()', 'result', 'state', 'text', 'lane_state', 'a constant'),
+	('paws_sync.pg_stat_paws_sync_crisis_refusals', 'view', 'code', 'text', 'refusal', 'a constant'),
+	('paws_sync.stat_crisis_refusals()', 'result', 'code', 'text', 'refusal', 'a constant'),
+	('paws_sync.pg_stat_paws_sync_alarms', 'view', 'alarm', 'text', 'alarm', 'a constant'),
+	('paws_sync.pg_stat_paws_sync_alarms', 'view', 'unit', 'text', 'alarm_unit', 'a constant'),
+	('paws_sync.pg_stat_paws_sync_alarms', 'view', 'hint', 'text', NULL, 'a constant'),
+	('paws_sync.stat_alarms()', 'result', 'alarm', 'text', 'alarm', 'a constant'),
+	('paws_sync.stat_alarms()', 'result', 'unit', 'text', 'alarm_unit', 'a constant'),
+	('paws_sync.stat_alarms()', 'result', 'hint', 'text', NULL, 'a constant'),
 	('paws_sync.pg_stat_paws_sync_workers', 'view', 'kind', 'text', 'worker', 'a word for a code'),
 	('paws_sync.pg_stat_paws_sync_workers', 'view', 'database', 'text', NULL, 'a name of the server''s catalogs'),
 	('paws_sync.pg_stat_paws_sync_workers', 'view', 'state', 'text', 'state', 'a word for a code'),
@@ -286,10 +296,13 @@ CREATE TEMP TABLE word AS
 	UNION SELECT 'topic', 'crisis_response'
 	UNION SELECT 'page_reason', name FROM paws_sync.vocabulary() WHERE kind IN ('reason', 'severity')
 	UNION SELECT v, w FROM (VALUES
-		('lane', '{crisis,ordinary}'::text[]), ('worker', '{launcher,scheduler,pool,crisis,timer}'), ('state', '{starting,idle,working}'),
+		('lane', '{crisis,ordinary}'::text[]), ('worker', '{launcher,scheduler,pool,crisis,timer,canary}'), ('state', '{starting,idle,working}'),
 		('page', '{change,receipt,reset,unreadable,position,limited,signal,document}'), ('resource', '{worker_time,bytes}'), ('unit', '{us,bytes}'), ('page_reason', '{cursor_expired,cursor_reset,envelope_rejected,sealed,ended}'),
 		('bundle', '{resource,document}'), ('erasure', '{deleted,swept,destroyed,certified}'), ('keyring', '{base,epoch,destroyed}'),
 		('root', '{care,crisis,billing}'), ('key_state', '{open,current,old,foreign,closed,missing,destroyed}'), ('memory', '{locked,unlocked,none}'),
+		('lane_state', '{ok,degraded,down,starting,unwatched,standby}'), ('alarm_unit', '{us,ms,s,MB,operations,workers}'),
+		('refusal', '{too_large,queue_full,locked,canceled,storage,keys,conflict,read_only,other}'),
+		('alarm', '{canary_slow,canary_failing,canary_silent,refused,rolled_back,crisis_workers,queue_old,queue_stuck,queue_filling,storage_data,storage_wal}'),
 		('compression', '{none}'), ('key_job', '{epochs,data_keys,roots}'),
 		('key_phase', '{requested,rewrapping,settling_writers,rewrapping_rest,settling_readers,destroying,making_keys,resealing,deleting_keys,finished}'),
 		('holder', '{session,"prepared transaction","replication slot",standby}'), ('held', '{rows,catalogs}'),
@@ -297,8 +310,9 @@ CREATE TEMP TABLE word AS
 		('profile', '{app,device_gateway,crisis,responder,billing,operator,auditor}'), ('privilege', '{USAGE,EXECUTE,SELECT}'),
 		('object_kind', '{schema,type,function,view}'),
 		('kind', '{token,id,number,position,code,flag,limit,name,time,envelope,digest,key}'),
-		('retention', '{until_finished,topic_history,dead_letters,offline_window,thirty_days,until_deleted,until_replaced,for_good}'),
-		('component', '{library,keys care,keys crisis,keys billing,keyring,workers,queue,admission}'), ('component_state', '{loaded,none,wrong,ready,off,starting,counting,open}')) AS x (v, l), unnest(l) AS w;
+		('retention', '{until_finished,topic_history,dead_letters,offline_window,thirty_days,until_deleted,until_replaced,month,for_good}'),
+		('component', '{library,keys care,keys crisis,keys billing,keyring,workers,queue,admission,crisis lane}'),
+		('component_state', '{loaded,none,wrong,ready,off,starting,counting,open,ok,degraded,down,unwatched,standby}')) AS x (v, l), unnest(l) AS w;
 -- these are not lists but forms
 CREATE TEMP TABLE form (vocabulary text, type regtype);
 INSERT INTO form VALUES ('region', 'paws_crisis.region'), ('contact', 'paws_crisis.contact'), ('line', 'paws_registry.code_name');
@@ -367,6 +381,10 @@ CREATE TEMP TABLE said AS
 	UNION SELECT 'paws_sync.tier_policy', 'compression', compression FROM paws_sync.tier_policy
 	UNION SELECT o, v.name, v.word FROM paws_sync.pg_stat_paws_sync_reserve r, unnest('{paws_sync.stat_reserve(),paws_sync.pg_stat_paws_sync_reserve}'::text[]) o,
 		LATERAL (VALUES ('resource', r.resource), ('unit', r.unit)) AS v (name, word)
+	UNION SELECT o, 'state', state FROM paws_sync.stat_crisis(), unnest('{paws_sync.stat_crisis(),paws_sync.pg_stat_paws_sync_crisis}'::text[]) o
+	UNION SELECT o, 'code', code FROM paws_sync.stat_crisis_refusals(), unnest('{paws_sync.stat_crisis_refusals(),paws_sync.pg_stat_paws_sync_crisis_refusals}'::text[]) o
+	UNION SELECT o, v.name, v.word FROM paws_sync.stat_alarms() a, unnest('{paws_sync.stat_alarms(),paws_sync.pg_stat_paws_sync_alarms}'::text[]) o,
+		LATERAL (VALUES ('alarm', a.alarm), ('unit', a.unit)) AS v (name, word)
 	UNION
 	SELECT 'paws_sync.push(paws_sync.device,jsonb)' AS object, 'code' AS name, code AS word FROM answer
 	UNION SELECT 'paws_sync.push_many(paws_sync.device,uuid[],text[],uuid[],bigint[],bytea[],boolean[])', 'code', code FROM many

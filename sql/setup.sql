@@ -52,4 +52,4 @@ FROM (VALUES ('mood', 'interactive', 'server_order'), ('plan', 'standard', 'bran
 	('safety_plan', 'safety', 'server_order'), ('signal', 'emergency', 'append')) AS v (name, class, on_conflict);
 
 CALL t.wait($$ 'ready' = ALL (SELECT state FROM paws_sync.status() WHERE component IN ('workers', 'queue')) $$);
-SELECT component, state, CASE WHEN component = 'queue' THEN detail END AS detail FROM paws_sync.status();
+SELECT component, state, CASE WHEN component = 'queue' THEN detail END AS detail FROM paws_sync.status() WHERE component <> 'crisis lane';

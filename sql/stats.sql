@@ -44,4 +44,4 @@ SELECT m.kind, bool_or(m.memory <> 'none') AS holds
 FROM paws_sync.pg_stat_paws_sync_memory m JOIN paws_sync.pg_stat_paws_sync_workers w USING (pid)
 WHERE w.kind = 'pool' AND w.database = current_database() GROUP BY m.kind;
 
-SELECT component, state FROM paws_sync.status();
+SELECT component, state FROM paws_sync.status() WHERE component <> 'crisis lane';

@@ -15,12 +15,16 @@
 #include "base/withdraw.h"
 #include "base/worker.h"
 #include "care/care.h"
+#include "control/alarm.h"
 #include "control/horizon.h"
 #include "control/latency.h"
 #include "control/topic_rates.h"
 #include "control/wal_flood.h"
 #include "crisis/attention.h"
 #include "crisis/audit.h"
+#include "crisis/canary.h"
+#include "crisis/outcome.h"
+#include "crisis/room.h"
 #include "fmgr.h"
 #include "guard/connection_reserve.h"
 #include "guard/log_scrub.h"
@@ -66,6 +70,10 @@ _PG_init(void)
 	paws_admission_init();
 	paws_attention_init();
 	paws_latency_init();
+	paws_outcome_init();
+	paws_room_init();
+	paws_canary_init();
+	paws_alarm_init();
 	paws_horizon_init();
 	paws_place_init();
 	paws_topic_rates_init();

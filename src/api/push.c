@@ -10,17 +10,14 @@
 #include "base/errors.h"
 #include "base/settings.h"
 #include "base/spi.h"
-#include "control/latency.h"
 #include "control/rows.h"
 #include "crisis/budget.h"
 #include "crisis/crisis.h"
+#include "crisis/outcome.h"
 #include "guard/mint.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 #include "vault/vault.h"
-
-/* What crisis is owed, in every tier; the matrix says the same and cannot be changed. */
-#define CRISIS_TARGET_MS 200
 
 PG_FUNCTION_INFO_V1(paws_push);
 PG_FUNCTION_INFO_V1(paws_push_many);
@@ -106,14 +103,13 @@ answer_crisis(PawsPush *push, PawsItem *item, const PawsChange *change)
 	item->revision = change->revision;
 	item->level = item->klass == PAWS_CLASS_EMERGENCY ? PAWS_LEVEL_MAX : PAWS_LEVEL_MAX - 1;
 	if (!change->repeated)
-		paws_latency_at_commit(push->slot, item->klass, PAWS_TIER_ALL, push->started_at, CRISIS_TARGET_MS);
+		paws_outcome_latency_at_commit(push->slot, item->klass, push->started_at);
 }
 
-int
-paws_push_crisis_items(PawsPush *push)
+/* The well-formed items of the crisis lane; how many. */
+static int
+take_crisis_items(PawsPush *push, PawsItem **items)
 {
-	PawsChange *changes = palloc(Max(push->count, 1) * sizeof(PawsChange));
-	PawsItem **items = palloc(Max(push->count, 1) * sizeof(PawsItem *));
 	int n = 0;
 
 	for (int i = 0; i < push->count; i++)
@@ -125,17 +121,49 @@ paws_push_crisis_items(PawsPush *push)
 		if (item->payload_length > (Size) paws_crisis_max_payload * 1024)
 		{
 			paws_item_reject(item, PAWS_REASON_TOO_LARGE);
+			paws_outcome_refused(push->slot, PAWS_REFUSAL_TOO_LARGE, 1);
 			continue;
 		}
-		to_change(push, item, &changes[n]);
 		items[n++] = item;
 	}
-	paws_crisis_apply(push->slot, changes, n);
-	for (int i = 0; i < n; i++)
-		answer_crisis(push, items[i], &changes[i]);
-	if (n > 0)
-		paws_vault_seal_ahead_at_commit();
 	return n;
+}
+
+static void
+apply_crisis_items(PawsPush *push, PawsItem **items, int count)
+{
+	PawsChange *changes = palloc(count * sizeof(PawsChange));
+
+	for (int i = 0; i < count; i++)
+		to_change(push, items[i], &changes[i]);
+	paws_crisis_apply(push->slot, changes, count);
+	for (int i = 0; i < count; i++)
+		answer_crisis(push, items[i], &changes[i]);
+	paws_outcome_taken(push->slot, count);
+	paws_vault_seal_ahead_at_commit();
+}
+
+/* Whatever keeps them from being taken is counted, and passes on. */
+int
+paws_push_crisis_items(PawsPush *push)
+{
+	PawsItem **items = palloc(Max(push->count, 1) * sizeof(PawsItem *));
+	int count = take_crisis_items(push, items);
+
+	if (count == 0)
+		return 0;
+	paws_outcome_attempt(push->slot, count);
+	PG_TRY();
+	{
+		apply_crisis_items(push, items, count);
+	}
+	PG_CATCH();
+	{
+		paws_outcome_refused(push->slot, paws_refusal_of(geterrcode()), count);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	return count;
 }
 
 /* A revoked device, and one beyond its tier's number of devices, is served in the crisis lane alone. */

@@ -19,5 +19,6 @@
 #define PAWS_ERRCODE_IMMUTABLE      MAKE_SQLSTATE('P', 'W', '0', '0', '5')
 #define PAWS_ERRCODE_UNKNOWN_TOPIC  MAKE_SQLSTATE('P', 'W', '0', '1', '0')
 #define PAWS_ERRCODE_LEASE_LOST     MAKE_SQLSTATE('P', 'W', '0', '1', '1')
+#define PAWS_ERRCODE_ALARM          MAKE_SQLSTATE('P', 'W', '0', '2', '0') /* of log lines alone */
 
 #endif

@@ -30,6 +30,9 @@ int paws_max_wait_with_snapshot = 1000;
 int paws_device_expiry = 30 * 24 * 60;
 int paws_housekeeping_interval = 300;
 int paws_crisis_max_payload = 1024;
+int paws_canary_interval = 10;
+int paws_crisis_queue_max = 100000;
+int paws_storage_alarm = 2048;
 int paws_crisis_signal_expiry = 72 * 60;
 int paws_crisis_response_time = 60;
 char *paws_crisis_role = NULL;
@@ -162,6 +165,19 @@ define_connection_settings(void)
 			   &paws_crisis_reserved_connections, 0, 1000, PGC_SIGHUP, 0);
 }
 
+/* How the crisis lane is watched, and announced to fail before it does. */
+static void
+define_health_settings(void)
+{
+	define_int("paws_sync.canary_interval", "Time between two canaries of the crisis lane; 0: none.",
+			   &paws_canary_interval, 0, 3600, PGC_SIGHUP, GUC_UNIT_S);
+	define_int("paws_sync.crisis_queue_max", "Operations that may wait in the crisis lane's queue.",
+			   &paws_crisis_queue_max, 1, INT_MAX, PGC_SIGHUP, 0);
+	define_int("paws_sync.storage_alarm",
+			   "Free space of data directory and WAL below which there is an alarm; 0: never.",
+			   &paws_storage_alarm, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MB);
+}
+
 static void
 define_reloadable_settings(void)
 {
@@ -234,6 +250,7 @@ paws_settings_init(bool preloading)
 	define_rotation_settings();
 	define_signal_settings();
 	define_connection_settings();
+	define_health_settings();
 	/* without a preload the settings above are unknown here, and reserving would complain of them */
 	if (preloading)
 		MarkGUCPrefixReserved("paws_sync");

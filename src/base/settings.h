@@ -26,6 +26,9 @@ extern int paws_max_wait_with_snapshot; /* ms */
 extern int paws_device_expiry;          /* minutes */
 extern int paws_housekeeping_interval;  /* seconds between two walks over all subjects */
 extern int paws_crisis_max_payload;     /* kB */
+extern int paws_canary_interval;        /* seconds between two canaries of the crisis lane; 0: none */
+extern int paws_crisis_queue_max;       /* operations that may wait in the crisis lane's queue */
+extern int paws_storage_alarm;          /* MB of free space below which there is an alarm; 0: never */
 extern int paws_crisis_signal_expiry;   /* minutes */
 extern int paws_crisis_response_time;   /* seconds that responders have for the most urgent signals */
 extern char *paws_crisis_role;          /* whose members may use reserved connections; empty: none */

@@ -25,8 +25,9 @@
 static PawsWorkerSlot *slots = NULL;
 
 static const char *const kind_names[PAWS_WORKER_KINDS] = {
-	[PAWS_WORKER_LAUNCHER] = "launcher", [PAWS_WORKER_SCHEDULER] = "scheduler", [PAWS_WORKER_POOL] = "pool",
-	[PAWS_WORKER_TIMER] = "timer",       [PAWS_WORKER_CRISIS] = "crisis",
+	[PAWS_WORKER_LAUNCHER] = "launcher", [PAWS_WORKER_SCHEDULER] = "scheduler",
+	[PAWS_WORKER_POOL] = "pool",         [PAWS_WORKER_TIMER] = "timer",
+	[PAWS_WORKER_CRISIS] = "crisis",     [PAWS_WORKER_CANARY] = "canary",
 };
 
 const char *
@@ -38,7 +39,7 @@ paws_worker_kind_name(PawsWorkerKind kind)
 int
 paws_worker_slots(void)
 {
-	return 1 + paws_max_databases * (2 + PAWS_CRISIS_WORKERS + PAWS_POOL_SIZE_MAX);
+	return 1 + paws_max_databases * (PAWS_FIXED_WORKERS + PAWS_POOL_SIZE_MAX);
 }
 
 static Size
@@ -104,6 +105,19 @@ paws_worker_count(PawsWorkerKind kind, Oid database)
 	LWLockAcquire(paws_lock(PAWS_LOCK_WORKERS), LW_EXCLUSIVE);
 	for (int i = 0; i < paws_worker_slots(); i++)
 		if (in_use(&slots[i]) && slots[i].kind == kind && slots[i].database == database)
+			count++;
+	LWLockRelease(paws_lock(PAWS_LOCK_WORKERS));
+	return count;
+}
+
+int
+paws_worker_running(PawsWorkerKind kind, Oid database)
+{
+	int count = 0;
+
+	LWLockAcquire(paws_lock(PAWS_LOCK_WORKERS), LW_SHARED);
+	for (int i = 0; i < paws_worker_slots(); i++)
+		if (slots[i].used && slots[i].pid != 0 && slots[i].kind == kind && slots[i].database == database)
 			count++;
 	LWLockRelease(paws_lock(PAWS_LOCK_WORKERS));
 	return count;

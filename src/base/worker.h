@@ -20,6 +20,7 @@ typedef enum PawsWorkerKind
 	PAWS_WORKER_POOL,
 	PAWS_WORKER_TIMER,
 	PAWS_WORKER_CRISIS,
+	PAWS_WORKER_CANARY,
 	PAWS_WORKER_KINDS
 } PawsWorkerKind;
 
@@ -59,14 +60,18 @@ extern void paws_worker_register_launcher(const char *entry);
 extern int paws_worker_slots(void);
 extern bool paws_worker_read(int index, PawsWorkerSlot *copy);
 
-/* "launcher", "scheduler", "pool", "timer", "crisis". */
+/* "launcher", "scheduler", "pool", "timer", "crisis", "canary". */
 extern const char *paws_worker_kind_name(PawsWorkerKind kind);
 
 /* Crisis workers of a database, always. */
 #define PAWS_CRISIS_WORKERS 2
 
-/* How many workers of a kind a database has, running or asked for. */
+/* Workers that a database has beside its pool: a scheduler, a timer, a canary, and the crisis workers. */
+#define PAWS_FIXED_WORKERS (3 + PAWS_CRISIS_WORKERS)
+
+/* How many workers of a kind a database has, running or asked for; and how many of them run. */
 extern int paws_worker_count(PawsWorkerKind kind, Oid database);
+extern int paws_worker_running(PawsWorkerKind kind, Oid database);
 
 /*
  * Starts a worker for a database; false if there was no slot or the server had no process to spare

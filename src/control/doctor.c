@@ -9,6 +9,7 @@
 #include "base/shmem.h"
 #include "base/worker.h"
 #include "commands/dbcommands.h"
+#include "control/alarm.h"
 #include "control/rows.h"
 #include "control/wal_flood.h"
 #include "guard/connection_reserve.h"
@@ -37,13 +38,13 @@ put(PawsRows *rows, const char *area, const char *name, bool good, const char *v
 }
 
 /*
- * The launcher, and for each database a scheduler, a timer, two crisis workers and the pool; beside them what
- * the server itself starts from the same number, which would else leave us without when it is busy.
+ * The launcher, and for each database a scheduler, a timer, a canary, two crisis workers and the pool; beside
+ * them what the server itself starts from the same number, which would else leave us without when it is busy.
  */
 static void
 put_processes(PawsRows *rows, int databases)
 {
-	int ours = 1 + databases * (2 + PAWS_CRISIS_WORKERS + paws_pool_size);
+	int ours = 1 + databases * (PAWS_FIXED_WORKERS + paws_pool_size);
 	int needed = ours + max_parallel_workers + (max_logical_replication_workers > 0 ? 1 : 0);
 
 	put(rows, "workers", "max_worker_processes", max_worker_processes >= needed,
@@ -119,6 +120,23 @@ put_wal_writer(PawsRows *rows)
 		"it with pg_terminate_backend(); see \"When a client floods the WAL\" in README.md.");
 }
 
+/* That somebody watches the lane, and what was seen. */
+static void
+put_health(PawsRows *rows)
+{
+	int slot = paws_database_slot();
+	int raised = paws_alarm_count(slot);
+
+	put(rows, "crisis", "paws_sync.canary_interval", paws_canary_interval > 0 && paws_canary_interval <= 60,
+		psprintf("%d s", paws_canary_interval), "1 to 60 s",
+		"Nobody watches the crisis lane, or seldom: set it to 10 s.");
+	put(rows, "crisis", "paws_sync.storage_alarm", paws_storage_alarm > 0,
+		psprintf("%d MB", paws_storage_alarm), "more than 0",
+		"A full disk would come as a surprise: set it to what is written in some hours.");
+	put(rows, "crisis", "alarms", raised == 0, psprintf("%d", raised), "0",
+		"See pg_stat_paws_sync_alarms for what to do.");
+}
+
 Datum
 paws_doctor_probe(PG_FUNCTION_ARGS)
 {
@@ -145,5 +163,6 @@ paws_doctor_probe(PG_FUNCTION_ARGS)
 	put_connections(&rows);
 	put_admission(&rows);
 	put_wal_writer(&rows);
+	put_health(&rows);
 	return (Datum) 0;
 }

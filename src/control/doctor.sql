@@ -95,8 +95,9 @@ CREATE FUNCTION paws_sync.doctor_server()
 	FROM pg_settings s, (SELECT max(offline_hours) * 60 AS minutes FROM paws_queue.effective_tier_policy) t
 	WHERE s.name = 'paws_sync.device_expiry'
 	UNION ALL
-	SELECT 'status', s.component, s.state IN ('loaded', 'ready') OR pg_is_in_recovery() AND s.component IN ('workers', 'queue'), s.state,
-		CASE s.component WHEN 'library' THEN 'loaded' ELSE 'ready' END,
+	SELECT 'status', s.component, s.state IN ('loaded', 'ready') OR pg_is_in_recovery() AND s.component IN ('workers', 'queue')
+			OR s.component = 'crisis lane' AND s.state <> 'down', s.state,
+		CASE s.component WHEN 'library' THEN 'loaded' WHEN 'crisis lane' THEN 'not down' ELSE 'ready' END,
 		CASE WHEN s.component LIKE 'keys %' OR s.component = 'keyring' THEN CASE s.state
 			WHEN 'none' THEN s.detail || ' The log of the server''s start says what to do; crisis goes on without.'
 			WHEN 'wrong' THEN 'Root key or keyring are not those that this database was used with: put both back, and restart the server.'

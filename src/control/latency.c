@@ -1,5 +1,6 @@
 /*
- * control/latency.c - a histogram for each class and tier of each database, and the view over them.
+ * control/latency.c - a histogram for each class and tier of the ordinary lane of each database, and the view
+ * over these and over those of the crisis lane, which are its own (crisis/outcome.h).
  */
 #include "postgres.h"
 
@@ -12,6 +13,8 @@
 #include "base/spi.h"
 #include "control/latency.h"
 #include "control/rows.h"
+#include "crisis/budget.h"
+#include "crisis/outcome.h"
 #include "queue/admission.h"
 #include "queue/policy.h"
 #include "utils/timestamp.h"
@@ -97,16 +100,16 @@ put_ms(PawsRows *rows, uint64 microseconds)
 	paws_row_datum(rows, Float8GetDatum((double) microseconds / 1000.0));
 }
 
+/* tier: NULL in the crisis lane, which looks up none. */
 static void
-put_row(PawsRows *rows, int slot, PawsClass klass, int tier)
+put_row(PawsRows *rows, PawsClass klass, const char *tier, PawsHistogram *histogram, int32 target_ms,
+		TimestampTz since)
 {
 	static const double fractions[] = {0.5, 0.95, 0.99, 0.999};
-	PawsHistogram *histogram = &latencies[slot].histogram[klass][tier];
 	uint64 count = pg_atomic_read_u64(&histogram->count);
-	int policy_tier = tier == PAWS_TIER_ALL ? PAWS_TIER_TRIAL : tier;
 
 	paws_row_label(rows, paws_class_name(klass));
-	paws_row_label(rows, tier == PAWS_TIER_ALL ? NULL : paws_tier_name(tier));
+	paws_row_label(rows, tier);
 	paws_row_datum(rows, Int64GetDatum((int64) count));
 	for (int i = 0; i < (int) lengthof(fractions); i++)
 		if (count > 0)
@@ -117,14 +120,33 @@ put_row(PawsRows *rows, int slot, PawsClass klass, int tier)
 		put_ms(rows, pg_atomic_read_u64(&histogram->max));
 	else
 		paws_row_null(rows);
-	put_ms(rows, (uint64) paws_policy(klass, policy_tier)->target_ms * 1000);
+	put_ms(rows, (uint64) target_ms * 1000);
 	if (count > 0)
 		paws_row_datum(rows,
 					   Float8GetDatum((double) pg_atomic_read_u64(&histogram->within) / (double) count));
 	else
 		paws_row_null(rows);
-	paws_row_timestamp(rows, (TimestampTz) pg_atomic_read_u64(&latencies[slot].since));
+	paws_row_timestamp(rows, since);
 	paws_row_end(rows);
+}
+
+static void
+put_crisis(PawsRows *rows, int slot, PawsClass klass)
+{
+	PawsOutcomes outcomes;
+
+	paws_outcome_read(slot, &outcomes);
+	put_row(rows, klass, NULL, paws_outcome_histogram(slot, klass), PAWS_CRISIS_BUDGET_MS, outcomes.since);
+}
+
+static void
+put_ordinary(PawsRows *rows, int slot, PawsClass klass)
+{
+	TimestampTz since = (TimestampTz) pg_atomic_read_u64(&latencies[slot].since);
+
+	for (int tier = PAWS_TIER_FIRST; tier <= PAWS_TIER_LAST; tier++)
+		put_row(rows, klass, paws_tier_name(tier), &latencies[slot].histogram[klass][tier],
+				paws_policy(klass, tier)->target_ms, since);
 }
 
 Datum
@@ -140,10 +162,9 @@ paws_stat_latency(PG_FUNCTION_ARGS)
 	for (int klass = PAWS_CLASS_FIRST; klass <= PAWS_CLASS_LAST; klass++)
 	{
 		if (paws_class_lane(klass) == PAWS_LANE_CRISIS)
-			put_row(&rows, slot, klass, PAWS_TIER_ALL);
+			put_crisis(&rows, slot, klass);
 		else
-			for (int tier = PAWS_TIER_FIRST; tier <= PAWS_TIER_LAST; tier++)
-				put_row(&rows, slot, klass, tier);
+			put_ordinary(&rows, slot, klass);
 	}
 	paws_spi_end();
 	return (Datum) 0;
@@ -155,6 +176,7 @@ paws_stat_reset(PG_FUNCTION_ARGS)
 	int slot = paws_database_slot();
 
 	paws_latency_reset(slot);
+	paws_outcome_reset(slot);
 	paws_admission_reset(slot);
 	paws_reserve_reset();
 	PG_RETURN_VOID();

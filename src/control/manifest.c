@@ -46,6 +46,8 @@ put_entry(PawsRows *rows, const PawsManifestEntry *entry, PawsTier tier)
 	paws_row_text(rows, paws_retention_name(entry->kept));
 	if (entry->kept == PAWS_KEPT_OFFLINE_WINDOW)
 		paws_row_interval(rows, paws_tier_policy(tier)->offline_hours * USECS_PER_HOUR);
+	else if (entry->kept == PAWS_KEPT_MONTH)
+		paws_row_interval(rows, 31 * USECS_PER_DAY);
 	else
 		paws_row_null(rows);
 	put_limit(rows, entry, tier);

@@ -9,7 +9,7 @@
 #include "funcapi.h"
 #include "utils/tuplestore.h"
 
-#define PAWS_ROW_COLUMNS_MAX 16
+#define PAWS_ROW_COLUMNS_MAX 24
 
 /* A set of rows being returned, and the row being made. Columns start as NULL. */
 typedef struct PawsRows

@@ -9,6 +9,7 @@
 #include "base/spi.h"
 #include "base/worker.h"
 #include "commands/dbcommands.h"
+#include "control/health.h"
 #include "control/rows.h"
 #include "miscadmin.h"
 #include "nodes/pg_list.h"
@@ -186,5 +187,6 @@ paws_status(PG_FUNCTION_ARGS)
 	put_workers(&rows);
 	put_queue(&rows, slot);
 	put_admission(&rows, slot);
+	put(&rows, "crisis lane", paws_lane_state_name(paws_health_state(slot)), paws_health_describe(slot));
 	return (Datum) 0;
 }

@@ -11,6 +11,7 @@
 #include "base/shmem.h"
 #include "base/table.h"
 #include "crisis/audit.h"
+#include "crisis/canary.h"
 #include "crisis/audit_private.h"
 #include "port/pg_bswap.h"
 #include "registry/registry.h"
@@ -329,8 +330,9 @@ paws_crisis_audit_changes(int slot, PawsAuditOperation operation, const PawsChan
 	PawsCrisisEvent *events = palloc(Max(count, 1) * sizeof(PawsCrisisEvent));
 	int n = 0;
 
+	/* what the canary writes is about nobody, and would be most of the log */
 	for (int i = 0; i < count; i++)
-		if (!changes[i].repeated && !changes[i].skipped)
+		if (!changes[i].repeated && !changes[i].skipped && !paws_canary_is(slot, changes[i].subject_no))
 		{
 			to_event(&changes[i], operation, &bytes[n], &events[n]);
 			n++;

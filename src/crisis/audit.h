@@ -44,8 +44,8 @@ extern void paws_crisis_audit(int slot, const PawsCrisisEvent *events, int count
 
 /*
  * The same for changes of one subject, after they were applied (operation PAWS_AUDIT_APPLIED or
- * PAWS_AUDIT_DRAINED) or put into the queue (PAWS_AUDIT_QUEUED). Repeats, and those that were skipped, have
- * no row.
+ * PAWS_AUDIT_DRAINED) or put into the queue (PAWS_AUDIT_QUEUED). Repeats, those that were skipped, and what
+ * the canary writes, which is about nobody, have no row.
  */
 extern void
 paws_crisis_audit_changes(int slot, PawsAuditOperation operation, const PawsChange *changes, int count);

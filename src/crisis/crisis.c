@@ -10,6 +10,7 @@
 #include "base/wake.h"
 #include "crisis/audit.h"
 #include "crisis/budget.h"
+#include "crisis/canary.h"
 #include "crisis/crisis.h"
 #include "crisis/queue.h"
 #include "utils/timestamp.h"
@@ -107,8 +108,8 @@ paws_crisis_apply(int slot, PawsChange *changes, int count)
 		return;
 	paws_crisis_take_time();
 	begun_at = paws_reserve_crisis_begin();
-	applied = apply_at_once(changes, count);
-	if (!applied)
+	applied = !paws_canary_by_queue && apply_at_once(changes, count);
+	if (!applied && !paws_canary_by_queue)
 	{
 		forget_answers(changes, count);
 		applied = paws_run_guarded(apply_waiting, &waiting, forgive);

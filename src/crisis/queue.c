@@ -12,6 +12,7 @@
 #include "crisis/crisis.h"
 #include "crisis/queue.h"
 #include "crisis/queue_private.h"
+#include "crisis/room.h"
 #include "registry/registry.h"
 #include "utils/timestamp.h"
 
@@ -218,7 +219,11 @@ paws_crisis_queue_put(int slot, PawsChange *changes, int count)
 			fresh[n++] = &changes[i];
 	}
 	if (n > 0)
+	{
+		paws_room_require(slot, n);
 		insert(fresh, n);
+		paws_room_at_commit(slot, n);
+	}
 	paws_wake_at_commit(slot, PAWS_WAKE_CRISIS);
 }
 
@@ -292,6 +297,7 @@ paws_crisis_queue_drain(int slot, int64 subject_no, int limit, bool wait, bool *
 	if (changes[0].skipped)
 		return false;
 	remove_done(subject_no, queued, good);
+	paws_room_at_commit(slot, -good);
 	paws_crisis_audit_changes(slot, PAWS_AUDIT_DRAINED, changes, good);
 	paws_wake_key_at_commit(slot, subject_no);
 	return true;

@@ -18,7 +18,7 @@
 /*
  * Adds changes of one subject; wakes its waiters and the crisis workers at commit. One that is seen to wait
  * already is marked as repeated and not added again. Two that are pushed at once may both be added: the
- * second to be applied finds the receipt of the first.
+ * second to be applied finds the receipt of the first. Errors 53400 if the queue is full (crisis/room.h).
  */
 extern void paws_crisis_queue_put(int slot, PawsChange *changes, int count);
 

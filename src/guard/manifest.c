@@ -32,6 +32,8 @@
 #define ERASURE          "paws_vault.erasure"
 #define RESOURCE         "paws_crisis.resource"
 #define CRISIS_OPERATION "paws_crisis.operation"
+#define CANARY           "paws_crisis.canary"
+#define CANARY_DEVICE    "paws_crisis.canary_device"
 #define SIGNAL           "paws_crisis.signal"
 #define ITEM             "paws_crisis.item"
 #define RAISED           "paws_queue.raised"
@@ -259,6 +261,18 @@ static const PawsManifestEntry entries[] = {
 	{RESOURCE, "contact", PAWS_KIND_NAME, 0, PAWS_KEPT_FOR_GOOD, false, true},
 	{RESOURCE, "set_at", PAWS_KIND_TIME, PAWS_CLOCK_SLOW, PAWS_KEPT_FOR_GOOD, false, true},
 
+	{CANARY_DEVICE, "role", PAWS_KIND_CODE, 0, PAWS_KEPT_FOR_GOOD, false, true},
+	{CANARY_DEVICE, "device", PAWS_KIND_TOKEN, 0, PAWS_KEPT_FOR_GOOD, false, true},
+
+	{CANARY, "hour", PAWS_KIND_TIME, PAWS_CLOCK_EXACT, PAWS_KEPT_MONTH, false, true},
+	{CANARY, "measured", PAWS_KIND_NUMBER, 0, PAWS_KEPT_MONTH, false, true},
+	{CANARY, "there", PAWS_KIND_NUMBER, 0, PAWS_KEPT_MONTH, false, true},
+	{CANARY, "worst", PAWS_KIND_NUMBER, 0, PAWS_KEPT_MONTH, false, true},
+	{CANARY, "last_at", PAWS_KIND_TIME, PAWS_CLOCK_EXACT, PAWS_KEPT_MONTH, false, true},
+	{CANARY, "rounds", PAWS_KIND_NUMBER, 0, PAWS_KEPT_MONTH, false, true},
+	{CANARY, "failed", PAWS_KIND_NUMBER, 0, PAWS_KEPT_MONTH, false, true},
+	{CANARY, "running", PAWS_KIND_FLAG, 0, PAWS_KEPT_MONTH, false, true},
+
 	{TOPIC, "topic_no", PAWS_KIND_NUMBER, 0, PAWS_KEPT_FOR_GOOD, false, false},
 	{TOPIC, "place", PAWS_KIND_NUMBER, 0, PAWS_KEPT_FOR_GOOD, false, false},
 	{TOPIC, "max_attempts", PAWS_KIND_LIMIT, 0, PAWS_KEPT_FOR_GOOD, false, false},
@@ -388,10 +402,15 @@ const char *
 paws_retention_name(PawsRetention kept)
 {
 	static const char *const names[] = {
-		[PAWS_KEPT_UNTIL_FINISHED] = "until_finished", [PAWS_KEPT_TOPIC_HISTORY] = "topic_history",
-		[PAWS_KEPT_DEAD_LETTERS] = "dead_letters",     [PAWS_KEPT_OFFLINE_WINDOW] = "offline_window",
-		[PAWS_KEPT_SIGNALS] = "thirty_days",           [PAWS_KEPT_UNTIL_DELETED] = "until_deleted",
-		[PAWS_KEPT_UNTIL_REPLACED] = "until_replaced", [PAWS_KEPT_FOR_GOOD] = "for_good",
+		[PAWS_KEPT_UNTIL_FINISHED] = "until_finished",
+		[PAWS_KEPT_TOPIC_HISTORY] = "topic_history",
+		[PAWS_KEPT_DEAD_LETTERS] = "dead_letters",
+		[PAWS_KEPT_OFFLINE_WINDOW] = "offline_window",
+		[PAWS_KEPT_SIGNALS] = "thirty_days",
+		[PAWS_KEPT_UNTIL_DELETED] = "until_deleted",
+		[PAWS_KEPT_UNTIL_REPLACED] = "until_replaced",
+		[PAWS_KEPT_MONTH] = "month",
+		[PAWS_KEPT_FOR_GOOD] = "for_good",
 	};
 
 	return names[kept];

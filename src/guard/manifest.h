@@ -50,6 +50,7 @@ typedef enum PawsRetention
 	PAWS_KEPT_SIGNALS,        /* while a crisis signal is open, or its item waits, and 30 days after */
 	PAWS_KEPT_UNTIL_DELETED,  /* by a device, and until every live device has passed the tombstone */
 	PAWS_KEPT_UNTIL_REPLACED, /* one row for each, always the last state */
+	PAWS_KEPT_MONTH,          /* 31 days */
 	PAWS_KEPT_FOR_GOOD
 } PawsRetention;
 

@@ -4,7 +4,8 @@
  *
  * What waits is told to devices already, so nobody waits for these; they only bring it into the documents. A
  * subject whose counter is held is left and looked at again soon. Each subject is a transaction of its own,
- * so that one that fails costs itself alone. They read nothing of the ordinary lane.
+ * so that one that fails costs itself alone. They read nothing of the ordinary lane. While they sleep they
+ * are also those whom the lane's canary is meant for.
  */
 #include "postgres.h"
 
@@ -19,6 +20,7 @@
 #include "miscadmin.h"
 #include "storage/latch.h"
 #include "utils/timestamp.h"
+#include "workers/canary_look.h"
 #include "workers/signals.h"
 #include "workers/workers.h"
 
@@ -169,6 +171,8 @@ try_turn(void)
 	if (asleep_slot >= 0)
 		paws_wake_awake(asleep_slot, PAWS_WAKE_CRISIS);
 	asleep_slot = -1;
+	if (paws_worker_database_slot() >= 0)
+		paws_canary_look(paws_worker_database_slot());
 	if (!look(&waiting))
 		return WITHOUT_EXTENSION_MS;
 	if (waiting.count > 0)
@@ -211,6 +215,7 @@ before_sleep(void)
 
 	if (slot < 0)
 		return;
+	paws_canary_listen(slot);
 	if (paws_wake_sleep(slot, PAWS_WAKE_CRISIS))
 		asleep_slot = slot;
 	else

@@ -1,6 +1,6 @@
 /*
- * workers/launcher.c - one for the server: crisis workers, a scheduler and a timer for each listed database
- * that exists, none for any other.
+ * workers/launcher.c - one for the server: crisis workers, a scheduler, a timer and a canary for each listed
+ * database that exists, none for any other.
  */
 #include "postgres.h"
 
@@ -14,6 +14,7 @@
 #include "base/settings.h"
 #include "base/worker.h"
 #include "catalog/pg_database.h"
+#include "control/health.h"
 #include "nodes/pg_list.h"
 #include "queue/admission.h"
 #include "utils/memutils.h"
@@ -88,6 +89,7 @@ stop_unwanted(List *wanted)
 		paws_worker_stop(PAWS_WORKER_TIMER, slot.database, 0);
 		paws_worker_stop(PAWS_WORKER_POOL, slot.database, 0);
 		paws_worker_stop(PAWS_WORKER_CRISIS, slot.database, 0);
+		paws_worker_stop(PAWS_WORKER_CANARY, slot.database, 0);
 	}
 }
 
@@ -119,6 +121,17 @@ keep(PawsWorkerKind kind, const char *entry, Oid database, int wanted)
 	return true;
 }
 
+/* One that runs and is not heard of waits for a commit: somebody else has to say so. */
+static bool
+keep_canary(Oid database)
+{
+	if (paws_worker_running(PAWS_WORKER_CANARY, database) > 0)
+		paws_health_look_from_outside(database);
+	else if (paws_worker_count(PAWS_WORKER_CANARY, database) == 0)
+		paws_health_expect(database);
+	return keep(PAWS_WORKER_CANARY, PAWS_CANARY_ENTRY, database, 1);
+}
+
 static void
 complain_of_room(bool short_of_room)
 {
@@ -148,6 +161,8 @@ turn(void)
 	foreach (cell, wanted)
 		good = keep(PAWS_WORKER_SCHEDULER, PAWS_SCHEDULER_ENTRY, lfirst_oid(cell), 1) &&
 			   keep(PAWS_WORKER_TIMER, PAWS_TIMER_ENTRY, lfirst_oid(cell), 1) && good;
+	foreach (cell, wanted)
+		good = keep_canary(lfirst_oid(cell)) && good;
 	complain_of_room(!good);
 	return TURN_MS;
 }

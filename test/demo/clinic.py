@@ -23,6 +23,7 @@ import psycopg
 
 import crisis
 import facts
+import health
 import jobs
 import load
 import report
@@ -298,6 +299,9 @@ def statements(example):
         ("Submit a reminder twice, and do it.",
          f"SELECT outcome, state, level FROM paws_sync.submit('reminders', 'bring the diary', subject => '{subject}',"
          " key => 'by hand'); SELECT job, fence, convert_from(payload, 'UTF8') FROM paws_sync.claim('{reminders}');", False),
+        ("Is the crisis lane well?",
+         "SELECT state, canary_last, canary_worst, attempts, acknowledged, success, available_30d"
+         " FROM paws_sync.pg_stat_paws_sync_crisis;", False),
         ("What is not in order, and what is to be done?",
          "SELECT area, check_name, value, wanted, hint FROM paws_sync.doctor() WHERE NOT ok;", False),
     ]
@@ -405,11 +409,12 @@ def run(options):
         job_rows, job_problems = clinic.finish_jobs()
         clinic.progress.say("The day is over and the queue is empty. Comparing replicas ...")
         checked = clinic.verify()
-        checked["problems"] += crisis_problems + job_problems
+        health_rows, health_problems = health.shown(clinic.server)
+        checked["problems"] += crisis_problems + job_problems + health_problems
         texts = statements(next(s["example"] for s in summaries if s["example"]))
         checked["problems"] += try_statements(options.dsn, texts)
         data = results(clinic, summaries, checked, time.monotonic() - began)
-        data["crises"], data["jobs"] = crisis_rows, job_rows
+        data["crises"], data["jobs"], data["health"] = crisis_rows, job_rows, health_rows
         clinic.stop()       # before the server is restarted
         clinic.progress.say("Looking at keys: sealing, rotation, forgetting, a start without keys, the doctor ...")
         data["vault"], problems, data["certificate"] = show_vault(clinic, summaries)

@@ -109,6 +109,8 @@ Time                   {data['replay_seconds']:.1f} s for the day with draining,
     print_pairs(data["crises"])
     print("\nThe clinic's own work\n")
     print_pairs(data["jobs"])
+    print("\nHow the crisis lane is\n")
+    print_pairs(data["health"])
     print("\nKeys, and what they are for\n")
     print_pairs(data["vault"])
     if data["certificate"]:
@@ -244,6 +246,10 @@ responder who waited had an item, completed it and resolved the signal; and the 
 <p>Reminders and exports were submitted to the same queue while the day went on, and done by workers of the clinic's own.
 One of them could not be done; in the evening it was given a new life.</p>
 <figure>{pairs_table(data['jobs'], 'pairs long')}</figure>
+<h2>How the crisis lane is</h2>
+<p>While the day went on, the server pushed a crisis operation of its own every ten seconds, and measured how long it took
+until somebody who waited had it. Whatever keeps a crisis operation from being taken is counted, and raises an alarm.</p>
+<figure>{pairs_table(data['health'], 'pairs long')}</figure>
 <h2>Keys, and what they are for</h2>
 <p>Everything is sealed before it is stored. Keys were rotated while the day went on; then one person was forgotten, and
 the server was started without its keys.</p>

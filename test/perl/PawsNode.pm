@@ -39,13 +39,15 @@ our %COLLECTION = (
 	bulk => 'branch',
 	background => 'server_order');
 
-# Settings of every node; small intervals, so that what is waited for comes soon.
+# Settings of every node; small intervals, so that what is waited for comes soon. No canary: it has rows and transactions of
+# its own, which tests that count would find.
 my %SETTINGS = (
 	'shared_preload_libraries' => 'paws_sync',
 	'paws_sync.databases' => 'postgres',
 	'paws_sync.pool_size' => 2,
 	'paws_sync.poll_interval' => '100ms',
 	'paws_sync.housekeeping_interval' => '1s',
+	'paws_sync.canary_interval' => 0,
 	'max_worker_processes' => 24,
 	'max_connections' => 60,
 	'fsync' => 'off',

@@ -5,6 +5,7 @@ use warnings;
 
 use PawsLoad;
 use PawsNode;
+use PawsProbe;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(usleep);
@@ -80,6 +81,19 @@ foreach my $kind (@kinds)
 	cmp_ok($wakes, '<=', $allowed, "$kind: woke $wakes times");
 	note("$kind: $ticks ticks of the processor");
 }
+
+# The stated exception: with a canary, and with nothing but its rows. A round is a few transactions, and none of it is
+# counted as anybody's work.
+my $others = $node->safe_psql('postgres', "SELECT count(*) FROM paws_crisis.feed");
+set_option($node, 'paws_sync.canary_interval', "'1s'");
+ok(until_sql($node, 'SELECT canary_rounds >= 5 FROM paws_sync.pg_stat_paws_sync_crisis'), 'the canary can be turned on');
+set_option($node, 'paws_sync.canary_interval', 0);
+ok(until_sql($node, 'SELECT NOT running FROM paws_crisis.canary ORDER BY hour DESC LIMIT 1'), 'and off');
+is($node->safe_psql('postgres', "SELECT count(*) FROM paws_crisis.feed f WHERE device_no <> ALL (ARRAY(SELECT device_no FROM paws_registry.device d "
+	  . 'JOIN paws_crisis.canary_device c ON c.device::text = d.device::text))'), $others, 'it writes for itself alone');
+my $silence = $node->safe_psql('postgres', 'SELECT pg_snapshot_xmax(pg_current_snapshot())');
+usleep(3_000_000);
+is($node->safe_psql('postgres', 'SELECT pg_snapshot_xmax(pg_current_snapshot())'), $silence, 'once it is off no number of a transaction is used');
 
 # It has not fallen asleep for good.
 $load->begin(5);

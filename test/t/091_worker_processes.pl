@@ -10,7 +10,7 @@ use Test::More;
 use PawsNode;
 use PawsProbe;
 
-my $node = PawsNode->new_node('few', -no_extension => 1, 'max_worker_processes' => 6, 'max_logical_replication_workers' => 0,
+my $node = PawsNode->new_node('few', -no_extension => 1, 'max_worker_processes' => 7, 'max_logical_replication_workers' => 0,
 	'paws_sync.pool_size' => 4);
 
 sub warnings_of
@@ -32,7 +32,7 @@ new_subject($node, 'one', 'premium');
 my $device = new_device($node, 'one');
 my $other = new_device($node, 'one', 'web');
 
-# Room for the launcher, two crisis workers, a scheduler, a timer and one of four pool workers.
+# Room for the launcher, two crisis workers, a scheduler, a timer, a canary and one of four pool workers.
 ok(has_workers($node, 'postgres', 1), 'as many pool workers as fit');
 turns_of_scheduler();
 is(warnings_of('could not start a pool worker'), 1, 'the rest is missed once in the log');

@@ -210,7 +210,7 @@ wait_for_sql($node, 'the workers', "SELECT bool_and(ok) FROM paws_sync.doctor() 
 is(wrong(), join("\n", 'durability: wal_level', 'leaks: track_activity_query_size', 'minimisation: track_commit_timestamp',
 		'network: ssl', 'workers: listed databases', 'workers: max_worker_processes'), 'found: what a start has set');
 like(hint('ssl'), qr/hostssl/, '… and what to do about the network');
-like(hint('max_worker_processes'), qr/paws_sync needs 13/, '… about processes');
+like(hint('max_worker_processes'), qr/paws_sync needs 15/, '… about processes');
 like(hint('track_commit_timestamp'), qr/exact time/, '… about times');
 like(hint('wal_level'), qr/replica/, '… about the WAL');
 unset(1, 'max_worker_processes', 'track_commit_timestamp', 'wal_level', 'max_wal_senders', 'track_activity_query_size',
