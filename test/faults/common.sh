@@ -142,6 +142,7 @@ about() { value "rule $1"; shift; value "title $*"; }
 skip() { value "skip $*"; }
 # limit NAME MICROSECONDS: what this row must hold besides, such as call_to_visible.p999.
 limit() { value "limit $1 $2"; }
+# "judged commit": the bound of 200 ms counts from the acknowledgement of each push, and not from its call.
 # allow SQLSTATE...: what callers may be told in this row, and push again.
 allow() { value "allow $*"; }
 

@@ -15,8 +15,9 @@ STYLE = """
 .bound { stroke: var(--ink); stroke-width: 1.4; stroke-dasharray: 4 3; } .base { stroke: var(--rule); }
 .marks { stroke: var(--ink); stroke-width: 1.2; } .wide { overflow-x: auto; }
 .key-visible { color: var(--crisis); } .key-after { color: var(--premium); }
-td, th { text-align: right; } td:first-child, th:first-child, td:nth-child(2), th:nth-child(2), td:last-child, th:last-child { text-align: left; }
-td:nth-child(2), td:last-child { white-space: normal; min-width: 15em; }
+main { max-width: 1240px; }
+td, th { text-align: right; vertical-align: top; } td:nth-child(-n+3), th:nth-child(-n+3) { text-align: left; }
+td:nth-child(2), td:nth-child(3) { white-space: normal; } td:nth-child(2) { min-width: 17em; } td:nth-child(3) { min-width: 9em; }
 td.missed { color: var(--warn); font-weight: 600; } td.met { color: var(--good); } td.other { color: var(--soft); }
 td.name { white-space: nowrap; font-weight: 600; }
 """
@@ -86,13 +87,13 @@ def drawing(rows):
 
 
 def table(rows, head, cells):
-    out = ["<table><tr><th>row</th><th>what happens</th>" + "".join(f"<th>{escape(text)}</th>" for text in head[1:]) + "</tr>"]
+    out = ["<table><tr><th>row</th><th>what happens</th><th>verdict</th>" + "".join(f"<th>{escape(text)}</th>" for text in head[1:-1]) + "</tr>"]
     for row in rows:
         shown = cells(row)
         remarks = "".join(f'<br><span class="soft">{escape(text)}</span>' for text in row.remarks())
         out.append(f'<tr><td class="name">{escape(row.name)}</td><td>{escape(row.title)}{remarks}</td>'
-                   + "".join(f"<td>{escape(text)}</td>" for text in shown[1:-1])
-                   + f'<td class="{verdict_class(row)}">{escape(shown[-1])}</td></tr>')
+                   f'<td class="{verdict_class(row)}">{escape(shown[-1])}</td>'
+                   + "".join(f"<td>{escape(text)}</td>" for text in shown[1:-1]) + "</tr>")
     return "".join(out) + "</table>"
 
 
@@ -104,7 +105,7 @@ def cards(rows):
     judged = [row for row in rows if row.one("skip") is None and row.rule in ("serves", "restarts", "refuses")]
     missed = [row for row in judged if not row.holds()]
     serving = [row for row in judged if row.rule == "serves" and row.times("call_to_visible")]
-    longest = max((row.times("call_to_visible")["max"] for row in serving), default=None)
+    longest = max((row.times(row.judged)["max"] for row in serving), default=None)
     total = {key: sum(row.number(key) for row in rows) for key in ("sent", "acknowledged", "lost", "duplicated")}
     return ('<div class="cards">' + card(f"{len(judged) - len(missed)} of {len(judged)}", "verdicts met", "bad" if missed else "good")
             + card(f"{total['acknowledged']:,}", "crisis operations acknowledged") + card(str(total["lost"]), "lost", "bad" if total["lost"] else "good")
