@@ -14,6 +14,7 @@
 #   make canary [ARGS=--small]      plants values everywhere and proves that none leaks
 #   make bench [PARTS='submit work'] this queue beside bare statements and its peers, with tables and plots
 #   make bench-vault                what sealing costs, beside a build that does not seal
+#   make bench-audit                what the crisis lane's audit rows cost, beside a build that writes none
 #   make bench-rotation             100,000 persons' keys rotate while others read and write
 #   make bare                       proves demo and test in a bare Debian (root, debootstrap)
 #   make deps                       installs missing Debian packages; the targets above do it themselves
@@ -175,10 +176,12 @@ OBJS = \
 	src/crisis/attention.o \
 	src/crisis/audit.o \
 	src/crisis/audit_read.o \
+	src/crisis/budget.o \
 	src/crisis/crisis.o \
 	src/crisis/item.o \
 	src/crisis/item_claim.o \
 	src/crisis/item_end.o \
+	src/crisis/item_late.o \
 	src/crisis/item_topic.o \
 	src/crisis/signal.o \
 	src/crisis/signal_audit.o \
@@ -198,6 +201,7 @@ OBJS = \
 	src/control/stats.o \
 	src/control/status.o \
 	src/control/topic_rates.o \
+	src/control/wal_flood.o \
 	src/workers/carry.o \
 	src/workers/crisis.o \
 	src/workers/eraser.o \
@@ -221,6 +225,7 @@ OBJS = \
 	src/api/item.o \
 	src/api/items_columns.o \
 	src/api/items_json.o \
+	src/api/job_admit.o \
 	src/api/job_arguments.o \
 	src/api/job_claim.o \
 	src/api/job_finish.o \
@@ -243,6 +248,11 @@ OBJS = \
 # For the benchmark alone, in a copy of the tree: the same library without sealing.
 ifneq ($(UNSEALED),)
 OBJS := $(filter-out src/vault/seal.o src/vault/revision_seal.o,$(OBJS)) test/bench/unsealed.o
+endif
+
+# Likewise without the audit rows of the crisis lane.
+ifneq ($(UNAUDITED),)
+OBJS := $(filter-out src/crisis/audit.o,$(OBJS)) test/bench/unaudited.o
 endif
 
 SQL_MODULES = \
@@ -300,7 +310,7 @@ UNIT_SOURCES = \
 # preflight comes first and alone: without preload or keys nothing behind it can tell anything.
 REGRESS_FIRST = preflight
 REGRESS = install setup members security profiles matrix vocabulary level token identity collection push push_many conflict \
-	pull pull_wait receipts ack_status housekeeping policy schedule admission crisis crisis_api signals two_phase \
+	pull pull_wait receipts ack_status housekeeping policy schedule admission crisis crisis_api signals crisis_lane two_phase \
 	topics jobs jobs_keys jobs_bad_input remembered \
 	resilience bad_input stats readme manifest doctor construction sealing envelope_swap uninstall
 
@@ -417,8 +427,12 @@ bench-vault:
 	@bash test/deps.sh
 	@bash test/bench/vault.sh
 
+bench-audit:
+	@bash test/deps.sh
+	@bash test/bench/audit.sh
+
 bare:
 	@bash test/bare-debian.sh
 
-.PHONY: all deps up down test unit lint regress isolation tap format format-check demo fuzz canary bench bench-vault bench-rotation \
+.PHONY: all deps up down test unit lint regress isolation tap format format-check demo fuzz canary bench bench-audit bench-vault bench-rotation \
 	bare faults rotation-faults soak installcheck-first

@@ -162,6 +162,9 @@ SELECT level, depth, oldest_age, in_rate, out_rate FROM paws_sync.pg_stat_paws_s
 SELECT kind, state, operations, errors, last_active_at FROM paws_sync.pg_stat_paws_sync_workers ORDER BY kind;
 \o
 
+-- Audit rows of the crisis lane
+SELECT rows > 0 AS rows, keyed = rows AS keyed, late, unkeyed, wrong, doubled, missing FROM paws_sync.verify_crisis_audit();
+
 -- Rotating keys
 SELECT paws_sync.rotate_keys() AS job \gset
 CALL t.wait('NOT EXISTS (SELECT FROM paws_sync.pg_stat_progress_paws_sync_keys WHERE finished_at IS NULL)');

@@ -174,7 +174,8 @@ SELECT outcome, state, level, code, item FROM paws_sync.submit_many('callback', 
 	ARRAY['k', 'l', 'once', 'k']);
 SELECT outcome, code FROM paws_sync.submit('callback', convert_to(repeat('x', 1048577), 'UTF8'), 'emergency');
 SELECT outcome FROM paws_sync.submit('callback', 'an ordinary one');
-SELECT topic, level, class, regexp_replace(t.text(payload), '[0-9a-f]{8}-[0-9a-f-]{27}', 'uuid') AS payload, subject::text = :'anna' AS anna, attempt FROM paws_sync.claim('{callback,crisis_response}', 10);
+SELECT topic, level, class, CASE WHEN topic = 'callback' THEN t.text(payload) ELSE 'a signal' END AS payload, subject::text = :'anna' AS anna, attempt
+FROM paws_sync.claim('{callback,crisis_response}', 10);
 SELECT count(*) AS sealed FROM paws_crisis.item WHERE state = 2 AND topic = 'callback' AND get_byte(envelope, 3) IS NOT NULL AND position('ring'::bytea IN envelope) = 0;
 -- one that somebody else wrote, or moved, is not handed out: it is put off
 UPDATE paws_crisis.item SET claimed_at = NULL, claimed_until = NULL WHERE state = 2 AND topic = 'callback';

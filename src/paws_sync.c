@@ -18,6 +18,7 @@
 #include "control/horizon.h"
 #include "control/latency.h"
 #include "control/topic_rates.h"
+#include "control/wal_flood.h"
 #include "crisis/attention.h"
 #include "crisis/audit.h"
 #include "fmgr.h"
@@ -68,6 +69,7 @@ _PG_init(void)
 	paws_horizon_init();
 	paws_place_init();
 	paws_topic_rates_init();
+	paws_wal_flood_init();
 	paws_memory_state_init();
 	paws_keyring_init();
 	paws_vault_seals_init();

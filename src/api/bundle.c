@@ -9,6 +9,7 @@
 #include "base/database.h"
 #include "base/spi.h"
 #include "control/rows.h"
+#include "crisis/budget.h"
 #include "crisis/crisis.h"
 #include "crisis/resources.h"
 #include "guard/mint.h"
@@ -110,6 +111,7 @@ paws_crisis_bundle(PG_FUNCTION_ARGS)
 	const char *code;
 	PawsRows rows;
 
+	paws_crisis_take_time();
 	(void) paws_database_slot();
 	paws_rows_begin(&rows, fcinfo);
 	paws_spi_begin();

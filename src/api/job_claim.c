@@ -175,8 +175,8 @@ begin_claim(Claim *claim, FunctionCallInfo fcinfo)
 static int
 look_at_items(Claim *claim)
 {
-	PawsClaimedItem *items = palloc(claim->max * sizeof(PawsClaimedItem));
-	int count = paws_items_claim(claim->slot, claim->given, claim->max, claim->lease, items);
+	PawsClaimedItem *items = NULL;
+	int count = paws_items_claim(claim->slot, claim->given, claim->max, claim->lease, &items);
 
 	for (int i = 0; i < count; i++)
 		put_item(&claim->rows, &items[i]);

@@ -1,24 +1,19 @@
 /*
- * api/job_submit.c - submit and submit_many: who it is for decides tier, level and limits; the queue does the
- * rest.
+ * api/job_submit.c - submit and submit_many: what is given, and what is answered.
  */
 #include "postgres.h"
 
 #include "access/htup_details.h"
 #include "api/item.h"
+#include "api/job_admit.h"
 #include "api/job_arguments.h"
 #include "base/database.h"
 #include "base/spi.h"
-#include "care/care.h"
 #include "control/rows.h"
 #include "funcapi.h"
 #include "guard/mint.h"
-#include "queue/admission.h"
 #include "queue/job.h"
-#include "queue/policy.h"
-#include "registry/registry.h"
 #include "utils/builtins.h"
-#include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 #include "vault/vault.h"
@@ -28,130 +23,14 @@
 PG_FUNCTION_INFO_V1(paws_submit);
 PG_FUNCTION_INFO_V1(paws_submit_many);
 
-/* What is known of a subject within one call. */
-typedef struct Person
-{
-	PawsToken token; /* key of the hash table */
-	int64 subject_no;
-	PawsTier tier;
-	int64 retry_after; /* once it was refused: what comes after is, too */
-	PawsReason reason;
-} Person;
-
-/* One job to submit, and its answer beside what the queue says. */
-typedef struct JobItem
-{
-	const PawsToken *subject; /* NULL: none */
-	int64 retry_after;
-	PawsReason reason;
-} JobItem;
-
 typedef struct Submit
 {
 	int slot;
 	PawsBytes topic;
 	int count;
 	PawsSubmission *submissions;
-	JobItem *items;
-	HTAB *people; /* only in a call with many */
+	PawsJobItem *items;
 } Submit;
-
-/* A subject that nobody registered a device of is made known here. */
-static void
-find_person(Person *person)
-{
-	person->subject_no = paws_registry_subject(&person->token);
-	if (person->subject_no == 0)
-	{
-		paws_vault_require_root(PAWS_ROOT_CARE);
-		person->subject_no = paws_registry_ensure_subject(&person->token);
-	}
-	paws_vault_ensure_data_key(PAWS_KEYS_CARE, person->subject_no);
-	person->tier = paws_care_tier(person->subject_no);
-	person->retry_after = 0;
-}
-
-static Person *
-person_of(Submit *submit, const PawsToken *token)
-{
-	static Person alone;
-	Person *person;
-	bool found = false;
-
-	if (submit->count > 1 && submit->people == NULL)
-	{
-		HASHCTL control = {.keysize = sizeof(PawsToken),
-						   .entrysize = sizeof(Person),
-						   .hcxt = CurrentMemoryContext};
-
-		submit->people =
-			hash_create("subjects of a call", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	}
-	if (submit->people)
-		person = hash_search(submit->people, token, HASH_ENTER, &found);
-	else
-		person = &alone;
-	if (!found)
-	{
-		person->token = *token;
-		find_person(person);
-	}
-	return person;
-}
-
-static void
-answer_refused(PawsSubmission *submission, JobItem *item, PawsJobOutcome outcome, PawsReason reason)
-{
-	submission->outcome = outcome;
-	item->reason = reason;
-}
-
-/* Of one subject, what comes after something that was refused is refused as well, so that it does not
- * overtake. */
-static void
-ask_admission(Submit *submit, Person *person, PawsSubmission *submission, JobItem *item)
-{
-	PawsAsk ask = {.klass = submission->klass,
-				   .bytes = (int64) submission->payload_length,
-				   .admitted = true,
-				   .reason = person->reason,
-				   .retry_after = person->retry_after};
-
-	if (person->retry_after == 0)
-		paws_admission_push(submit->slot, person->subject_no, person->tier, &ask, 1);
-	else
-	{
-		ask.admitted = false;
-		paws_admission_limited(submit->slot, person->tier, submission->klass);
-	}
-	if (ask.admitted)
-		return;
-	person->reason = ask.reason;
-	person->retry_after = Max(ask.retry_after, 1);
-	answer_refused(submission, item, PAWS_JOB_WAS_LIMITED, ask.reason);
-	item->retry_after = person->retry_after;
-}
-
-/* Tier, level, and whether it is taken. A repeat is known, not limited, and costs nothing. A job without a
- * subject is the application's own: served like premium, and not limited. */
-static void
-admit(Submit *submit, const PawsTopic *topic, PawsSubmission *submission, JobItem *item)
-{
-	Person *person = item->subject ? person_of(submit, item->subject) : NULL;
-	const PawsTierPolicy *limits;
-
-	submission->tier = person ? person->tier : PAWS_TIER_PREMIUM;
-	submission->subject_no = person ? person->subject_no : 0;
-	submission->subject = item->subject;
-	submission->level = paws_policy(submission->klass, submission->tier)->level;
-	if (submission->key && paws_job_known(submit->slot, topic, submission))
-		return;
-	limits = paws_tier_policy(submission->tier);
-	if (submission->payload_length > (Size) limits->max_payload)
-		answer_refused(submission, item, PAWS_JOB_WAS_REJECTED, PAWS_REASON_TOO_LARGE);
-	else if (person)
-		ask_admission(submit, person, submission, item);
-}
 
 static void
 carry_out(Submit *submit)
@@ -160,9 +39,7 @@ carry_out(Submit *submit)
 
 	paws_vault_require_usable(PAWS_ROOT_CARE);
 	topic = *paws_topic((const char *) submit->topic.data, submit->topic.length);
-	for (int i = 0; i < submit->count; i++)
-		if (submit->submissions[i].outcome == 0)
-			admit(submit, &topic, &submit->submissions[i], &submit->items[i]);
+	paws_job_admit(submit->slot, &topic, submit->submissions, submit->items, submit->count);
 	paws_job_put(submit->slot, &topic, submit->submissions, submit->count);
 }
 
@@ -203,22 +80,24 @@ check_times(const PawsSubmission *submission)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("expires_at is not after not_before")));
 }
 
+/* `known` was checked before; NULL: none was. */
 static const PawsToken *
-checked_token(Datum value)
+checked_token(Datum value, const PawsToken *known)
 {
 	const PawsToken *token = paws_datum_token(value);
 
-	paws_token_check(token, PAWS_TOKEN_SUBJECT);
+	if (known == NULL || memcmp(token, known, sizeof(*token)) != 0)
+		paws_token_check(token, PAWS_TOKEN_SUBJECT);
 	return token;
 }
 
 static void
-read_one(FunctionCallInfo fcinfo, PawsSubmission *submission, JobItem *item)
+read_one(FunctionCallInfo fcinfo, PawsSubmission *submission, PawsJobItem *item)
 {
 	submission->klass = paws_job_class(fcinfo, 2);
 	read_payload(submission, PG_GETARG_DATUM(1));
 	if (!PG_ARGISNULL(3))
-		item->subject = checked_token(PG_GETARG_DATUM(3));
+		item->subject = checked_token(PG_GETARG_DATUM(3), NULL);
 	if (!PG_ARGISNULL(4))
 		read_key(submission, PG_GETARG_DATUM(4));
 	if (!PG_ARGISNULL(5))
@@ -251,7 +130,7 @@ answer_row(FunctionCallInfo fcinfo)
 }
 
 static Datum
-answer_one(FunctionCallInfo fcinfo, const PawsSubmission *submission, const JobItem *item)
+answer_one(FunctionCallInfo fcinfo, const PawsSubmission *submission, const PawsJobItem *item)
 {
 	TupleDesc row = answer_row(fcinfo);
 	Datum values[ANSWER_COLUMNS] = {0};
@@ -286,7 +165,7 @@ paws_submit(PG_FUNCTION_ARGS)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	PawsSubmission submission = {0};
-	JobItem item = {0};
+	PawsJobItem item = {0};
 	Submit submit = {.count = 1, .submissions = &submission, .items = &item};
 	Datum answer;
 
@@ -315,20 +194,21 @@ typedef struct Columns
 	PawsJobColumn not_before;
 	PawsJobColumn ordering_keys;
 	PawsJobColumn expires_at;
+	const PawsToken *subject; /* that was read last */
 } Columns;
 
 /* An item without a payload is malformed, and answered so; it costs the others nothing. */
 static void
-read_item(const Columns *columns, int i, PawsSubmission *submission, JobItem *item)
+read_item(Columns *columns, int i, PawsSubmission *submission, PawsJobItem *item)
 {
 	if (paws_job_missing(&columns->payloads, i))
 	{
-		answer_refused(submission, item, PAWS_JOB_WAS_REJECTED, PAWS_REASON_MALFORMED);
+		paws_job_refuse(submission, item, PAWS_JOB_WAS_REJECTED, PAWS_REASON_MALFORMED);
 		return;
 	}
 	read_payload(submission, columns->payloads.values[i]);
 	if (!paws_job_missing(&columns->subjects, i))
-		item->subject = checked_token(columns->subjects.values[i]);
+		item->subject = columns->subject = checked_token(columns->subjects.values[i], columns->subject);
 	if (!paws_job_missing(&columns->keys, i))
 		read_key(submission, columns->keys.values[i]);
 	if (!paws_job_missing(&columns->not_before, i))
@@ -344,7 +224,7 @@ static void
 read_many(FunctionCallInfo fcinfo, Submit *submit)
 {
 	PawsClass klass = paws_job_class(fcinfo, 2);
-	Columns columns;
+	Columns columns = {0};
 
 	submit->count = -1;
 	columns.payloads = paws_job_column(fcinfo, 1, -1, false, TYPALIGN_INT, &submit->count);
@@ -356,7 +236,7 @@ read_many(FunctionCallInfo fcinfo, Submit *submit)
 	columns.expires_at =
 		paws_job_column(fcinfo, 7, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &submit->count);
 	submit->submissions = palloc0(Max(submit->count, 1) * sizeof(PawsSubmission));
-	submit->items = palloc0(Max(submit->count, 1) * sizeof(JobItem));
+	submit->items = palloc0(Max(submit->count, 1) * sizeof(PawsJobItem));
 	for (int i = 0; i < submit->count; i++)
 	{
 		submit->submissions[i].klass = klass;
@@ -365,7 +245,7 @@ read_many(FunctionCallInfo fcinfo, Submit *submit)
 }
 
 static void
-put_answer(PawsRows *rows, const PawsSubmission *submission, const JobItem *item, int number)
+put_answer(PawsRows *rows, const PawsSubmission *submission, const PawsJobItem *item, int number)
 {
 	bool known = item->reason == PAWS_REASON_NONE;
 

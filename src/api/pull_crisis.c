@@ -9,6 +9,7 @@
 #include "base/errors.h"
 #include "base/reserve.h"
 #include "base/spi.h"
+#include "crisis/budget.h"
 #include "crisis/crisis.h"
 #include "crisis/queue.h"
 #include "guard/mint.h"
@@ -112,6 +113,7 @@ paws_pull_crisis(PG_FUNCTION_ARGS)
 	const PawsToken *token = paws_token_argument_crisis(fcinfo, 0, PAWS_TOKEN_DEVICE);
 	PawsPull pull;
 
+	paws_crisis_take_time();
 	paws_pull_begin(&pull, fcinfo, token, 2);
 	(void) read_page(&pull);
 	return (Datum) 0;
@@ -123,6 +125,7 @@ paws_pull_crisis_wait(PG_FUNCTION_ARGS)
 	const PawsToken *token = paws_token_argument_crisis(fcinfo, 0, PAWS_TOKEN_DEVICE);
 	PawsPull pull;
 
+	paws_crisis_take_time();
 	paws_pull_wait_and_read(&pull, fcinfo, token, 2, read_page);
 	return (Datum) 0;
 }

@@ -12,6 +12,7 @@
 #include "base/spi.h"
 #include "control/latency.h"
 #include "control/rows.h"
+#include "crisis/budget.h"
 #include "crisis/crisis.h"
 #include "guard/mint.h"
 #include "utils/builtins.h"
@@ -267,6 +268,7 @@ paws_push(PG_FUNCTION_ARGS)
 Datum
 paws_push_crisis(PG_FUNCTION_ARGS)
 {
+	paws_crisis_take_time();
 	return push_json(fcinfo, carry_out_crisis);
 }
 

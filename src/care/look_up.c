@@ -6,6 +6,7 @@
 #include "access/xact.h"
 #include "base/database.h"
 #include "base/fresh.h"
+#include "base/stored.h"
 #include "base/table.h"
 #include "care/care.h"
 #include "utils/timestamp.h"
@@ -54,7 +55,7 @@ read_entitlement(int64 subject_no, Snapshot snapshot, KnownTier *read)
 		bool forever;
 		Datum until = paws_scan_column(&scan, ENTITLEMENT_UNTIL, &forever);
 
-		read->tier = (PawsTier) paws_scan_int16(&scan, ENTITLEMENT_TIER);
+		read->tier = (PawsTier) paws_stored_code(paws_scan_int16(&scan, ENTITLEMENT_TIER), PAWS_TIER_LAST);
 		read->until = forever ? DT_NOEND : DatumGetTimestampTz(until);
 		lasting = !paws_scan_is_own(&scan);
 	}

@@ -10,6 +10,7 @@
 #include "base/worker.h"
 #include "commands/dbcommands.h"
 #include "control/rows.h"
+#include "control/wal_flood.h"
 #include "guard/connection_reserve.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
@@ -102,6 +103,22 @@ put_admission(PawsRows *rows)
 		"Raise \"paws_sync.max_subjects_limited\" and restart the server; stat_reset() counts anew.");
 }
 
+/* A crisis commit is flushed behind whatever was written before it, whosoever's that is. */
+static void
+put_wal_writer(PawsRows *rows)
+{
+	double bound = (double) paws_bulk_wal_rate * 1024;
+	PawsWalWriter worst;
+
+	paws_wal_flood_worst(&worst);
+	put(rows, "crisis", "WAL of one client", worst.rate <= bound,
+		worst.pid == 0 ? "none"
+					   : psprintf("%.1f MB a second by process %d", worst.rate / (1024 * 1024), worst.pid),
+		psprintf("at most %.1f MB a second (paws_sync.bulk_wal_rate)", bound / (1024 * 1024)),
+		"Crisis commits wait for the disk behind it. Let this client write less at a time and pause in between, or end "
+		"it with pg_terminate_backend(); see \"When a client floods the WAL\" in README.md.");
+}
+
 Datum
 paws_doctor_probe(PG_FUNCTION_ARGS)
 {
@@ -127,5 +144,6 @@ paws_doctor_probe(PG_FUNCTION_ARGS)
 	put_databases(&rows, names);
 	put_connections(&rows);
 	put_admission(&rows);
+	put_wal_writer(&rows);
 	return (Datum) 0;
 }

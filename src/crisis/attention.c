@@ -3,6 +3,7 @@
  */
 #include "postgres.h"
 
+#include "access/xlog.h"
 #include "base/commit.h"
 #include "base/database.h"
 #include "base/settings.h"
@@ -11,7 +12,8 @@
 #include "crisis/attention.h"
 #include "port/atomics.h"
 
-/* items: a count of what was told, doubled, plus 1 while there may be any; 0: nothing is known. */
+/* items: a count of what was told, doubled, plus 1 while there may be any; 0: nothing is known. signals: the
+ * same, but that a look which finds none leaves the count as it is. */
 typedef struct Attention
 {
 	pg_atomic_uint64 items;
@@ -30,7 +32,7 @@ static void
 reset(int slot)
 {
 	pg_atomic_init_u64(&databases[slot].items, 0);
-	pg_atomic_init_u64(&databases[slot].signals, 1);
+	pg_atomic_init_u64(&databases[slot].signals, 3);
 }
 
 static void
@@ -74,6 +76,29 @@ paws_items_found(int slot)
 		;
 }
 
+bool
+paws_signals_maybe(int slot, uint64 *seen)
+{
+	*seen = pg_atomic_read_u64(&databases[slot].signals);
+	pg_memory_barrier();
+	return (*seen & 1) != 0 || RecoveryInProgress();
+}
+
+void
+paws_signals_none(int slot, uint64 seen)
+{
+	(void) pg_atomic_compare_exchange_u64(&databases[slot].signals, &seen, seen & ~UINT64CONST(1));
+}
+
+void
+paws_signals_found(int slot)
+{
+	uint64 known = pg_atomic_read_u64(&databases[slot].signals);
+
+	while (!pg_atomic_compare_exchange_u64(&databases[slot].signals, &known, (known + 2) | 1))
+		;
+}
+
 typedef struct Told
 {
 	int slot;
@@ -95,7 +120,7 @@ tell_signals(void *arg)
 	Told *told = arg;
 
 	if (paws_database_identity(told->slot) == told->identity)
-		pg_atomic_fetch_add_u64(&databases[told->slot].signals, 1);
+		paws_signals_found(told->slot);
 }
 
 static void
@@ -120,7 +145,7 @@ paws_items_at_commit(int slot)
 uint64
 paws_signals_version(int slot)
 {
-	return pg_atomic_read_u64(&databases[slot].signals);
+	return pg_atomic_read_u64(&databases[slot].signals) >> 1;
 }
 
 void

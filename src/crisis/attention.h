@@ -3,8 +3,8 @@
  *
  * Claims come by the thousand and items for responders are few: so each database has a word in shared memory
  * that says whether there may be any. Nothing is known after a start, and then everybody looks. Whoever looks
- * and finds none says so, unless an item was put since it began. A second word counts what changed in
- * signals, for the scheduler that carries them over.
+ * and finds none says so, unless an item was put since it began. A second word is the same for open signals,
+ * which every pull asks for; and counts what changed in them, for the scheduler that carries them over.
  *
  * None of these needs SPI, fails, or waits.
  */
@@ -31,6 +31,12 @@ extern void paws_items_found(int slot);
 
 /* The key that sessions waiting for items watch (base/wake.h); no subject has it. */
 #define PAWS_ITEMS_KEY INT64CONST(-1)
+
+/* The same for open signals. Nobody tells a standby: there may be some always. paws_signals_found is called
+ * when one is raised, so that its own transaction sees it, and when one is found. */
+extern bool paws_signals_maybe(int slot, uint64 *seen);
+extern void paws_signals_none(int slot, uint64 seen);
+extern void paws_signals_found(int slot);
 
 /* How often signals changed; paws_signals_at_commit says that they do, and wakes scheduler and crisis
  * workers. */

@@ -31,4 +31,22 @@ StaticAssertDecl(PAWS_CRISIS_LOCK_WAIT_MS + PAWS_CRISIS_ORDINARY_BATCH_MS + PAWS
 					 PAWS_CRISIS_BUDGET_MS,
 				 "the parts of the crisis lane's time exceed the whole");
 
+/* What waits in the lane's queue is with consumers already, so this is not on their way: a worker that found
+ * a subject's counter held looks again after so long, at first and at last. */
+#define PAWS_CRISIS_RETRY_MS     5
+#define PAWS_CRISIS_RETRY_SHIFTS 5
+
+/* An idle crisis worker looks by itself after so long, whatever paws_sync.poll_interval says. */
+#define PAWS_CRISIS_POLL_MS 1000
+
+StaticAssertDecl((PAWS_CRISIS_RETRY_MS << PAWS_CRISIS_RETRY_SHIFTS) < PAWS_CRISIS_BUDGET_MS,
+				 "a crisis worker comes back too late to what was held");
+
+/*
+ * Gives the running statement its time: one that statement_timeout would end sooner goes on for the whole
+ * budget from now on. So a timeout that somebody set for ordinary statements, even one of a millisecond, does
+ * not refuse a crisis operation that got here. Cheap; needs nothing.
+ */
+extern void paws_crisis_take_time(void);
+
 #endif

@@ -95,10 +95,10 @@ typedef struct PawsClaimedItem
 /*
  * Claims up to `max` items of topics (a text[]) for `lease` microseconds (0: PAWS_ITEM_LEASE), most urgent
  * first and in each level the oldest; those that another transaction is claiming are passed over. Returns how
- * many, into `items`. The payload of a signal's item is a JSON object of codes; one that does not open is put
- * off, and left to be escalated. Costs nothing while there are no items.
+ * many, in palloc'd `items`. The payload of a signal's item is a JSON object of codes; one that does not open
+ * is put off, and left to be escalated. Costs nothing while there are no items.
  */
-extern int paws_items_claim(int slot, Datum topics, int max, int64 lease, PawsClaimedItem *items);
+extern int paws_items_claim(int slot, Datum topics, int max, int64 lease, PawsClaimedItem **items);
 
 /* ---- what a responder says of an item ---- */
 
@@ -147,6 +147,17 @@ extern int paws_items_escalate(int slot, int max);
 extern TimestampTz paws_items_next_deadline(int slot);
 
 /* ---- for keys ---- */
+
+/* How far a walk over items that were written without keys came. */
+typedef enum PawsItemsLate
+{
+	PAWS_ITEMS_SEALED, /* there are no more */
+	PAWS_ITEMS_MORE,
+	PAWS_ITEMS_LOCKED /* somebody is at the next one */
+} PawsItemsLate;
+
+/* One slice of it; `walk` begins at 0, and is moved along. Needs the crisis root usable. */
+extern PawsItemsLate paws_items_seal_late(int64 *walk, int limit);
 
 /* True if an item of the subject (0: of none) is sealed to this key. */
 extern bool paws_items_use_key(int64 subject_no, const pg_uuid_t *key);

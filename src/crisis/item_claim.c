@@ -208,7 +208,7 @@ take(Datum topics, int max, TimestampTz now, TimestampTz until, Row **rows)
 }
 
 int
-paws_items_claim(int slot, Datum topics, int max, int64 lease, PawsClaimedItem *items)
+paws_items_claim(int slot, Datum topics, int max, int64 lease, PawsClaimedItem **items)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	TimestampTz until = paws_item_end(now + (lease > 0 ? lease : PAWS_ITEM_LEASE));
@@ -221,13 +221,14 @@ paws_items_claim(int slot, Datum topics, int max, int64 lease, PawsClaimedItem *
 		return 0;
 	PreventCommandIfReadOnly("claim()");
 	count = take(topics, max, now, until, &rows);
+	*items = palloc(Max(count, 1) * sizeof(PawsClaimedItem));
 	if (count == 0)
 		note_none(slot, seen);
 	for (int i = 0; i < count; i++)
 	{
 		rows[i].item.claimed_until = until;
 		if (fill(&rows[i]))
-			items[filled++] = rows[i].item;
+			(*items)[filled++] = rows[i].item;
 		else
 			put_off(&rows[i], now);
 	}

@@ -196,6 +196,7 @@ paws_signal_raise(int slot, int64 subject_no, PawsSource source, PawsSeverity se
 		if (!paws_run_guarded(put_signal, &raising, is_held))
 			put_twin(&raising);
 		follow(slot, &raising);
+		paws_signals_found(slot);
 		paws_signals_at_commit(slot);
 	}
 	paws_wake_key_at_commit(slot, subject_no);

@@ -5,9 +5,11 @@
 
 #include <sodium.h>
 
+#include "base/database.h"
 #include "base/spi.h"
 #include "base/table.h"
 #include "catalog/pg_type.h"
+#include "crisis/attention.h"
 #include "crisis/signal.h"
 #include "utils/timestamp.h"
 
@@ -89,11 +91,15 @@ int
 paws_signals_open(int64 subject_no, PawsSignal *open, int max)
 {
 	PawsKey key = {.column = 1, .strategy = BTEqualStrategyNumber, .value = Int64GetDatum(subject_no)};
-	Snapshot snapshot = paws_table_snap(false);
 	TimestampTz now = 0;
+	Snapshot snapshot;
 	PawsScan scan;
+	uint64 seen;
 	int count = 0;
 
+	if (!paws_signals_maybe(paws_database_slot(), &seen))
+		return 0;
+	snapshot = paws_table_snap(false);
 	paws_scan_begin(&scan, &signals, 0, snapshot, &key, 1);
 	while (count < max && paws_scan_next(&scan))
 	{

@@ -240,7 +240,13 @@ paws_depth_recount(int slot)
 		bound = pg_atomic_read_u64(&d->first_id);
 	}
 	for (int i = 0; i < rows; i++)
-		pg_atomic_write_u64(&d->level[paws_spi_int16(i, 1)].before, paws_spi_int64(i, 2));
+	{
+		int level = paws_spi_int16(i, 1);
+
+		/* what a damaged row says is no place in our memory */
+		if (level >= 1 && level < LEVELS)
+			pg_atomic_write_u64(&d->level[level].before, paws_spi_int64(i, 2));
+	}
 	restart_ranks(slot);
 	((Counted *) paws_at_commit(publish_count, sizeof(Counted)))->slot = slot;
 }

@@ -8,6 +8,7 @@
 
 #include "access/table.h"
 #include "access/tableam.h"
+#include "base/stored.h"
 #include "base/table.h"
 #include "queue/depth.h"
 #include "queue/operation.h"
@@ -40,9 +41,9 @@ read_operation(TupleTableSlot *slot, PawsOperation *o)
 	o->place = slot->tts_tid;
 	o->id = DatumGetInt64(column(slot, OPERATION_ID));
 	o->rank = DatumGetInt64(column(slot, OPERATION_RANK));
-	o->level = DatumGetInt16(column(slot, OPERATION_LEVEL));
-	o->klass = (PawsClass) DatumGetInt16(column(slot, OPERATION_CLASS));
-	o->tier = (PawsTier) DatumGetInt16(column(slot, OPERATION_TIER));
+	o->level = paws_stored_code(DatumGetInt16(column(slot, OPERATION_LEVEL)), PAWS_LEVEL_ORDINARY_MAX);
+	o->klass = (PawsClass) paws_stored_code(DatumGetInt16(column(slot, OPERATION_CLASS)), PAWS_CLASS_LAST);
+	o->tier = (PawsTier) paws_stored_code(DatumGetInt16(column(slot, OPERATION_TIER)), PAWS_TIER_LAST);
 	o->subject_no = DatumGetInt64(column(slot, OPERATION_SUBJECT_NO));
 	o->device_no = DatumGetInt64(column(slot, OPERATION_DEVICE_NO));
 	o->collection = DatumGetInt16(column(slot, OPERATION_COLLECTION));

@@ -53,11 +53,12 @@ CREATE TABLE paws_queue.job (
 ) WITH (vacuum_truncate = off, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000,
 	autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 100000, autovacuum_vacuum_cost_delay = 0);
 ALTER TABLE paws_queue.job ALTER COLUMN envelope SET STORAGE EXTERNAL;
-CREATE INDEX job_available_idx ON paws_queue.job (topic_no, level, rank, id) WHERE available;
+-- No two entries are equal, so nothing is gained by looking for such.
+CREATE INDEX job_available_idx ON paws_queue.job (topic_no, level, rank, id) WITH (deduplicate_items = off) WHERE available;
 CREATE INDEX job_run_at_idx ON paws_queue.job (run_at) WHERE NOT available;
 CREATE INDEX job_expires_at_idx ON paws_queue.job (expires_at) WHERE expires_at IS NOT NULL;
-CREATE INDEX job_ordering_idx ON paws_queue.job (topic_no, ordering_key, id) WHERE ordering_key IS NOT NULL;
-CREATE INDEX job_subject_idx ON paws_queue.job (subject_no, topic_no, available, id) WHERE subject_no IS NOT NULL;
+CREATE INDEX job_ordering_idx ON paws_queue.job (topic_no, ordering_key, id) WITH (deduplicate_items = off) WHERE ordering_key IS NOT NULL;
+CREATE INDEX job_subject_idx ON paws_queue.job (subject_no, topic_no, available, id) WITH (deduplicate_items = off) WHERE subject_no IS NOT NULL;
 REVOKE ALL ON TABLE paws_queue.job FROM PUBLIC;
 COMMENT ON TABLE paws_queue.job IS 'Jobs that wait or run; a finished one leaves the table in the transaction that finishes it. That one runs is known to shared memory alone.';
 COMMENT ON COLUMN paws_queue.job.id IS 'Order of submission.';

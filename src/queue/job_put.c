@@ -210,9 +210,32 @@ form_row(int slot, const PawsTopic *topic, const PawsSubmission *submission, Tim
 	row->rank = 0;
 }
 
-/* What is scheduled gets its rank when its time has come. */
+/* Ranks of jobs that follow one another in one flow are asked for at once. What is scheduled gets its rank
+ * when its time has come. */
 static void
-rank_and_seal(int slot, const PawsTopic *topic, const PawsSubmission *submission, PawsJobRow *row)
+give_ranks(int slot, const PawsTopic *topic, PawsJobRow *rows, int count)
+{
+	int end;
+
+	for (int first = 0; first < count; first = end)
+	{
+		uint64 flow = paws_job_flow(&rows[first]);
+		int64 rank;
+
+		end = first + 1;
+		if (!rows[first].available)
+			continue;
+		while (flow != 0 && end < count && rows[end].available && rows[end].level == rows[first].level &&
+			   paws_job_flow(&rows[end]) == flow)
+			end++;
+		rank = paws_flow_rank(slot, topic->place, rows[first].level, flow, end - first);
+		for (int i = first; i < end; i++)
+			rows[i].rank = rank + i - first;
+	}
+}
+
+static void
+seal(const PawsTopic *topic, const PawsSubmission *submission, PawsJobRow *row)
 {
 	PawsJobSeal seal = {.topic_no = topic->no,
 						.job = row->id,
@@ -220,8 +243,6 @@ rank_and_seal(int slot, const PawsTopic *topic, const PawsSubmission *submission
 						.subject = submission->subject != NULL ? submission->subject->id : NULL,
 						.part = PAWS_JOB_PAYLOAD};
 
-	if (row->available)
-		row->rank = paws_flow_rank(slot, topic->place, row->level, paws_job_flow(row), 1);
 	row->envelope = paws_job_seal(&seal, submission->payload, submission->payload_length);
 }
 
@@ -262,9 +283,10 @@ paws_job_put(int slot, const PawsTopic *given, PawsSubmission *submissions, int 
 		form_row(slot, &topic, submission, now, &rows[n]);
 		if (rows[n].keyed && !paws_job_key_use(slot, &topic, &rows[n], submission))
 			continue;
-		rank_and_seal(slot, &topic, submission, &rows[n]);
+		seal(&topic, submission, &rows[n]);
 		answer(submission, &rows[n++]);
 	}
+	give_ranks(slot, &topic, rows, n);
 	paws_job_insert(slot, &topic, rows, n);
 	for (int i = 0; i < n; i++)
 		pfree(rows[i].envelope);

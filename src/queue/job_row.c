@@ -8,6 +8,7 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "base/spi.h"
+#include "base/stored.h"
 #include "catalog/namespace.h"
 #include "miscadmin.h"
 #include "queue/job_private.h"
@@ -57,9 +58,9 @@ paws_job_read_row(TupleTableSlot *slot, PawsJobRow *row)
 	row->rank = int64_or(slot, PAWS_JOB_RANK, 0);
 	row->submitted_at = int64_or(slot, PAWS_JOB_SUBMITTED_AT, 0);
 	row->topic_no = int16_of(slot, PAWS_JOB_TOPIC_NO);
-	row->level = int16_of(slot, PAWS_JOB_LEVEL);
-	row->base_level = int16_of(slot, PAWS_JOB_BASE_LEVEL);
-	row->klass = int16_of(slot, PAWS_JOB_CLASS);
+	row->level = paws_stored_code(int16_of(slot, PAWS_JOB_LEVEL), PAWS_LEVEL_ORDINARY_MAX);
+	row->base_level = paws_stored_code(int16_of(slot, PAWS_JOB_BASE_LEVEL), PAWS_LEVEL_ORDINARY_MAX);
+	row->klass = paws_stored_code(int16_of(slot, PAWS_JOB_CLASS), PAWS_CLASS_LAST);
 	row->tier = int16_of(slot, PAWS_JOB_TIER);
 	row->attempts = int16_of(slot, PAWS_JOB_ATTEMPTS);
 	row->reason = int16_of(slot, PAWS_JOB_REASON);

@@ -12,6 +12,7 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/index.h"
+#include "catalog/pg_am_d.h"
 #include "executor/tuptable.h"
 #include "queue/job_private.h"
 #include "utils/memutils.h"
@@ -111,7 +112,7 @@ check_columns(Relation relation, const JobIndex *index)
 
 	while (columns < INDEX_COLUMNS_MAX && index->columns[columns] != 0)
 		columns++;
-	same = relation->rd_index->indnatts == columns;
+	same = relation->rd_rel->relam == BTREE_AM_OID && relation->rd_index->indnatts == columns;
 	for (int k = 0; same && k < columns; k++)
 		same = relation->rd_index->indkey.values[k] == index->columns[k];
 	if (!same)
@@ -127,7 +128,7 @@ index_rows(Relation table, int i, const PawsJobRow *rows, TupleTableSlot **slots
 	const JobIndex *index = &indexes[i];
 	Relation relation = index_open(paws_job_table.index_oids[i], RowExclusiveLock);
 	bool unique = relation->rd_index->indisunique;
-	IndexInfo *info = BuildDummyIndexInfo(relation);
+	IndexInfo info = {.type = T_IndexInfo}; /* that a B-tree does not look into */
 
 	check_columns(relation, index);
 	for (int row = 0; row < count; row++)
@@ -140,9 +141,8 @@ index_rows(Relation table, int i, const PawsJobRow *rows, TupleTableSlot **slots
 		for (int k = 0; k < INDEX_COLUMNS_MAX && index->columns[k] != 0; k++)
 			values[k] = slot_getattr(slots[row], index->columns[k], &nulls[k]);
 		(void) index_insert(relation, values, nulls, &slots[row]->tts_tid, table,
-							unique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO, false, info);
+							unique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO, false, &info);
 	}
-	pfree(info);
 	index_close(relation, NoLock);
 }
 
@@ -161,7 +161,16 @@ add_set(Relation table, PawsJobRow *rows, TupleTableSlot **slots, int count)
 }
 
 static void
-add_plainly(Relation table, PawsJobRow *rows, int count)
+add_one(Relation table, PawsJobRow *row)
+{
+	TupleTableSlot *slot = table_slot_create(table, NULL);
+
+	add_set(table, row, &slot, 1);
+	ExecDropSingleTupleTableSlot(slot);
+}
+
+static void
+add_many(Relation table, PawsJobRow *rows, int count)
 {
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "paws_sync jobs", ALLOCSET_DEFAULT_SIZES);
@@ -203,9 +212,11 @@ paws_job_add(PawsJobRow *rows, int count)
 {
 	Relation table = paws_table_open(&paws_job_table, RowExclusiveLock);
 
-	if (is_plain(table))
-		add_plainly(table, rows, count);
-	else
+	if (!is_plain(table))
 		add_generally(rows, count);
+	else if (count == 1)
+		add_one(table, rows);
+	else
+		add_many(table, rows, count);
 	table_close(table, NoLock);
 }

@@ -5,6 +5,7 @@
 
 #include "base/database.h"
 #include "base/spi.h"
+#include "base/stored.h"
 #include "base/wake.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
@@ -45,7 +46,7 @@ paws_paused_levels(void)
 	rows = (int) paws_spi_run(&read_paused, NULL, NULL, 0);
 	memset(paused, 0, sizeof(paused));
 	for (int i = 0; i < rows; i++)
-		paused[paws_spi_int16(i, 1)] = true;
+		paused[paws_stored_code(paws_spi_int16(i, 1), PAWS_LEVEL_ORDINARY_MAX)] = true;
 	loaded_version = version;
 	loaded_identity = identity;
 	return paused;

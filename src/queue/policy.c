@@ -6,6 +6,7 @@
 #include "base/database.h"
 #include "base/errors.h"
 #include "base/spi.h"
+#include "base/stored.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "queue/policy.h"
@@ -73,7 +74,7 @@ load(void)
 
 	for (int i = 0; i < rows; i++)
 	{
-		PawsTierPolicy *tier = &tiers[paws_spi_int16(i, 1)];
+		PawsTierPolicy *tier = &tiers[paws_stored_code(paws_spi_int16(i, 1), PAWS_TIER_LAST)];
 
 		read_limits(i, 2, &tier->limits);
 		tier->max_payload = paws_spi_int32(i, 8);
@@ -85,15 +86,17 @@ load(void)
 	rows = (int) paws_spi_run(&read_matrix, NULL, NULL, 0);
 	for (int i = 0; i < rows; i++)
 	{
-		PawsPolicy *policy = &matrix[paws_spi_int16(i, 1)][paws_spi_int16(i, 2)];
+		int klass = paws_stored_code(paws_spi_int16(i, 1), PAWS_CLASS_LAST);
+		int tier = paws_stored_code(paws_spi_int16(i, 2), PAWS_TIER_LAST);
+		PawsPolicy *policy = &matrix[klass][tier];
 
-		policy->level = paws_spi_int16(i, 3);
+		policy->level = paws_stored_code(paws_spi_int16(i, 3), PAWS_LEVEL_MAX);
 		policy->target_ms = paws_spi_int32(i, 4);
 		policy->own_limits = !paws_spi_isnull(i, 5);
 		if (policy->own_limits)
 			read_limits(i, 5, &policy->limits);
 		else
-			policy->limits = tiers[paws_spi_int16(i, 2)].limits;
+			policy->limits = tiers[tier].limits;
 	}
 }
 

@@ -4,6 +4,7 @@
 #include "postgres.h"
 
 #include "base/spi.h"
+#include "base/stored.h"
 #include "catalog/pg_type.h"
 #include "queue/depth.h"
 #include "queue/queue.h"
@@ -66,7 +67,7 @@ paws_queue_drop_subject(int slot, int64 subject_no, int limit, int64 *removed)
 	int dropped = (int) paws_spi_run(&drop_subject, args, NULL, 0);
 
 	for (int i = 0; i < dropped; i++)
-		paws_depth_at_commit(slot, paws_spi_int16(i, 1), -1);
+		paws_depth_at_commit(slot, paws_stored_code(paws_spi_int16(i, 1), PAWS_LEVEL_ORDINARY_MAX), -1);
 	*removed += dropped;
 	return paws_spi_run(&find_subject, args, NULL, 1) == 0;
 }

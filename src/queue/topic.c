@@ -5,6 +5,7 @@
 
 #include "base/database.h"
 #include "base/errors.h"
+#include "base/log_safe.h"
 #include "base/settings.h"
 #include "base/spi.h"
 #include "catalog/pg_type.h"
@@ -108,6 +109,20 @@ read_topic(int row, PawsTopic *topic)
 						   sizeof(topic->name));
 }
 
+/* One without a place in shared memory is none for now: paws_sync.max_topics was lowered, or the row is
+ * broken. */
+static bool
+has_place(const PawsTopic *topic)
+{
+	if (topic->place >= 1 && topic->place <= paws_max_topics)
+		return true;
+	ereport_domain(LOG, PAWS_LOG_SAFE,
+				   (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED), errmsg("a topic is left out"),
+					errdetail("Its place is beyond \"paws_sync.max_topics\"."),
+					errhint("Raise \"paws_sync.max_topics\" and restart the server.")));
+	return false;
+}
+
 static void
 load(uint64 version, Oid identity)
 {
@@ -117,9 +132,12 @@ load(uint64 version, Oid identity)
 	if (topics)
 		pfree(topics);
 	topics = MemoryContextAllocZero(TopMemoryContext, Max(count, 1) * sizeof(PawsTopic));
-	ntopics = count;
+	ntopics = 0;
 	for (int i = 0; i < count; i++)
-		read_topic(i, &topics[i]);
+	{
+		read_topic(i, &topics[ntopics]);
+		ntopics += has_place(&topics[ntopics]);
+	}
 	loaded_version = version;
 	loaded_identity = identity;
 }

@@ -4,6 +4,7 @@
 #include "postgres.h"
 
 #include "base/spi.h"
+#include "base/stored.h"
 #include "catalog/pg_type.h"
 #include "queue/depth.h"
 #include "queue/mark.h"
@@ -122,7 +123,7 @@ look_up_fronts(Front *fronts, int nfronts)
 	{
 		Front *front = &fronts[paws_spi_int64(row, 1) - 1];
 
-		front->level = paws_spi_int16(row, 2);
+		front->level = paws_stored_code(paws_spi_int16(row, 2), PAWS_LEVEL_ORDINARY_MAX);
 		front->id = paws_spi_int64(row, 3);
 		front->not_before = paws_spi_int64(row, 4);
 		front->rank = paws_spi_int64(row, 5);

@@ -27,6 +27,7 @@ typedef struct KnownSubject
 
 static KnownDevice devices[PLACES];
 static KnownSubject subjects[PLACES];
+static KnownSubject tokens[PLACES]; /* by number */
 
 PG_FUNCTION_INFO_V1(paws_subject_changed);
 
@@ -80,6 +81,28 @@ void
 paws_know_subject(int slot, uint64 begun, const PawsToken *token, int64 subject_no)
 {
 	KnownSubject *known = &subjects[place_of(token)];
+
+	if (!paws_fresh_note(slot, begun, subject_no, &known->fresh))
+		return;
+	known->token = *token;
+	known->subject_no = subject_no;
+}
+
+bool
+paws_known_token(int slot, uint64 begun, int64 subject_no, PawsToken *token)
+{
+	const KnownSubject *known = &tokens[(uint64) subject_no % PLACES];
+
+	if (begun == 0 || known->subject_no != subject_no || !paws_fresh_is(slot, &known->fresh))
+		return false;
+	*token = known->token;
+	return true;
+}
+
+void
+paws_know_token(int slot, uint64 begun, int64 subject_no, const PawsToken *token)
+{
+	KnownSubject *known = &tokens[(uint64) subject_no % PLACES];
 
 	if (!paws_fresh_note(slot, begun, subject_no, &known->fresh))
 		return;

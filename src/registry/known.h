@@ -18,4 +18,8 @@ extern void paws_know_device(int slot, uint64 begun, const PawsToken *token, con
 extern int64 paws_known_subject(int slot, uint64 begun, const PawsToken *token);
 extern void paws_know_subject(int slot, uint64 begun, const PawsToken *token, int64 subject_no);
 
+/* And the other way round; false if it has to be read. */
+extern bool paws_known_token(int slot, uint64 begun, int64 subject_no, PawsToken *token);
+extern void paws_know_token(int slot, uint64 begun, int64 subject_no, const PawsToken *token);
+
 #endif

@@ -1,6 +1,9 @@
 /*
  * vault/key_cache.c - opened data keys, least recently used out first.
  *
+ * A subject's keys are in one set of places, by its number: looking for one does not depend on how many there
+ * are.
+ *
  * The timer's handler may come between any two instructions. While the cache is being read or written it only
  * notes that it came, and whoever was at work wipes; what leaves this file are copies.
  */
@@ -25,7 +28,12 @@ typedef struct CachedKey
 	bool current;
 } CachedKey;
 
-static CachedKey *cache = NULL;
+#define WAYS 16
+#define SETS (PAWS_KEY_CACHE_SIZE / WAYS)
+
+StaticAssertDecl(SETS *WAYS == PAWS_KEY_CACHE_SIZE, "sets of equal size");
+
+static CachedKey *cache = NULL; /* [SETS][WAYS] */
 static uint64 uses = 0;
 static uint64 followed = 0;
 static TimeoutId timer = MAX_TIMEOUTS;
@@ -111,11 +119,19 @@ same_owner(const PawsKeyOwner *a, const PawsKeyOwner *b)
 }
 
 static CachedKey *
+set_of(const PawsKeyOwner *owner)
+{
+	return &cache[((uint64) owner->subject_no + (uint64) owner->home) % SETS * WAYS];
+}
+
+static CachedKey *
 find_entry(const PawsKeyOwner *owner, const uint8_t *id)
 {
-	for (int i = 0; i < PAWS_KEY_CACHE_SIZE; i++)
+	CachedKey *set = set_of(owner);
+
+	for (int i = 0; i < WAYS; i++)
 	{
-		CachedKey *entry = &cache[i];
+		CachedKey *entry = &set[i];
 
 		if (entry->last_used == 0 || !same_owner(&entry->owner, owner))
 			continue;
@@ -155,18 +171,19 @@ paws_key_cache_find(const PawsKeyOwner *owner, const uint8_t *id, bool with_secr
 	return found;
 }
 
-/* The place of the same key, or of the one that was not used for longest. */
+/* The place of the same key, or of the one of its set that was not used for longest. */
 static CachedKey *
 find_place(const PawsKeyOwner *owner, const uint8_t *id)
 {
 	CachedKey *place = find_entry(owner, id);
+	CachedKey *set;
 
 	if (place != NULL)
 		return place;
-	place = &cache[0];
-	for (int i = 1; i < PAWS_KEY_CACHE_SIZE; i++)
-		if (cache[i].last_used < place->last_used)
-			place = &cache[i];
+	place = set = set_of(owner);
+	for (int i = 1; i < WAYS; i++)
+		if (set[i].last_used < place->last_used)
+			place = &set[i];
 	return place;
 }
 
@@ -182,9 +199,9 @@ paws_key_cache_keep(const PawsKeyOwner *owner, const PawsDataKey *key, PawsKeyKn
 	place = find_place(owner, key->id);
 	sodium_memzero(place, sizeof(*place));
 	if (known.current)
-		for (int i = 0; i < PAWS_KEY_CACHE_SIZE; i++)
-			if (cache[i].last_used != 0 && same_owner(&cache[i].owner, owner))
-				cache[i].current = false;
+		for (int i = 0; i < WAYS; i++)
+			if (set_of(owner)[i].last_used != 0 && same_owner(&set_of(owner)[i].owner, owner))
+				set_of(owner)[i].current = false;
 	place->key = *key;
 	place->owner = *owner;
 	place->has_secret = known.secret;

@@ -34,7 +34,12 @@ read_signals(int slot, void *arg)
 {
 	Carried *carried = arg;
 
+	uint64 seen;
+
+	(void) paws_signals_maybe(slot, &seen);
 	carried->count = paws_signals_subjects(carried->subjects, PAWS_RAISED_MAX + 1);
+	if (carried->count == 0)
+		paws_signals_none(slot, seen);
 }
 
 static void

@@ -8,11 +8,13 @@
  */
 #include "postgres.h"
 
+#include "base/fault.h"
 #include "base/reserve.h"
 #include "base/settings.h"
 #include "base/spi.h"
 #include "base/wake.h"
 #include "base/worker.h"
+#include "crisis/budget.h"
 #include "crisis/queue.h"
 #include "miscadmin.h"
 #include "storage/latch.h"
@@ -22,8 +24,6 @@
 
 #define WITHOUT_EXTENSION_MS 5000
 #define SUBJECTS_MAX         64
-#define HELD_MS              5 /* after a walk in which a counter was held; longer each time */
-#define HELD_SHIFT_MAX       5
 #define FAILED_MS            100
 
 static int asleep_slot = -1;
@@ -86,7 +86,9 @@ drain(int64 subject_no, int limit)
 		paws_spi_begin();
 		mine = paws_crisis_queue_drain(paws_worker_database_slot(), subject_no, limit, false, &more);
 		paws_spi_end();
+		PAWS_FAULT();
 		paws_worker_commit();
+		PAWS_FAULT();
 		result = !mine ? DRAINED_HELD : more ? DRAINED_PART : DRAINED;
 	}
 	PG_CATCH();
@@ -154,7 +156,9 @@ end_walk(void)
 	held_walks = held ? held_walks + 1 : 0;
 	if (again)
 		return 0;
-	return held ? HELD_MS << Min(held_walks, HELD_SHIFT_MAX) : paws_poll_interval;
+	if (held)
+		return PAWS_CRISIS_RETRY_MS << Min(held_walks, PAWS_CRISIS_RETRY_SHIFTS);
+	return Min(paws_poll_interval, PAWS_CRISIS_POLL_MS);
 }
 
 static long

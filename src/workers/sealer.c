@@ -14,11 +14,13 @@
 #include "base/worker.h"
 #include "crisis/audit.h"
 #include "crisis/crisis.h"
+#include "crisis/item.h"
 #include "registry/registry.h"
 #include "store/late.h"
 #include "workers/sealer.h"
 
 #define SUBJECT_SLICE 100
+#define ITEM_SLICE    10
 #define SLICE_BYTES   PAWS_BULK_SLICE_BYTES
 #define SLICE_MS      20
 #define LOCKED_MS     1000
@@ -34,12 +36,30 @@ typedef struct Walk
 	bool passed_over; /* a subject that failed */
 	int64 subject_no; /* the last one that is finished */
 	pg_uuid_t doc_id; /* the last document of the next one */
+	int64 item;       /* the last item, once all subjects are finished */
 } Walk;
 
 static Walk walk = {0};
 
 /* The subject that is being worked on: if that fails, it is passed over. */
 static int64 current;
+
+/* Items for responders, after the documents. Ms until the next slice. */
+static long
+seal_items(Walk *next)
+{
+	switch (paws_items_seal_late(&next->item, ITEM_SLICE))
+	{
+		case PAWS_ITEMS_SEALED:
+			break;
+		case PAWS_ITEMS_MORE:
+			return SLICE_MS;
+		case PAWS_ITEMS_LOCKED:
+			return LOCKED_MS;
+	}
+	next->done = true;
+	return PAWS_SEALER_IDLE;
+}
 
 /* Ms until the next slice. */
 static long
@@ -66,8 +86,7 @@ seal_slice(Walk *next)
 		next->subject_no = late.subject_no;
 		memset(&next->doc_id, 0, sizeof(next->doc_id));
 	}
-	next->done = found < SUBJECT_SLICE && bytes < SLICE_BYTES;
-	return next->done ? PAWS_SEALER_IDLE : SLICE_MS;
+	return found < SUBJECT_SLICE && bytes < SLICE_BYTES ? seal_items(next) : SLICE_MS;
 }
 
 static long

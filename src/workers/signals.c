@@ -64,6 +64,18 @@ until(TimestampTz when)
 	return Max(Min(wait, AGAIN_US), 0);
 }
 
+/* When the next signal expires. One that nobody told of, as after a restore, is told of here. */
+static TimestampTz
+next_expiry(int slot)
+{
+	TimestampTz expiry = paws_signals_next_expiry();
+	uint64 seen;
+
+	if (expiry != DT_NOEND && !paws_signals_maybe(slot, &seen))
+		paws_signals_found(slot);
+	return expiry;
+}
+
 /* Returns the microseconds until the next thing is due; *escalated: how many were. */
 static int64
 work(int slot, int *escalated)
@@ -74,7 +86,7 @@ work(int slot, int *escalated)
 	paws_spi_begin();
 	*escalated = paws_items_escalate(slot, SLICE);
 	more = paws_signals_expire(slot, SLICE) == SLICE || *escalated == SLICE;
-	wait = Min(until(paws_items_next_deadline(slot)), until(paws_signals_next_expiry()));
+	wait = Min(until(paws_items_next_deadline(slot)), until(next_expiry(slot)));
 	paws_spi_end();
 	/* what is due, and was passed over, somebody else is at */
 	return more ? 0 : Max(wait, FAILED_US / 10);

@@ -21,6 +21,7 @@ from datetime import datetime
 
 import psycopg
 
+import crisis
 import facts
 import jobs
 import load
@@ -169,7 +170,8 @@ class Clinic:
             self.waiters = self.spawn(load.waiters_process, self.config)
             self.gather([self.waiters], "ready")
         self.workers = self.spawn(jobs.process, self.config)
-        self.gather([self.workers], "ready")
+        self.crises = self.spawn(crisis.process, self.config)
+        self.gather([self.workers, self.crises], "ready")
         self.progress.say(f"Registered {self.options.subjects:,} subjects with {devices:,} devices"
                           f" in {time.monotonic() - began:.1f} s; {len(self.config['waiting'])} more wait for news.")
         return time.monotonic() - began
@@ -179,6 +181,7 @@ class Clinic:
         self.start = start
         for pipe in self.pipes:
             pipe.send(start)
+        self.crises.send("begin")
         summaries = self.gather(self.pipes, "drained", self.observe)
         self.replay_seconds = time.monotonic() - start
         self.observe()
@@ -212,6 +215,11 @@ class Clinic:
         """Ends the clinic's own work, once all of it is done; (rows, problems)."""
         self.workers.send("stop")
         return jobs.shown(self.server, self.gather([self.workers], "worked")[0])
+
+    def finish_crises(self):
+        """Waits for the last crisis to be over; (rows, problems)."""
+        self.crises.send("stop")
+        return crisis.shown(self.server, self.gather([self.crises], "responded")[0]["seen"])
 
     def verify(self):
         """Stops the waiters, then compares replicas; returns one dict of what was found."""
@@ -273,6 +281,10 @@ def statements(example):
         ("What does the app show in a crisis, wherever the person is?",
          "SELECT kind, region, name, channel, contact, priority, collection, revision, octet_length(payload) AS bytes"
          f" FROM paws_sync.crisis_bundle('{other}', 'us_ny');", False),
+        ("A person is in a crisis: responders have an item, whatever else waits. Then it is over.",
+         f"SELECT paws_sync.raise_crisis('{subject}', 'clinician', 'high'); SELECT job, fence, level,"
+         " convert_from(payload, 'UTF8') FROM paws_sync.claim('{crisis_response}'); SELECT * FROM paws_sync.crisis_signals;"
+         " SELECT paws_sync.resolve_crisis(signal) FROM paws_sync.crisis_signals;", False),
         ("A token with one letter changed is refused before any table is read.",
          f"SELECT * FROM paws_sync.devices('{forged}');", True),
         ("Which keys are there, and how many data keys does each epoch wrap?",
@@ -389,14 +401,15 @@ def run(options):
         clinic.prepare()
         clinic.register()
         summaries = clinic.replay()
+        crisis_rows, crisis_problems = clinic.finish_crises()
         job_rows, job_problems = clinic.finish_jobs()
         clinic.progress.say("The day is over and the queue is empty. Comparing replicas ...")
         checked = clinic.verify()
-        checked["problems"] += job_problems
+        checked["problems"] += crisis_problems + job_problems
         texts = statements(next(s["example"] for s in summaries if s["example"]))
         checked["problems"] += try_statements(options.dsn, texts)
         data = results(clinic, summaries, checked, time.monotonic() - began)
-        data["jobs"] = job_rows
+        data["crises"], data["jobs"] = crisis_rows, job_rows
         clinic.stop()       # before the server is restarted
         clinic.progress.say("Looking at keys: sealing, rotation, forgetting, a start without keys, the doctor ...")
         data["vault"], problems, data["certificate"] = show_vault(clinic, summaries)

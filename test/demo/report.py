@@ -105,6 +105,8 @@ Time                   {data['replay_seconds']:.1f} s for the day with draining,
  (driver late by at most {data['worst_lag']:.1f} s)
 
 {sentence}""")
+    print("\nPersons in a crisis\n")
+    print_pairs(data["crises"])
     print("\nThe clinic's own work\n")
     print_pairs(data["jobs"])
     print("\nKeys, and what they are for\n")
@@ -234,6 +236,10 @@ fast, never whether: crisis traffic is served alike in every tier.</p>
 <h2>The numbers</h2>
 <p>Classes in order of urgency, with every tier that had traffic.</p>
 <figure>{table(rows)}</figure>
+<h2>Persons in a crisis</h2>
+<p>While the day went on, apps raised crisis signals. A device that waited was told of each, with the person's safety plan; a
+responder who waited had an item, completed it and resolved the signal; and the device was told that it is over.</p>
+<figure>{pairs_table(data['crises'], 'pairs long')}</figure>
 <h2>The clinic's own work</h2>
 <p>Reminders and exports were submitted to the same queue while the day went on, and done by workers of the clinic's own.
 One of them could not be done; in the evening it was given a new life.</p>

@@ -22,6 +22,7 @@ row=
 values=$work/none
 declare -A started=() built=()
 loads=()        # processes of the row that are ended with it
+vital=()        # those of them that must be there then
 loops=()        # subshells that end by themselves when there is a file "stop"
 mounts=()
 undo=
@@ -159,10 +160,11 @@ again() {
     loops+=($!)
 }
 
-# background COMMAND...: until the row ends.
+# background COMMAND...: until the row ends. It must be there then, unless the row restarts the server.
 background() {
     "$@" >>"$work/background.log" 2>&1 &
     loads+=($!)
+    vital+=($!)
 }
 
 # load SCRIPT CLIENTS [USER] [OPTIONS...]: pgbench with a script from standard input.
@@ -173,16 +175,36 @@ load() {
     background "$PG_BIN/pgbench" -n -M prepared -f "$work/$script" -c "$clients" -j 1 -T 3600 "$@" "$(conninfo "$user")"
 }
 
-ordinary_load() { # CLIENTS
-    load ordinary "$1" ordinary_client <<'SQL'
+ordinary_script() {
+    cat <<'SQL'
 \set n random(1, 200)
 SELECT device FROM faults.ordinary WHERE n = :n \gset
-SELECT outcome FROM paws_sync.push_many(:'device', ARRAY[gen_random_uuid()], ARRAY['faults_interactive'], ARRAY[gen_random_uuid()], ARRAY[0::bigint], ARRAY[convert_to(repeat('o', 287), 'UTF8')]);
+SELECT outcome FROM paws_sync.push_many(:device, ARRAY[gen_random_uuid()], ARRAY['faults_interactive'], ARRAY[gen_random_uuid()], ARRAY[0::bigint], ARRAY[convert_to(repeat('o', 287), 'UTF8')]);
 SQL
+}
+
+ordinary_load() { ordinary_script | load ordinary "$1" ordinary_client; } # CLIENTS
+
+# The same where ordinary clients are told of errors: they begin anew.
+ordinary_load_failing() { # CLIENTS
+    ordinary_script >"$work/failing"
+    (
+        trap - EXIT INT
+        trap 'kill "$!" 2>/dev/null; exit' TERM
+        while [ ! -e "$work/stop" ]; do
+            "$PG_BIN/pgbench" -n -M prepared -f "$work/failing" -c "$1" -j 1 -T 3600 "$(conninfo ordinary_client)" >>"$work/background.log" 2>&1 &
+            wait "$!" || sleep 0.02
+        done
+    ) &
+    loads+=($!)
 }
 
 end_faults() {
     local pid
+    for pid in "${vital[@]}"; do
+        kill -0 "$pid" 2>/dev/null || grep -q '^rule restarts' "$values" || { value "broken load"; tail -n 5 "$work/background.log" >>"$log"; }
+    done
+    vital=()
     touch "$work/stop"
     for pid in "${loads[@]}"; do kill "$pid" 2>/dev/null || true; done
     for pid in "${loads[@]}" "${loops[@]}"; do wait "$pid" 2>/dev/null || true; done
@@ -191,19 +213,29 @@ end_faults() {
     rm -f "$work/stop"
 }
 
-# hold SQL: a session that says it and stays; let_go ends it.
+# hold SQL: a session that says it and stays; let_go ends it. Tried again where it is the victim of a deadlock with workers.
 hold() {
-    coproc HOLDER { "$PG_BIN/psql" -X -A -t -q -d "$(conninfo)" 2>>"$log"; }
-    holder=$HOLDER_PID
-    printf '%s;\nSELECT $$held$$;\n' "$1" >&"${HOLDER[1]}"
     local line
-    while read -r line <&"${HOLDER[0]}" && [ "$line" != held ]; do :; done
     undo="let_go; $undo"
+    mkfifo "$work/holder_in" "$work/holder_out"
+    for _ in 1 2 3 4 5; do
+        "$PG_BIN/psql" -X -A -t -q -v ON_ERROR_STOP=1 -d "$(conninfo)" <"$work/holder_in" >"$work/holder_out" 2>>"$log" &
+        holder=$!
+        exec 8>"$work/holder_in" 7<"$work/holder_out"
+        # whoever meets it gives way first
+        (trap '' PIPE; printf "SET deadlock_timeout = '10s';\n%s;\nSELECT \$\$held\$\$;\n" "$1" >&8) 2>/dev/null || true
+        line=
+        while read -r line <&7 && [ "$line" != held ]; do :; done
+        [ "$line" != held ] || return 0
+        let_go
+    done
+    return 1
 }
 
 let_go() {
     [ -n "${holder:-}" ] || return 0
-    echo '\q' >&"${HOLDER[1]}" || true
+    (trap '' PIPE; echo '\q' >&8) 2>/dev/null || true
+    exec 8>&- 7<&-
     wait "$holder" || true
     holder=
 }
@@ -237,13 +269,18 @@ subjects() { sql "SELECT * FROM faults.make('$row', $1, '${2:-basic}')" >"$work/
 crisis() {
     [ -s "$work/subjects" ] || subjects 16
     rm -f "$work/began"
+    crashed_before=$(crashes)
     value "date $(date -u '+%Y-%m-%d %H:%M UTC')"
     value "load $(cut -d ' ' -f 1 /proc/loadavg)"
     "$work/crisis_load" "$(conninfo crisis_client)" subjects="$work/subjects" operations="$operations" rate="$rate" probe=1 \
         mark="$work/began" log="$output/operations/$row" "$@" >>"$values" 2>>"$log" || value "broken crisis_load"
     value "faults $(wc -l <"$work/faults")"
+    value "crashed $(($(crashes) - crashed_before))"
     unchecked=1
 }
+
+# How many processes of the server ended as none should, by its log.
+crashes() { as_server grep -cE 'was terminated by signal|PANIC' "$dir/$current/log/postgresql.log" || true; }
 
 # check OPTION...: what became of each.
 check() {
@@ -286,7 +323,7 @@ run_row() { # NAME
     current=main
     : >"$values"
     : >"$work/faults"
-    rm -f "$work/subjects" "$output/operations/$row" "$work/stop"
+    rm -f "$work/subjects" "$output/operations/$row" "$work/stop" "$work"/holder_*
     value "version $(built_version)"
     value "commit $(git -c safe.directory="$TOP" -C "$TOP" rev-parse --short HEAD 2>/dev/null || echo unknown)"
     value "size ${SMOKE:+smoke}${QUICK:+quick}"
@@ -317,6 +354,10 @@ row_ends() {
     trap - EXIT
     set +e
     end_faults
+    if [ "$(sed -n 's/^crashed //p' "$values" | tail -n 1)" != 0 ] && ! grep -q '^rule restarts' "$values"; then
+        mkdir -p "$output/logs"
+        as_server cat "$dir/$current/log/postgresql.log" >"$output/logs/$row" 2>/dev/null
+    fi
     eval "$undo"
     unmount_all
     exit "$status"

@@ -117,12 +117,12 @@ open_session(Session *session)
 static void
 require_session(Session *session)
 {
-	int64_t until = now() + 20000000;
+	int64_t until = now() + 90000000;
 
 	while (!open_session(session))
 	{
 		if (now() > until)
-			fail("connect", "no connection within 20 seconds");
+			fail("connect", "no connection within 90 seconds");
 		pause_us(RETRY_US);
 	}
 }

@@ -78,6 +78,10 @@ class Row:
         if self.number("faults") == 0 and self.name not in ("idle", "steady"):
             yield "the fault did not happen"
 
+    def wrong_crashes(self):
+        if self.number("crashed"):
+            yield f"the server crashed, {self.number('crashed')} times"
+
     def wrong_refusals(self):
         """Everything sent is acknowledged, and nobody was told of a failure that the row does not allow."""
         if self.number("acknowledged") != self.number("sent") or self.number("refused"):
@@ -113,6 +117,8 @@ class Row:
         if self.rule == "baseline":
             return [] if self.times("call_to_ack") else ["not measured"]
         found = list(self.wrong_always()) + list(self.wrong_faults())
+        if self.rule not in ("restarts",):
+            found += list(self.wrong_crashes())
         if self.rule == "serves":
             found += list(self.wrong_refusals()) + list(self.wrong_times()) + list(self.wrong_limits())
         elif self.rule in ("restarts", "waits"):

@@ -6,9 +6,9 @@ holders() {
     sql "SELECT max(n) FROM faults.subject WHERE name LIKE '$row.%'" >/dev/null
     load holders "${1:-4}" crisis_client -D row="$row" <<'SQL'
 \set n random(1, 16)
-SELECT device FROM faults.subject WHERE name = :row || '.' || :n \gset
+SELECT device FROM faults.subject WHERE name = :row::text || '.' || :n::text \gset
 BEGIN;
-SELECT outcome FROM paws_sync.push_crisis(:'device', jsonb_build_array(jsonb_build_object('op_id', gen_random_uuid(), 'doc_id', gen_random_uuid(), 'collection', 'faults_safety', 'base_revision', 0, 'payload', 'e30=')));
+SELECT outcome FROM paws_sync.push_crisis(:device, jsonb_build_array(jsonb_build_object('op_id', gen_random_uuid(), 'doc_id', gen_random_uuid(), 'collection', 'faults_safety', 'base_revision', 0, 'payload', 'e30=')));
 \sleep 250 ms
 COMMIT;
 \sleep 50 ms
@@ -24,7 +24,7 @@ row_worker_term() {
     subjects 16
     holders
     again terminate "kind = 'crisis' AND pid = (SELECT w.pid FROM paws_sync.pg_stat_paws_sync_workers w WHERE w.kind = 'crisis' AND w.pid IS NOT NULL ORDER BY random() LIMIT 1)" 0.1
-    crisis
+    crisis pushers=64
 }
 
 row_takeover() {
@@ -47,7 +47,7 @@ row_worker_kill() {
     subjects 16
     holders 2
     when_begun 1.5 kill_hard "kind = 'crisis'"
-    crisis
+    crisis pushers=64
 }
 
 row_worker_kill_loaded() {
@@ -88,7 +88,7 @@ row_launcher() {
     subjects 16
     holders 2
     again terminate "kind = 'launcher' OR kind = 'crisis' AND pid % 2 = 0" 0.2
-    crisis
+    crisis pushers=64
 }
 
 row_sealer() {

@@ -105,6 +105,7 @@ fail_over() {
 on_small_disk() {
     local folder=$dir/$current/data/$1 used
     stop_server "$dir/$current/data"
+    undo="stop_server '$dir/$current/data'; unmount_all; $undo"
     used=$(as_server du -sm "$folder" | cut -f 1)
     as_server mv "$folder" "$folder.away"
     as_server mkdir -m 0700 "$folder"

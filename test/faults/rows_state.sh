@@ -67,7 +67,7 @@ row_idle_in_transaction() {
     holders 16
     sleep 0.3
     faulted
-    crisis
+    crisis pushers=64
     note "queued: the subject was held for more than 50 ms"
 }
 

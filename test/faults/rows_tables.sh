@@ -33,7 +33,7 @@ row_alter() {
     about serves "ALTER of the same: a column that rewrites the table is added and dropped"
     fresh
     subjects 16
-    ordinary_load 2
+    ordinary_load_failing 2
     again each_foreign 'ALTER TABLE %s ADD COLUMN fault uuid DEFAULT gen_random_uuid(); ALTER TABLE %s DROP COLUMN fault;@' $all_foreign
     crisis
 }
@@ -48,7 +48,7 @@ locks_of() { # TITLE SCHEMA...
     fi
     about serves "$title"
     subjects 16
-    ordinary_load 2
+    ordinary_load_failing 2
     again each_foreign "BEGIN; LOCK TABLE %s IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(0.2);@ ROLLBACK;" "$@"
     crisis
 }
@@ -83,7 +83,8 @@ row_emptied() {
     about serves "all tables of queue, care, billing and audit emptied, again and again"
     fresh
     subjects 16
-    ordinary_load 2
+    ordinary_load_failing 2
+    again claim_jobs
     again empty_all
     crisis
 }
@@ -96,7 +97,8 @@ row_renamed() {
     subjects 16
     sql "DO \$\$ DECLARE t record; BEGIN FOR t IN SELECT * FROM faults.foreign_table LOOP EXECUTE format('ALTER TABLE %s RENAME TO %I', t.shown, 'gone_' || t.name); END LOOP; END \$\$"
     faulted
-    ordinary_load 2
+    ordinary_load_failing 2
+    again claim_jobs
     crisis
     end_faults
     sql "DO \$\$ DECLARE t record; BEGIN FOR t IN SELECT * FROM faults.foreign_table LOOP EXECUTE format('ALTER TABLE %s RENAME TO %I', t.shown, substr(t.name, 6)); END LOOP; END \$\$"
@@ -107,15 +109,32 @@ row_corrupted() {
     fresh
     fill_a_little
     subjects 16
-    sql "CALL faults.corrupt('{${all_foreign// /,}}')"
+    for _ in 1 2 3 4 5; do      # workers lock in another order
+        ! sql "CALL faults.corrupt('{${all_foreign// /,}}')" || break
+    done
+    [ "$(sql "SELECT bool_and(until = '-infinity') FROM paws_care.entitlement")" = t ]
     faulted
-    ordinary_load 2
+    ordinary_load_failing 2
+    again claim_jobs
     crisis
     end_faults
     check receipts=0
 }
 
-fill_a_little() { sql "SELECT faults.push_ordinary(device, 'faults_interactive', 20) FROM faults.ordinary" >/dev/null; }
+# Documents, operations that wait, jobs that wait.
+fill_a_little() {
+    sql "SELECT faults.push_ordinary(device, 'faults_interactive', 20) FROM faults.ordinary;
+        SELECT paws_sync.define_topic('faults');
+        SELECT paws_sync.submit('faults', '\x00'::bytea) FROM generate_series(1, 1000)" >/dev/null
+}
+
+# Workers of the application that go on claiming, whatever they are told.
+claim_jobs() {
+    "$PG_BIN/psql" -X -q -o /dev/null -d "$(conninfo)" -c "SELECT job, fence FROM paws_sync.claim(ARRAY['faults'], 5)" \
+        -c "SELECT paws_sync.submit('faults', '\x00'::bytea)" -c "SELECT * FROM paws_sync.topics()" -c "SELECT * FROM paws_sync.status()"
+    sleep 0.02
+    return 1
+}
 
 # Written over while the server is down, so that no cache helps.
 row_pages() {
@@ -132,7 +151,8 @@ row_pages() {
             count=$(($(as_server stat -c %s "$dir/$current/data/$file") / 8192)) 2>>"$log" && faulted
     done <"$work/files"
     cluster "$current" restart
-    ordinary_load 2
+    ordinary_load_failing 2
+    again claim_jobs
     crisis
     end_faults
     check receipts=0

@@ -72,7 +72,8 @@ DECLARE
 	rule record;
 	counted bigint;
 BEGIN
-	-- in one go, or workers and this wait for one another
+	-- in one go, or workers and this wait for one another; whoever does gives way first
+	SET LOCAL deadlock_timeout = '10s';
 	EXECUTE (SELECT 'LOCK TABLE ' || string_agg(f.shown, ', ' ORDER BY f.shown) FROM faults.foreign_table f WHERE f.schema = ANY ($1));
 	FOR t IN SELECT * FROM faults.foreign_table f WHERE f.schema = ANY ($1) LOOP
 		EXECUTE format('ALTER TABLE %s DISABLE TRIGGER ALL', t.shown);

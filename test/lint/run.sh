@@ -111,6 +111,7 @@ shell_syntax() {
 }
 
 rule "rooms include downwards only" bash $here/rooms.sh
+rule "the crisis lane is alone" bash $here/lane.sh
 rule "objects are all listed" list_of_objects
 rule "SQL modules are all listed" list_of_modules
 rule "regression tests are all listed" list_of_tests

@@ -12,7 +12,7 @@ use Time::HiRes qw(time usleep);
 use PawsNode;
 use PawsProbe;
 
-my $node = PawsNode->new_node('signals', 'fsync' => 'on', 'paws_sync.crisis_response_time' => '2s', 'max_connections' => '60');
+my $node = PawsNode->new_node('signals', 'fsync' => 'on', 'paws_sync.crisis_response_time' => '2s', 'paws_sync.max_wait_with_snapshot' => '60s', 'max_connections' => '60');
 my %token = (anna => new_subject($node, 'anna', 'trial'), ben => new_subject($node, 'ben', 'basic'));
 my ($phone, $tablet) = map { new_device($node, 'anna') } 1 .. 2;
 my $other = new_device($node, 'ben');
@@ -134,8 +134,10 @@ my $probe = "SELECT string_agg(convert_from(payload, 'UTF8'), ' ') FROM paws_syn
 is(rows('SELECT count(*) FROM paws_queue.operation'), '5020', 'and so is all that waits');
 rows("SELECT paws_sync.resume_level(l::integer::paws_sync.level) FROM generate_series(1, 8) l");
 ok(within(60, sub { rows("SELECT count(*) FROM paws_queue.operation WHERE subject_no = $no") eq '0' }), 'the operations of the person in a crisis are applied');
-my $left = rows('SELECT count(*) FROM paws_queue.operation');
-cmp_ok($left, '>', 0, "before those that were more urgent and came first ($left are left)");
+ok(within(120, sub { rows('SELECT count(*) FROM paws_queue.operation') eq '0' }), 'and then all');
+# in the order of transactions
+my $before = rows("SELECT count(*) FROM paws_care.document d WHERE d.subject_no <> $no AND d.xmin::text::bigint < (SELECT max(a.xmin::text::bigint) FROM paws_care.document a WHERE a.subject_no = $no)");
+cmp_ok($before, '<', 2500, "they were before most of those that were more urgent and came first ($before were before)");
 ok(within(30, sub { rows("BEGIN; $probe; ROLLBACK") eq 'anna' }), 'a job of theirs is claimed before more urgent ones');
 rows("SELECT paws_sync.resolve_crisis(signal) FROM paws_sync.crisis_signals");
 ok(within(30, sub { rows('SELECT count(*) FROM paws_queue.raised') eq '0' }), 'resolved: nobody is raised');
@@ -180,6 +182,30 @@ append_to_file("$script.claim", "SELECT paws_sync.complete(job, fence) FROM paws
 ($out, $err) = run_command([ 'pgbench', '-n', '-c', 16, '-j', 2, '-t', 20, '-f', "$script.claim", '-h', $node->host, '-p', $node->port, '-U', 'postgres', 'postgres' ]);
 is(rows("SELECT count(*) FROM paws_sync.crisis_items WHERE topic = 'crisis_response'"), '0', 'sixteen responders have them all');
 cmp_ok(rows("SELECT count(*) FROM paws_crisis.item WHERE state = 4 AND signal_id IS NOT NULL"), '>=', $open, 'each completed once');
+
+# Without keys: whoever is known is served. What was submitted meanwhile is claimed when they are back, not before.
+rows("SELECT paws_sync.define_topic('keyless')");
+my $stranger = $node->safe_psql('postgres', "SELECT paws_sync.subject_for('a stranger')");
+my $keys = $node->basedir . '/keys';
+rename "$keys/$_.root", "$keys/$_.away" foreach qw(care crisis billing);
+$node->restart;
+my $keyless = rows(raise('anna', 'imminent'));
+like($keyless, qr/^[0-9a-f-]{36}$/, 'without keys a signal is raised for somebody who is known');
+like(rows("SELECT string_agg(kind || ' ' || coalesce(code, ''), ', ') FROM paws_sync.pull_crisis('$phone')"), qr/^signal imminent, document sealed/, 'and told, the plan sealed');
+($job, $fence) = split /\|/, rows("SELECT job, fence FROM paws_sync.claim('{crisis_response}') WHERE convert_from(payload, 'UTF8')::jsonb ->> 'signal' = '$keyless'");
+is(rows("SELECT paws_sync.complete($job, $fence)"), 'completed', 'a responder has its item, and completes it');
+is(rows("SELECT outcome FROM paws_sync.submit('keyless', 'ring them', 'emergency', " . subject('anna') . ", key => 'k')"), 'submitted', 'submit with a class of the crisis lane');
+is(rows("SELECT count(*) FROM paws_sync.claim('{crisis_response}', 10)"), '0', 'nothing more');
+my ($status, $said, $error) = $node->psql('postgres', "SELECT paws_sync.raise_crisis('$stranger', 'self_report', 'high')");
+like($error, qr/ERROR:  .*key/, 'somebody unknown is not taken without keys') or diag($error);
+($status, $said, $error) = $node->psql('postgres', "SELECT * FROM paws_sync.claim('{keyless}')");
+isnt($status, 0, 'nor are jobs handed out');
+rename "$keys/$_.away", "$keys/$_.root" foreach qw(care crisis billing);
+$node->restart;
+ok(within(60, sub { rows("SELECT count(*) FROM paws_crisis.item WHERE state = 2 AND envelope IS NOT NULL AND seal IS NULL") eq '0' }), 'when they are back, what was submitted is sealed like the rest');
+rows("UPDATE paws_crisis.item SET available_at = NULL");
+is(rows("SELECT convert_from(payload, 'UTF8') FROM paws_sync.claim('{keyless}')"), 'ring them', 'and claimed');
+is(rows("SELECT paws_sync.resolve_crisis('$keyless')"), 't', 'the signal ends like any other');
 
 $node->stop;
 done_testing();

@@ -10,6 +10,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 use PawsNode;
+use PawsProbe;
 
 # Processes inherit the limit of this one.
 system('prlimit', "--pid=$$", '--core=0:') == 0 or die 'cannot set the limit of core files';
@@ -131,6 +132,41 @@ $node->safe_psql('postgres', "SELECT pg_create_physical_replication_slot('left_b
 is(wrong(), 'latency: inactive replication slots', 'found: a slot that nobody reads');
 like(hint('inactive replication slots'), qr/drop/, '… and what to do');
 $node->safe_psql('postgres', "SELECT pg_drop_replication_slot('left_behind')");
+
+# A client that writes much: by what it committed, and by what it is just writing.
+sub floods
+{
+	my ($session, $what) = @_;
+	my $pid = $session->query_safe('SELECT pg_backend_pid()');
+
+	return sub {
+		ok(until_sql($node, "SELECT NOT ok AND value LIKE '% by process $pid' FROM paws_sync.doctor() WHERE check_name = 'WAL of one client'"),
+			"found: the client that $what");
+		is(wrong(), 'crisis: WAL of one client', '… and nothing else');
+		like(hint('WAL of one client'), qr/pg_terminate_backend/, '… and what to do');
+		return $pid;
+	};
+}
+
+is($node->safe_psql('postgres', "SELECT ok, wanted FROM paws_sync.doctor() WHERE check_name = 'WAL of one client'"),
+	't|at most 32.0 MB a second (paws_sync.bulk_wal_rate)', 'nobody writes too much WAL');
+set(0, 'paws_sync.bulk_wal_rate' => '128kB');
+$node->safe_psql('postgres', 'CREATE TABLE flood (x text); ALTER TABLE flood ALTER x SET STORAGE EXTERNAL');
+my $writer = session($node);
+my $found = floods($writer, 'wrote much');
+$writer->query_safe("INSERT INTO flood SELECT repeat('x', 4000) FROM generate_series(1, 4000)");
+$found->();
+$writer->quit;
+ok(until_sql($node, "SELECT ok FROM paws_sync.doctor() WHERE check_name = 'WAL of one client'"), 'one that is gone is not blamed');
+$writer = session($node);
+$found = floods($writer, 'is writing much');
+start_query($writer, "INSERT INTO flood SELECT repeat('x', 8000) FROM generate_series(1, 60000) WHERE pg_sleep(0.001) IS NOT NULL");
+my $pid = $found->();
+$node->safe_psql('postgres', "SELECT pg_terminate_backend($pid, 60000)");
+eval { $writer->quit };
+$node->safe_psql('postgres', 'DROP TABLE flood');
+unset(0, 'paws_sync.bulk_wal_rate');
+is(wrong(), '', 'all is well without it');
 
 $node->safe_psql('postgres', "ALTER SYSTEM SET synchronous_standby_names = 'gone'");
 $node->reload;
