@@ -200,7 +200,8 @@ find_extension(void)
 
 /*
  * Locks the installed extension against DROP, to the end of the transaction; false if there is none. It is
- * looked at again under the lock, since it may have been dropped while we waited.
+ * looked at again under the lock, since it may have been dropped while we waited. One that is just being
+ * committed can be seen a moment before the caches hear of its schema: then it is there in the next turn.
  */
 static bool
 lock_extension(void)
@@ -214,7 +215,7 @@ lock_extension(void)
 	LockDatabaseObject(ExtensionRelationId, oid, 0, AccessShareLock);
 	AcceptInvalidationMessages();
 	find_extension();
-	return extension.oid == oid;
+	return extension.oid == oid && OidIsValid(paws_extension_identity());
 }
 
 bool
