@@ -5,6 +5,7 @@
 
 #include "access/xact.h"
 #include "base/commit.h"
+#include "replication/syncrep.h"
 #include "utils/memutils.h"
 
 typedef struct Entry
@@ -53,6 +54,14 @@ undo(int level)
 	}
 }
 
+/* Whether a standby is waited for as well is no part of the variable. */
+static void
+set_commit_mode(int mode)
+{
+	synchronous_commit = mode;
+	assign_synchronous_commit(mode, NULL);
+}
+
 static void
 raise_durability(void)
 {
@@ -62,7 +71,7 @@ raise_durability(void)
 	if (entries && synchronous_commit != wanted)
 	{
 		commit_mode_before = synchronous_commit;
-		synchronous_commit = wanted;
+		set_commit_mode(wanted);
 	}
 }
 
@@ -70,7 +79,7 @@ static void
 restore_durability(void)
 {
 	if (commit_mode_before >= 0)
-		synchronous_commit = commit_mode_before;
+		set_commit_mode(commit_mode_before);
 	commit_mode_before = -1;
 	without_standby = false;
 }

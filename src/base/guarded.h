@@ -6,8 +6,12 @@
 
 #include "postgres.h"
 
-/* How long guarded work waits for a lock. */
-#define PAWS_GUARDED_LOCK_TIMEOUT_MS 50
+/*
+ * How long guarded work waits for a lock, and for a row: that takes two, the place of the next in line and
+ * the end of the transaction that has it.
+ */
+#define PAWS_GUARDED_LOCK_TIMEOUT_MS 25
+#define PAWS_GUARDED_ROW_WAIT_MS     (2 * PAWS_GUARDED_LOCK_TIMEOUT_MS)
 
 /*
  * Runs `run` in a subtransaction with a bound on waiting for locks. True if it succeeded; false if it failed

@@ -10,7 +10,7 @@
 #include "utils/timestamp.h"
 
 /* What others wait for in the lane's name keeps to its parts. */
-StaticAssertDecl(PAWS_GUARDED_LOCK_TIMEOUT_MS <= PAWS_CRISIS_LOCK_WAIT_MS,
+StaticAssertDecl(PAWS_GUARDED_ROW_WAIT_MS <= PAWS_CRISIS_LOCK_WAIT_MS,
 				 "a crisis push waits too long for its lock");
 StaticAssertDecl(PAWS_BATCH_NS <= PAWS_CRISIS_ORDINARY_BATCH_MS * INT64CONST(1000000),
 				 "the reserve is lent for longer than a batch of ordinary work");

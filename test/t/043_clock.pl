@@ -58,7 +58,7 @@ set_clock(0);
 # Under load, again and again, with the time zone of the server changing too.
 my $load = PawsLoad->new($node, writers => 4, subjects => 2, crisis => 0.2, rollbacks => 0.2);
 my @steps = ([ 3600, 'UTC' ], [ 0, 'Pacific/Kiritimati' ], [ -3600, 'America/St_Johns' ], [ 7200, 'Asia/Kathmandu' ], [ -7200, 'UTC' ]);
-$load->begin(400);
+$load->begin(1200);
 foreach my $step (@steps)
 {
 	$load->wait_progress(100) if $load->running;

@@ -67,7 +67,8 @@ my (undef, $cursor) = paws_pull($node, $device);
 set_option($node, 'paws_sync.databases', "''");
 ok(has_workers($node, 'postgres', 0), 'workers off');
 is($node->safe_psql('postgres', push_some($device, 5)), 5, 'something waits');
-set_option($node, 'paws_sync.databases', "'postgres'");
+# for the next start: until then nobody works on it
+$node->safe_psql('postgres', "ALTER SYSTEM SET paws_sync.databases = 'postgres'");
 $node->stop;
 
 # Some of what can be wrong (072_roots.pl has the rest), and what status() says of it.

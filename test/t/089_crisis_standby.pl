@@ -62,8 +62,12 @@ ok(waits('INSERT INTO plain VALUES (3)'), 'a rollback leaves nothing of it');
 ok(waits('INSERT INTO plain VALUES (4)'), 'nor does anything else');
 like($session->query('SHOW synchronous_commit'), qr/^on$/m, 'the setting of the session is as it was');
 
-# Without the standby's word it is still on the disk.
+# What is acknowledged was heard of by the standby, whatever the session's own commits wait for.
 $session->query('SET synchronous_commit = off');
+ok(waits(push_sql('push', 'standard')), 'an ordinary push waits in a session that waits for nothing');
+ok(!waits('INSERT INTO plain VALUES (5)'), 'and its other commits do not');
+
+# Without the standby's word it is still on the disk.
 ok(!waits(push_sql('push_crisis', 'safety')), 'a session that waits for nothing');
 my $before = changes();
 $node->safe_psql('postgres', "ALTER SYSTEM SET synchronous_standby_names = ''");

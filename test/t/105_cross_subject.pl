@@ -77,7 +77,7 @@ $$;
 SQL
 
 is(sql('SELECT string_agg(relation::text, \' \' ORDER BY relation::text COLLATE "C") FROM x.stored WHERE whose IS NULL'), join(' ',
-		qw(paws_care.cursor_epoch paws_crisis.audit paws_crisis.cursor_epoch paws_crisis.resource paws_crisis.root_check paws_crisis.topic paws_queue.history paws_queue.inflight paws_queue.paused_level
+		qw(paws_care.cursor_epoch paws_crisis.audit paws_crisis.canary paws_crisis.canary_device paws_crisis.cursor_epoch paws_crisis.resource paws_crisis.root_check paws_crisis.topic paws_queue.history paws_queue.inflight paws_queue.paused_level
 		  paws_queue.policy paws_queue.tier_policy paws_queue.topic paws_registry.collection paws_vault.foreign_epoch paws_vault.key_job paws_vault.root_check)),
 	'every table but these has a subject or a device in each row');
 
