@@ -132,6 +132,8 @@ tell_at_commit(int slot, PawsCommitAction action)
 		told = paws_at_commit(action, sizeof(Told));
 	told->slot = slot;
 	told->identity = paws_database_identity(slot);
+	if (!paws_crisis_standby_wait)
+		paws_commit_without_standby();
 }
 
 void

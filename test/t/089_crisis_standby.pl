@@ -54,6 +54,8 @@ ok(!waits(push_sql('push_crisis', 'safety')), 'off: it does not');
 ok(!waits(push_sql('push', 'emergency')), 'nor by push');
 ok(!waits(push_sql('push', 'emergency', 'standard')), 'nor with ordinary work beside it');
 is(changes(), 4, 'all are there');
+my $subject = new_subject($node, 'one');
+ok(!waits("SELECT paws_sync.raise_crisis('$subject', 'self_report', 'high')"), 'nor does a signal');
 ok(waits('INSERT INTO plain VALUES (1)'), 'the same session waits in its next transaction');
 ok(waits(push_sql('push', 'standard')), 'an ordinary push waits');
 ok(!waits('BEGIN; ' . push_sql('push_crisis', 'safety') . '; INSERT INTO plain VALUES (2); COMMIT'), 'what else the transaction does goes with it');
