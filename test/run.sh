@@ -15,7 +15,7 @@ parts=("$@")
 [ ${#parts[@]} -gt 0 ] || parts=(unit lint regress isolation tap)
 
 # Seconds after which a part is stopped and counted as failed.
-declare -A limit=([unit]=300 [lint]=120 [regress]=400 [isolation]=300 [tap]=1080)
+declare -A limit=([unit]=300 [lint]=120 [regress]=400 [isolation]=300 [tap]=1320)
 declare -A passed failed skipped
 scratch=
 small=
