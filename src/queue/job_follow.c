@@ -49,7 +49,8 @@ paws_job_follower(const PawsJobRow *row, const PawsTopic *topic, int slot, int16
 	Snapshot snapshot;
 
 	*level = 0;
-	if (!row->ordered && (row->subject_no == 0 || topic->in_flight_per_flow == 0))
+	if (!row->ordered && (row->subject_no == 0 || topic->in_flight_per_flow == 0 ||
+						  !paws_lease_kept(slot, topic->place, paws_job_flow(row))))
 		return;
 	snapshot = paws_table_snap(true);
 	if (row->ordered)

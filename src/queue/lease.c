@@ -12,6 +12,7 @@
 #include "base/worker.h"
 #include "catalog/namespace.h"
 #include "commands/sequence.h"
+#include "common/hashfn.h"
 #include "common/pg_prng.h"
 #include "miscadmin.h"
 #include "queue/job_private.h"
@@ -87,6 +88,35 @@ note_next(PawsLeaseEntry *entry, const PawsLease *lease)
 	entry->next_level = lease->level;
 }
 
+static uint64
+flow_of_topic(int place, uint64 flow)
+{
+	uint64 both = hash_combine64(flow, (uint64) place);
+
+	return both == 0 || both == PAWS_KEPT_MANY ? 1 : both;
+}
+
+static void
+keep(int slot, const PawsLease *lease)
+{
+	uint64 flow = flow_of_topic(lease->place, lease->flow);
+	uint64 *kept = paws_lease_kept_flow(slot, flow);
+
+	*kept = *kept == 0 || *kept == flow ? flow : PAWS_KEPT_MANY;
+}
+
+bool
+paws_lease_kept(int slot, int place, uint64 flow)
+{
+	uint64 kept;
+
+	flow = flow_of_topic(place, flow);
+	LWLockAcquire(paws_lease_lock(slot), LW_SHARED);
+	kept = *paws_lease_kept_flow(slot, flow);
+	LWLockRelease(paws_lease_lock(slot));
+	return kept == flow || kept == PAWS_KEPT_MANY;
+}
+
 PawsLeased
 paws_lease_take(int slot, PawsLease *lease, int64 duration, int cap)
 {
@@ -101,6 +131,7 @@ paws_lease_take(int slot, PawsLease *lease, int64 duration, int cap)
 			 paws_lease_entries_of_flow(slot, lease->place, lease->flow, cap, &one) >= cap)
 	{
 		note_next(one, lease);
+		keep(slot, lease);
 		leased = PAWS_LEASED_FLOW;
 	}
 	else

@@ -67,6 +67,10 @@ extern void paws_lease_untake(int slot, int64 id);
 /* True if one more of the flow may run, of `cap`. */
 extern bool paws_lease_flow_has_room(int slot, int place, uint64 flow, int cap);
 
+/* False if no claim ever passed over a job of the flow because as many of it ran as may: then nothing waits
+ * for the end of one. */
+extern bool paws_lease_kept(int slot, int place, uint64 flow);
+
 /* True if some process has a lease on the job, or is ending it. */
 extern bool paws_lease_exists(int slot, int64 id);
 

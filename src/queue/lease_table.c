@@ -11,6 +11,7 @@
 
 #define TRANCHE "paws_sync_leases"
 #define NO_ONE  (-1)
+#define KEPT    4096
 
 typedef struct Table
 {
@@ -18,6 +19,7 @@ typedef struct Table
 	pg_atomic_uint64 fence;    /* the last one given out; 0: none can be */
 	pg_atomic_uint64 earliest; /* of a clock; PG_INT64_MAX: none */
 	int32 free;
+	uint64 kept[KEPT];
 } Table;
 
 static char *shared = NULL; /* for each database: Table, by id, by flow, counts by place, entries */
@@ -84,6 +86,12 @@ paws_lease_entry(int slot, int i)
 	return (PawsLeaseEntry *) entries + i;
 }
 
+uint64 *
+paws_lease_kept_flow(int slot, uint64 flow)
+{
+	return &table_of(slot)->kept[flow % KEPT];
+}
+
 static void
 clear(int slot)
 {
@@ -97,6 +105,7 @@ clear(int slot)
 		paws_lease_entry(slot, i)->next_by_flow = i + 1 < paws_max_leases ? i + 1 : NO_ONE;
 	}
 	table->free = 0;
+	memset(table->kept, 0, sizeof(table->kept));
 	memset(counts(slot), 0, (paws_max_topics + 1) * sizeof(int32));
 	pg_atomic_write_u64(&table->fence, 0);
 	pg_atomic_write_u64(&table->earliest, PG_INT64_MAX);

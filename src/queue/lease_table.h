@@ -29,6 +29,15 @@ extern pg_atomic_uint64 *paws_lease_fence(int slot);
 /* A lease is over at `until`, which may be earlier than what is known. Without the lock. */
 extern void paws_lease_noted(int slot, int64 until);
 
+/*
+ * Flows of which a claim ever passed something over: a place for many, by hash. 0: none; PAWS_KEPT_MANY: more
+ * than one, so that all that lead there count as such. Never taken back: that would take a look at all that
+ * waits of the flow.
+ */
+#define PAWS_KEPT_MANY PG_UINT64_MAX
+
+extern uint64 *paws_lease_kept_flow(int slot, uint64 flow);
+
 /* When the first one is over, as far as is known: never later than it is. */
 extern pg_atomic_uint64 *paws_lease_earliest(int slot);
 

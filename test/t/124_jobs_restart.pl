@@ -119,10 +119,11 @@ $target->stop;
 # History is kept for as long as a topic says, in tables of days, which are dropped whole.
 is(sql("SELECT count(*) >= 2 FROM pg_tables WHERE schemaname = 'paws_queue' AND tablename ~ '^history_[0-9]{8}\$'"), 't',
 	'there are tables for today and tomorrow');
-sql('CREATE TABLE paws_queue.history_20200101 (LIKE paws_queue.history)');
 my $base = "$PostgreSQL::Test::Utils::tmp_check/holds";
-sql('CREATE TABLE paws_queue.history_20200102 (LIKE paws_queue.history)');
-append_to_file("$base.sql", "SET application_name = 'holds';\nBEGIN;\nLOCK TABLE paws_queue.history_20200101, paws_queue.history_20200102 IN ACCESS SHARE MODE;\nSELECT pg_sleep(600);\n");
+append_to_file("$base.sql", "SET application_name = 'holds';\n"
+	  # at once: they are dropped as soon as they are seen
+	  . "CREATE TABLE paws_queue.history_20200101 (LIKE paws_queue.history);\n"
+	  . "CREATE TABLE paws_queue.history_20200102 (LIKE paws_queue.history);\nBEGIN;\nLOCK TABLE paws_queue.history_20200101, paws_queue.history_20200102 IN ACCESS SHARE MODE;\nSELECT pg_sleep(600);\n");
 my $holder = start_psql($node, "$base.sql", "$base.out", "$base.err");
 wait_for_sql($node, 'a lock', "SELECT count(*) > 0 FROM pg_locks l JOIN pg_class c ON c.oid = l.relation WHERE c.relname = 'history_20200102' AND granted AND mode = 'AccessShareLock'");
 sql('SELECT pg_sleep(0.5)');
