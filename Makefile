@@ -192,6 +192,7 @@ OBJS = \
 	src/crisis/signal_read.o \
 	src/crisis/pending.o \
 	src/crisis/queue.o \
+	src/crisis/queue_read.o \
 	src/crisis/documents.o \
 	src/crisis/resources.o \
 	src/crisis/room.o \

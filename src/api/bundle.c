@@ -109,6 +109,7 @@ paws_crisis_bundle(PG_FUNCTION_ARGS)
 	const char *region = region_argument(fcinfo, 1, buffer);
 	PawsDevice device;
 	const char *code;
+	bool held;
 	PawsRows rows;
 
 	paws_crisis_take_time();
@@ -118,7 +119,7 @@ paws_crisis_bundle(PG_FUNCTION_ARGS)
 	paws_registry_device(token, &device);
 	put_resources(&rows, region);
 	code = device.revoked ? paws_reason_name(PAWS_REASON_DEVICE_REVOKED)
-						  : paws_crisis_documents(&device, put_document, &rows);
+						  : paws_crisis_documents(&device, put_document, &rows, &held);
 	if (code)
 		put_no_documents(&rows, code);
 	paws_spi_end();

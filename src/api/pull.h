@@ -60,8 +60,8 @@ extern void paws_pull_wait_and_read(PawsPull *pull, FunctionCallInfo fcinfo, con
 extern void paws_pull_put_row(void *context, const PawsPageRow *row);
 
 /* Puts what waits in the crisis queue, as a PawsPendingEmit. */
-extern void paws_pull_put_pending(void *context, const PawsFeedEntry *entry, bytea *payload, const char *code,
-								  bool last, uint64 digest);
+extern bool paws_pull_put_pending(void *context, const PawsFeedEntry *entry, bytea *payload, const char *code,
+								  uint64 digest);
 
 /* Tells of crisis signals that the cursor does not know of, or that they ended. Needs SPI connected. */
 extern void paws_pull_read_signals(PawsPull *pull);

@@ -104,17 +104,15 @@ paws_pull_put_row(void *context, const PawsPageRow *row)
 	MemoryContextReset(pull->row_context);
 }
 
-/* The last one's cursor says that all that waits was told. */
-void
-paws_pull_put_pending(void *context, const PawsFeedEntry *entry, bytea *payload, const char *code, bool last,
+bool
+paws_pull_put_pending(void *context, const PawsFeedEntry *entry, bytea *payload, const char *code,
 					  uint64 digest)
 {
 	PawsPull *pull = context;
 	PawsPageRow row = {.entry = *entry, .payload = payload, .code = code};
 	MemoryContext old = MemoryContextSwitchTo(pull->row_context);
 
-	if (last)
-		pull->cursor.pending = digest;
+	pull->cursor.pending = digest;
 	begin_row(pull, &pull->cursor, "pending", payload);
 	put_document(&pull->rows, &row);
 	end_row(pull);
@@ -123,6 +121,7 @@ paws_pull_put_pending(void *context, const PawsFeedEntry *entry, bytea *payload,
 	pull->budget.any = true;
 	pull->budget.changes--;
 	pull->budget.bytes -= payload ? VARSIZE_ANY_EXHDR(payload) : 0;
+	return pull->budget.changes > 0 && pull->budget.bytes > 0;
 }
 
 /* The cursor is before what was not told. */

@@ -86,16 +86,17 @@ tell_of_end(PawsPull *pull)
 	let_go(&head);
 }
 
-/* Documents that could not be read are told of by the next page. */
+/* Documents that are held are told of by the next page. Others that could not be read would be read no better
+ * then: they come at their places in the feed, which must not wait behind them. */
 static void
 tell(PawsPull *pull, const PawsSignal *signals, int count, uint64 digest)
 {
 	Head head = {.pull = pull};
-	const char *failed;
+	bool held;
 
 	hold_signals(&head, signals, count);
-	failed = paws_crisis_documents(&pull->device, hold_document, &head);
-	if (failed == NULL || strcmp(failed, "busy") != 0)
+	(void) paws_crisis_documents(&pull->device, hold_document, &head, &held);
+	if (!held)
 		pull->cursor.signals = digest;
 	let_go(&head);
 }

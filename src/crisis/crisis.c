@@ -49,20 +49,20 @@ typedef struct Waiting
 
 /*
  * What waits comes first, and then the changes. Whoever holds the counter is waited for by the first of
- * these. Once it is ours, what cannot be applied waits for keys, and all that follows waits with it.
+ * these. What is too much for this commit, or waits for keys, is left to the workers, and all that follows
+ * waits with it.
  */
 static void
 apply_waiting(void *arg)
 {
 	Waiting *waiting = arg;
 	int64 subject_no = waiting->changes[0].subject_no;
-	bool more = paws_crisis_queue_waits(subject_no);
+	bool more;
 
-	while (more)
-		if (!paws_crisis_queue_drain(waiting->slot, subject_no, PAWS_CRISIS_DRAIN_MAX, true, &more))
-			ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-							errmsg("waiting crisis operations need keys"),
-							errhint("See status() for what is missing.")));
+	if (!paws_crisis_queue_drain(waiting->slot, subject_no, PAWS_CRISIS_DRAIN_MAX, true, &more))
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("crisis operations wait that go first"),
+						errhint("They are more than a push applies, or need keys: see status().")));
 	paws_store_apply(&paws_crisis_store, waiting->changes, waiting->count, true);
 }
 

@@ -30,10 +30,11 @@ typedef void (*PawsDocumentEmit)(void *context, const PawsFeedEntry *entry, byte
 /*
  * Hands out the documents of a device's subject as they are now: safety before emergency, the newest first,
  * at most 100 and about 16 MB. Writes nothing. NULL, or why they could not all be read: "busy" for a lock
- * that lasted or a passing failure, "envelope_rejected" if the subject's key does not open. The transaction
- * goes on then.
+ * that lasted or another failure, "envelope_rejected" if the subject's key does not open. *held: it was a
+ * lock, so the next call may do better. The transaction goes on then.
  */
-extern const char *paws_crisis_documents(const PawsDevice *device, PawsDocumentEmit emit, void *context);
+extern const char *
+paws_crisis_documents(const PawsDevice *device, PawsDocumentEmit emit, void *context, bool *held);
 
 /* One slice of the walk that drops tombstones; entries of the crisis feed never expire. Moves `walk`, the
  * last subject looked at, along. True at the end. */

@@ -88,8 +88,15 @@ forgive_all(int sqlstate)
 	return true;
 }
 
+static bool
+is_of_locks(int sqlstate)
+{
+	return sqlstate == ERRCODE_LOCK_NOT_AVAILABLE ||
+		   ERRCODE_TO_CATEGORY(sqlstate) == ERRCODE_TO_CATEGORY(ERRCODE_T_R_SERIALIZATION_FAILURE);
+}
+
 const char *
-paws_crisis_documents(const PawsDevice *device, PawsDocumentEmit emit, void *context)
+paws_crisis_documents(const PawsDevice *device, PawsDocumentEmit emit, void *context, bool *held)
 {
 	Reading *reading = palloc(sizeof(Reading));
 	int64 begun_at = paws_reserve_crisis_begin();
@@ -99,11 +106,13 @@ paws_crisis_documents(const PawsDevice *device, PawsDocumentEmit emit, void *con
 	reading->context = context;
 	reading->left = DOCUMENTS_MAX;
 	reading->bytes = BYTES_MAX;
+	*held = false;
 	if (paws_run_guarded(read_documents, reading, forgive_all))
 	{
 		paws_reserve_crisis_end(begun_at, BYTES_MAX - reading->bytes);
 		return NULL;
 	}
+	*held = is_of_locks(forgiven);
 	ereport_domain(LOG, PAWS_LOG_SAFE,
 				   (errcode(forgiven), errmsg("crisis documents could not be read"),
 					errdetail("A device was told its crisis resources without them."),

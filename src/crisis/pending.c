@@ -35,18 +35,14 @@ static PawsStatement state = {
 	.types = {INT2OID},
 };
 
-/* Of the ids, in their order; never 0. */
+/* Chained, so that all up to any of them have a digest; never 0. */
 static uint64
-digest_of(const PawsQueued *queued, int count)
+digest_with(uint64 digest, int64 id)
 {
-	crypto_generichash_state hash;
+	uint64 both[2] = {digest, (uint64) id};
 	unsigned char bytes[crypto_generichash_BYTES_MIN];
-	uint64 digest;
 
-	crypto_generichash_init(&hash, NULL, 0, sizeof(bytes));
-	for (int i = 0; i < count; i++)
-		crypto_generichash_update(&hash, (const unsigned char *) &queued[i].id, sizeof(queued[i].id));
-	crypto_generichash_final(&hash, bytes, sizeof(bytes));
+	crypto_generichash(bytes, sizeof(bytes), (const unsigned char *) both, sizeof(both), NULL, 0);
 	memcpy(&digest, bytes, sizeof(digest));
 	return digest ? digest : 1;
 }
@@ -94,32 +90,65 @@ open_queued(const PawsDevice *device, const PawsQueued *queued, const PawsFeedEn
 	return payload;
 }
 
+static bool
+next_of_others(PawsQueueWalk *walk, const PawsDevice *device)
+{
+	while (paws_queue_walk_next(walk))
+		if (paws_queue_walk_device_no(walk) != device->device_no)
+			return true;
+	return false;
+}
+
+/* Goes to the end of what was told; false if the first ones are not those any more. */
+static bool
+pass_told(PawsQueueWalk *walk, const PawsDevice *device, uint64 told)
+{
+	uint64 digest = 0;
+
+	while (digest != told && next_of_others(walk, device))
+		digest = digest_with(digest, paws_queue_walk_id(walk));
+	return digest == told;
+}
+
+static bool
+hand_out(PawsQueueWalk *walk, const PawsDevice *device, uint64 digest, PawsPendingEmit emit, void *context)
+{
+	PawsQueued queued;
+	PawsFeedEntry entry;
+	const char *code;
+	bytea *payload;
+	bool go_on;
+
+	paws_queue_walk_read(walk, &queued);
+	to_entry(&queued, &entry);
+	payload = open_queued(device, &queued, &entry, &code);
+	go_on = emit(context, &entry, payload, code, digest);
+	if (payload && payload != entry.envelope)
+		pfree(payload);
+	if (entry.envelope)
+		pfree(entry.envelope);
+	return go_on;
+}
+
 uint64
 paws_crisis_pending(const PawsDevice *device, uint64 told, PawsPendingEmit emit, void *context)
 {
-	PawsQueued *queued;
-	uint64 digest;
-	int count;
-	int n = 0;
+	PawsQueueWalk walk;
+	uint64 digest = told;
+	bool go_on = true;
 
-	if (!paws_crisis_queue_waits(device->subject_no))
-		return 0;
-	queued = palloc(PAWS_QUEUED_MAX * sizeof(PawsQueued));
-	count = paws_crisis_queue_read(device->subject_no, PG_INT16_MAX, PAWS_QUEUED_MAX, queued);
-	for (int i = 0; i < count; i++)
-		if (queued[i].change.device_no != device->device_no)
-			queued[n++] = queued[i];
-	digest = n > 0 ? digest_of(queued, n) : 0;
-	for (int i = 0; i < n && digest != told; i++)
+	paws_queue_walk_begin(&walk, device->subject_no);
+	if (!pass_told(&walk, device, told))
 	{
-		PawsFeedEntry entry;
-		const char *code;
-		bytea *payload;
-
-		to_entry(&queued[i], &entry);
-		payload = open_queued(device, &queued[i], &entry, &code);
-		emit(context, &entry, payload, code, i == n - 1, digest);
+		paws_queue_walk_again(&walk);
+		digest = 0;
 	}
+	while (go_on && next_of_others(&walk, device))
+	{
+		digest = digest_with(digest, paws_queue_walk_id(&walk));
+		go_on = hand_out(&walk, device, digest, emit, context);
+	}
+	paws_queue_walk_end(&walk);
 	return digest;
 }
 

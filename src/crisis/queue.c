@@ -5,7 +5,6 @@
 
 #include "base/errors.h"
 #include "base/spi.h"
-#include "base/table.h"
 #include "base/wake.h"
 #include "catalog/pg_type.h"
 #include "crisis/audit.h"
@@ -15,10 +14,6 @@
 #include "crisis/room.h"
 #include "registry/registry.h"
 #include "utils/timestamp.h"
-
-static PawsTable operations = {.schema = "paws_crisis",
-							   .name = "operation",
-							   .indexes = {"operation_subject_no_idx"}};
 
 #define NCOLUMNS 11
 
@@ -33,15 +28,6 @@ static PawsStatement put = {
 
 static const Oid types[NCOLUMNS] = {INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, UUIDOID, UUIDOID,
 									INT2OID, INT2OID, BOOLOID, BYTEAOID,       BYTEAOID};
-
-static PawsStatement read_subject = {
-	.sql =
-		"SELECT id, device_no, base_revision, received_at, op_id, doc_id, collection, mark, deleted, attempts, "
-		"seal, envelope FROM paws_crisis.operation WHERE subject_no OPERATOR(pg_catalog.=) $1 "
-		"AND (attempts OPERATOR(pg_catalog.<) $2) ORDER BY id LIMIT $3",
-	.nargs = 3,
-	.types = {INT8OID, INT2OID, INT8OID},
-};
 
 static PawsStatement remove_rows = {
 	.sql = "DELETE FROM paws_crisis.operation WHERE subject_no OPERATOR(pg_catalog.=) $1 "
@@ -67,91 +53,36 @@ static PawsStatement count_attempt = {
 	.types = {INT8OID, INT2OID},
 };
 
-static void
-read_uuid(int row, int column, pg_uuid_t *uuid)
+static int
+by_op_id(const void *a, const void *b)
 {
-	bool isnull;
-
-	memcpy(uuid, DatumGetUUIDP(paws_spi_column(row, column, &isnull)), UUID_LEN);
+	return memcmp(&(*(PawsChange *const *) a)->op_id, &(*(PawsChange *const *) b)->op_id, UUID_LEN);
 }
 
-int
-paws_crisis_queue_read(int64 subject_no, int max_attempts, int limit, PawsQueued *queued)
-{
-	Datum args[3] = {Int64GetDatum(subject_no), Int16GetDatum(max_attempts), Int64GetDatum(limit)};
-	int found = (int) paws_spi_run(&read_subject, args, NULL, 0);
-	int64 bytes = 0;
-	int count = 0;
-
-	for (; count < found && bytes < PAWS_QUEUED_BYTES; count++)
-	{
-		PawsQueued *q = &queued[count];
-		bytea *seal = paws_spi_bytea(count, 11);
-
-		memset(q, 0, sizeof(*q));
-		q->id = paws_spi_int64(count, 1);
-		q->change.subject_no = subject_no;
-		q->change.device_no = paws_spi_int64(count, 2);
-		q->change.base_revision = paws_spi_int64(count, 3);
-		q->received_at = paws_spi_int64(count, 4);
-		read_uuid(count, 5, &q->change.op_id);
-		read_uuid(count, 6, &q->change.doc_id);
-		q->change.collection = paws_spi_int16(count, 7);
-		q->change.mark = (PawsReason) paws_spi_int16(count, 8);
-		q->change.deleted = paws_spi_bool(count, 9);
-		q->sealed = seal != NULL;
-		if (seal)
-			memcpy(q->seal, VARDATA(seal), PAWS_SEAL_BYTES);
-		q->change.envelope = paws_spi_bytea(count, 12);
-		bytes += q->change.envelope ? VARSIZE(q->change.envelope) : 0;
-	}
-	return count;
-}
-
-PawsGenuine
-paws_crisis_queue_genuine(const PawsQueued *queued)
-{
-	const PawsChange *change = &queued->change;
-
-	if (change->envelope == NULL)
-		return PAWS_GENUINE;
-	if (queued->sealed && !paws_vault_usable(PAWS_ROOT_CRISIS))
-		return PAWS_GENUINE_UNKNOWN;
-	return paws_vault_revision_check(PAWS_KEYS_CRISIS, change->envelope, change->subject_no,
-									 change->doc_id.data, PAWS_QUEUED_REVISION,
-									 queued->sealed ? queued->seal : NULL)
-			   ? PAWS_GENUINE
-			   : PAWS_GENUINE_NOT;
-}
-
-/* An index scan without SPI: each crisis push asks. */
-bool
-paws_crisis_queue_waits(int64 subject_no)
-{
-	PawsKey key = {.column = 1, .strategy = BTEqualStrategyNumber, .value = Int64GetDatum(subject_no)};
-	Snapshot snapshot = paws_table_snap(false);
-	PawsScan scan;
-	bool waits;
-
-	paws_scan_begin(&scan, &operations, 0, snapshot, &key, 1);
-	waits = paws_scan_next(&scan);
-	paws_scan_end(&scan);
-	paws_table_unsnap(snapshot);
-	return waits;
-}
-
-/* Those that are seen to wait already are repeats. */
+/* Those that are seen to wait already are repeats, however much waits. */
 static void
 mark_waiting(PawsChange *changes, int count)
 {
-	PawsQueued *queued = palloc(PAWS_QUEUED_MAX * sizeof(PawsQueued));
-	int waiting = paws_crisis_queue_read(changes[0].subject_no, PG_INT16_MAX, PAWS_QUEUED_MAX, queued);
+	PawsChange **sorted = palloc(count * sizeof(PawsChange *));
+	PawsChange waiting = {0};
+	PawsChange *key = &waiting;
+	PawsQueueWalk walk;
 
 	for (int i = 0; i < count; i++)
-		for (int j = 0; j < waiting && !changes[i].repeated; j++)
-			changes[i].repeated = queued[j].change.device_no == changes[i].device_no &&
-								  memcmp(&queued[j].change.op_id, &changes[i].op_id, UUID_LEN) == 0;
-	pfree(queued);
+		sorted[i] = &changes[i];
+	qsort(sorted, count, sizeof(PawsChange *), by_op_id);
+	paws_queue_walk_begin(&walk, changes[0].subject_no);
+	while (paws_queue_walk_next(&walk))
+	{
+		PawsChange **same;
+
+		paws_queue_walk_op_id(&walk, &waiting.op_id);
+		same = bsearch(&key, sorted, count, sizeof(PawsChange *), by_op_id);
+		if (same && (*same)->device_no == paws_queue_walk_device_no(&walk))
+			(*same)->repeated = true;
+	}
+	paws_queue_walk_end(&walk);
+	pfree(sorted);
 }
 
 static Datum
@@ -227,7 +158,8 @@ paws_crisis_queue_put(int slot, PawsChange *changes, int count)
 	paws_wake_at_commit(slot, PAWS_WAKE_CRISIS);
 }
 
-static void
+/* How many: some may be gone, removed by whoever held the counter before. */
+static int
 remove_done(int64 subject_no, const PawsQueued *queued, int count)
 {
 	Datum *ids = palloc(count * sizeof(Datum));
@@ -236,7 +168,7 @@ remove_done(int64 subject_no, const PawsQueued *queued, int count)
 	for (int i = 0; i < count; i++)
 		ids[i] = Int64GetDatum(queued[i].id);
 	args[1] = paws_spi_array(ids, NULL, count, INT8OID);
-	paws_spi_run(&remove_rows, args, NULL, 0);
+	return (int) paws_spi_run(&remove_rows, args, NULL, 0);
 }
 
 static void
@@ -281,23 +213,24 @@ cannot_apply(PawsGenuine first)
 }
 
 bool
-paws_crisis_queue_drain(int slot, int64 subject_no, int limit, bool wait, bool *more)
+paws_crisis_queue_drain(int slot, int64 subject_no, int limit, bool whole, bool *more)
 {
 	int room = Min(limit, PAWS_QUEUED_MAX);
 	PawsQueued *queued = palloc(room * sizeof(PawsQueued));
 	PawsChange *changes = palloc(room * sizeof(PawsChange));
-	int count = paws_crisis_queue_read(subject_no, PAWS_CRISIS_ATTEMPTS, room, queued);
+	int count = paws_crisis_queue_read(subject_no, room, queued, more);
 	PawsGenuine next;
 	int good = take_genuine(queued, count, changes, &next);
 
-	*more = count == room || good < count;
+	*more = *more || good < count;
 	if (good == 0)
 		return cannot_apply(next);
-	paws_store_apply(&paws_crisis_store, changes, good, wait);
+	if (whole && *more)
+		return false;
+	paws_store_apply(&paws_crisis_store, changes, good, whole);
 	if (changes[0].skipped)
 		return false;
-	remove_done(subject_no, queued, good);
-	paws_room_at_commit(slot, -good);
+	paws_room_at_commit(slot, -remove_done(subject_no, queued, good));
 	paws_crisis_audit_changes(slot, PAWS_AUDIT_DRAINED, changes, good);
 	paws_wake_key_at_commit(slot, subject_no);
 	return true;

@@ -26,12 +26,12 @@ extern void paws_crisis_queue_put(int slot, PawsChange *changes, int count);
 extern bool paws_crisis_queue_waits(int64 subject_no);
 
 /*
- * Applies what waits of a subject in the order in which it came; at most `limit`, and about 16 MB. wait: for
- * whoever holds the subject's counter. False, and nothing done, if somebody else holds the subject's counter,
- * or the keys are missing that tell whether it is genuine. Errors PW003 if it is not. *more is true if there
- * may be more.
+ * Applies what waits of a subject in the order in which it came; at most `limit`, and about 16 MB. *more is
+ * true if there is more. False, and nothing done, if somebody else holds the subject's counter, or the keys
+ * are missing that tell whether the first is genuine. Errors PW003 if it is not. whole, for who has something
+ * to apply after it: waits for whoever holds the counter; false, and nothing done, if there is more.
  */
-extern bool paws_crisis_queue_drain(int slot, int64 subject_no, int limit, bool wait, bool *more);
+extern bool paws_crisis_queue_drain(int slot, int64 subject_no, int limit, bool whole, bool *more);
 
 #define PAWS_CRISIS_DRAIN_MAX 100
 
@@ -45,12 +45,18 @@ extern int paws_crisis_queue_subjects(int64 after, int64 *subjects, int max);
 extern void paws_crisis_queue_failed(int64 subject_no);
 
 /*
- * What waits of a device's subject and came from its other devices, in the order in which it came, at most
- * 100 and 16 MB: payloads as in paws_crisis_documents. Nothing is told if `told` is the digest of just these
- * already; else `emit` is called for each and the digest returned. 0 if nothing waits.
+ * Takes an operation that waits, and the digest of all up to it. False: no more of them now. Payload and code
+ * as in paws_crisis_documents, good until the return.
  */
-typedef void (*PawsPendingEmit)(void *context, const PawsFeedEntry *entry, bytea *payload, const char *code,
-								bool last, uint64 digest);
+typedef bool (*PawsPendingEmit)(void *context, const PawsFeedEntry *entry, bytea *payload, const char *code,
+								uint64 digest);
+
+/*
+ * What waits of a device's subject and came from its other devices, in the order of the ids. `told` is the
+ * digest that the device was given last, 0 for none: if it is of the first ones still, those after them are
+ * emitted, else all. So one that commits late, with a lower id, is never missed. Returns the digest up to
+ * where it was told; 0 if nothing waits.
+ */
 
 extern uint64 paws_crisis_pending(const PawsDevice *device, uint64 told, PawsPendingEmit emit, void *context);
 

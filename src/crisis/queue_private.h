@@ -5,9 +5,10 @@
 #define PAWS_CRISIS_QUEUE_PRIVATE_H
 
 #include "postgres.h"
+#include "base/table.h"
 #include "store/store.h"
 
-/* Read at once. */
+/* Applied at once. */
 #define PAWS_QUEUED_MAX   100
 #define PAWS_QUEUED_BYTES (16 * 1024 * 1024)
 
@@ -23,9 +24,38 @@ typedef struct PawsQueued
 	PawsChange change;
 } PawsQueued;
 
-/* What waits of a subject and failed less often than this, in the order in which it came; bounded by
- * PAWS_QUEUED_BYTES but for the first. Envelopes are palloc'd. */
-extern int paws_crisis_queue_read(int64 subject_no, int max_attempts, int limit, PawsQueued *queued);
+/* Over all that waits of a subject, in the order of its ids, by one snapshot and without statements. */
+typedef struct PawsQueueWalk
+{
+	int64 subject_no;
+	Snapshot snapshot;
+	PawsScan scan;
+} PawsQueueWalk;
+
+/* Begin and end; an error in between cleans up by itself. */
+extern void paws_queue_walk_begin(PawsQueueWalk *walk, int64 subject_no);
+extern void paws_queue_walk_end(PawsQueueWalk *walk);
+
+/* From the start, over the same rows. */
+extern void paws_queue_walk_again(PawsQueueWalk *walk);
+
+/* The next one; false at the end. */
+extern bool paws_queue_walk_next(PawsQueueWalk *walk);
+
+/* Of the current one. Not its envelope, so they are cheap. */
+extern int64 paws_queue_walk_id(PawsQueueWalk *walk);
+extern int64 paws_queue_walk_device_no(PawsQueueWalk *walk);
+extern void paws_queue_walk_op_id(PawsQueueWalk *walk, pg_uuid_t *op_id);
+
+/* All of the current one; the envelope is palloc'd. */
+extern void paws_queue_walk_read(PawsQueueWalk *walk, PawsQueued *queued);
+
+/*
+ * What waits of a subject and failed less often than PAWS_CRISIS_ATTEMPTS, in the order in which it came: at
+ * most `limit`, and PAWS_QUEUED_BYTES but for the last. *more: whether that is not all. Envelopes are
+ * palloc'd.
+ */
+extern int paws_crisis_queue_read(int64 subject_no, int limit, PawsQueued *queued, bool *more);
 
 /* Whether it was written by this lane. One that has a seal waits for the keys that tell. */
 typedef enum PawsGenuine
