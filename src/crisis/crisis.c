@@ -3,6 +3,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "base/commit.h"
 #include "base/guarded.h"
 #include "base/reserve.h"
@@ -66,18 +67,19 @@ apply_waiting(void *arg)
 	paws_store_apply(&paws_crisis_store, waiting->changes, waiting->count, true);
 }
 
-/* What waits and fails must not fail this push, and what is locked must not hold it up. */
+/* What waits and fails must not fail this push, and what is locked, or was changed after the one snapshot
+ * that its transaction has, must not hold it up. */
 static bool
 forgive(int sqlstate)
 {
-	return sqlstate != ERRCODE_T_R_SERIALIZATION_FAILURE;
+	return sqlstate != ERRCODE_T_R_SERIALIZATION_FAILURE || IsolationUsesXactSnapshot();
 }
 
 /* In steady flow nothing waits and nobody holds the counter: no savepoint, no lock waited for. */
 static bool
 apply_at_once(PawsChange *changes, int count)
 {
-	if (paws_crisis_queue_waits(changes[0].subject_no))
+	if (IsolationUsesXactSnapshot() || paws_crisis_queue_waits(changes[0].subject_no))
 		return false;
 	paws_store_apply(&paws_crisis_store, changes, count, false);
 	return !changes[0].skipped;
@@ -117,6 +119,7 @@ paws_crisis_apply(int slot, PawsChange *changes, int count)
 	if (!applied)
 	{
 		forget_answers(changes, count);
+		paws_store_require_subject(&paws_crisis_store, changes[0].subject_no);
 		paws_crisis_queue_put(slot, changes, count);
 	}
 	paws_crisis_audit_changes(slot, applied ? PAWS_AUDIT_APPLIED : PAWS_AUDIT_QUEUED, changes, count);
