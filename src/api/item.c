@@ -44,7 +44,7 @@ paws_crisis_subject(const PawsToken *token)
 	if (subject_no != 0)
 		return subject_no;
 	paws_token_check(token, PAWS_TOKEN_SUBJECT);
-	return paws_registry_ensure_subject(token);
+	return paws_registry_ensure_subject_soon(token);
 }
 
 /* Without a mint key only who is known is served, by all bytes of the token. */
