@@ -9,6 +9,7 @@
 #include "base/guarded.h"
 #include "base/spi.h"
 #include "care/care.h"
+#include "crisis/budget.h"
 #include "crisis/crisis.h"
 #include "fmgr.h"
 #include "guard/mint.h"
@@ -126,6 +127,7 @@ paws_register_device(PG_FUNCTION_ARGS)
 	PawsPlatform platform = platform_argument(fcinfo, 1);
 	PawsToken *device = paws_mint_random(PAWS_TOKEN_DEVICE, subject);
 	Registering registering = {.subject = subject, .crisis_only = true};
+	PawsCrisisTime time = paws_crisis_take_time();
 
 	(void) paws_database_slot();
 	paws_spi_begin();
@@ -137,6 +139,7 @@ paws_register_device(PG_FUNCTION_ARGS)
 		registering.crisis_only = true;
 	paws_registry_add_device(device, registering.subject_no, platform, registering.crisis_only);
 	paws_spi_end();
+	paws_crisis_end_time(&time);
 	PG_RETURN_POINTER(device);
 }
 

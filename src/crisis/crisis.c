@@ -10,7 +10,6 @@
 #include "base/settings.h"
 #include "base/wake.h"
 #include "crisis/audit.h"
-#include "crisis/budget.h"
 #include "crisis/canary.h"
 #include "crisis/crisis.h"
 #include "crisis/queue.h"
@@ -108,7 +107,6 @@ paws_crisis_apply(int slot, PawsChange *changes, int count)
 
 	if (count == 0)
 		return;
-	paws_crisis_take_time();
 	begun_at = paws_reserve_crisis_begin();
 	applied = !paws_canary_by_queue && apply_at_once(changes, count);
 	if (!applied && !paws_canary_by_queue)
