@@ -4,6 +4,7 @@
 #include "postgres.h"
 
 #include "api/promote.h"
+#include "base/commit.h"
 #include "base/database.h"
 #include "base/errors.h"
 #include "base/guarded.h"
@@ -138,6 +139,7 @@ paws_register_device(PG_FUNCTION_ARGS)
 	if (!paws_run_guarded(register_ordinary, &registering, is_of_tables))
 		registering.crisis_only = true;
 	paws_registry_add_device(device, registering.subject_no, platform, registering.crisis_only);
+	paws_commit_of_crisis();
 	paws_spi_end();
 	paws_crisis_end_time(&time);
 	PG_RETURN_POINTER(device);

@@ -124,8 +124,7 @@ paws_crisis_apply(int slot, PawsChange *changes, int count)
 	for (int i = 0; i < count; i++)
 		bytes += changes[i].envelope ? VARSIZE_ANY_EXHDR(changes[i].envelope) : 0;
 	paws_reserve_crisis_end(begun_at, bytes);
-	if (!paws_crisis_standby_wait)
-		paws_commit_without_standby();
+	paws_commit_of_crisis();
 	/* one push is of one subject */
 	announce(slot, &changes[count - 1]);
 	paws_wake_key_at_commit(slot, changes[0].subject_no);
