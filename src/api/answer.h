@@ -5,6 +5,7 @@
 #define PAWS_API_ANSWER_H
 
 #include "api/items.h"
+#include "crisis/budget.h"
 #include "datatype/timestamp.h"
 #include "queue/policy.h"
 
@@ -13,6 +14,7 @@ typedef struct PawsPush
 {
 	int slot;
 	TimestampTz started_at;
+	PawsCrisisTime time;
 	PawsDevice device;
 	PawsItem *items;
 	int count;

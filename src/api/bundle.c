@@ -107,12 +107,12 @@ paws_crisis_bundle(PG_FUNCTION_ARGS)
 	const PawsToken *token = paws_token_argument_crisis(fcinfo, 0, PAWS_TOKEN_DEVICE);
 	char buffer[PAWS_REGION_MAX + 1];
 	const char *region = region_argument(fcinfo, 1, buffer);
+	PawsCrisisTime time = paws_crisis_take_time();
 	PawsDevice device;
 	const char *code;
 	bool held;
 	PawsRows rows;
 
-	paws_crisis_take_time();
 	(void) paws_database_slot();
 	paws_rows_begin(&rows, fcinfo);
 	paws_spi_begin();
@@ -123,6 +123,7 @@ paws_crisis_bundle(PG_FUNCTION_ARGS)
 	if (code)
 		put_no_documents(&rows, code);
 	paws_spi_end();
+	paws_crisis_end_time(&time);
 	return (Datum) 0;
 }
 

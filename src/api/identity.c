@@ -4,11 +4,13 @@
 #include "postgres.h"
 
 #include "api/promote.h"
+#include "base/commit.h"
 #include "base/database.h"
 #include "base/errors.h"
 #include "base/guarded.h"
 #include "base/spi.h"
 #include "care/care.h"
+#include "crisis/budget.h"
 #include "crisis/crisis.h"
 #include "fmgr.h"
 #include "guard/mint.h"
@@ -76,21 +78,33 @@ device_limit(int64 subject_no)
 /* A device being registered. */
 typedef struct Registering
 {
+	const PawsToken *subject;
 	int64 subject_no;
-	int devices; /* that are in full service */
 	bool crisis_only;
 } Registering;
 
-/* What the ordinary lane has to be asked. */
+static void
+register_crisis(void *arg)
+{
+	Registering *registering = arg;
+
+	registering->subject_no = paws_registry_ensure_subject(registering->subject);
+	paws_store_ensure_counter(&paws_crisis_store, registering->subject_no);
+	paws_vault_ensure_data_key(PAWS_KEYS_CRISIS, registering->subject_no);
+}
+
+/* What the ordinary lane has to be asked, and how many devices are in full service: whoever is just
+ * registering another one may idle in the transaction. */
 static void
 register_ordinary(void *arg)
 {
 	Registering *registering = arg;
+	int devices = paws_registry_count_devices(registering->subject_no);
 
 	paws_vault_require_root(PAWS_ROOT_CARE);
 	paws_store_ensure_counter(&paws_care_store, registering->subject_no);
 	paws_vault_ensure_data_key(PAWS_KEYS_CARE, registering->subject_no);
-	registering->crisis_only = registering->devices >= device_limit(registering->subject_no);
+	registering->crisis_only = devices >= device_limit(registering->subject_no);
 }
 
 /* What ails the ordinary lane's tables refuses nobody; wrong keys do, and a subject that is just forgotten.
@@ -104,7 +118,8 @@ is_of_tables(int sqlstate)
 
 /*
  * Keys and counters of both lanes are made here, so that no push has to. Beyond the tier's number of devices,
- * or if the ordinary lane does not answer, a device is registered all the same, for the crisis lane alone.
+ * or if the ordinary lane does not answer, or another registration goes on, a device is registered all the
+ * same, for the crisis lane alone.
  */
 Datum
 paws_register_device(PG_FUNCTION_ARGS)
@@ -112,20 +127,21 @@ paws_register_device(PG_FUNCTION_ARGS)
 	const PawsToken *subject = paws_token_argument(fcinfo, 0, PAWS_TOKEN_SUBJECT);
 	PawsPlatform platform = platform_argument(fcinfo, 1);
 	PawsToken *device = paws_mint_random(PAWS_TOKEN_DEVICE, subject);
-	Registering registering = {.crisis_only = true};
+	Registering registering = {.subject = subject, .crisis_only = true};
+	PawsCrisisTime time = paws_crisis_take_time();
 
 	(void) paws_database_slot();
 	paws_spi_begin();
 	if (paws_vault_ready(PAWS_ROOT_CRISIS))
 		paws_vault_require_root(PAWS_ROOT_CRISIS);
-	registering.subject_no = paws_registry_ensure_subject(subject);
-	paws_store_ensure_counter(&paws_crisis_store, registering.subject_no);
-	paws_vault_ensure_data_key(PAWS_KEYS_CRISIS, registering.subject_no);
-	registering.devices = paws_registry_count_devices(registering.subject_no);
+	if (!paws_run_guarded(register_crisis, &registering, paws_is_held))
+		paws_registry_busy();
 	if (!paws_run_guarded(register_ordinary, &registering, is_of_tables))
 		registering.crisis_only = true;
 	paws_registry_add_device(device, registering.subject_no, platform, registering.crisis_only);
+	paws_commit_of_crisis();
 	paws_spi_end();
+	paws_crisis_end_time(&time);
 	PG_RETURN_POINTER(device);
 }
 

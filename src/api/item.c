@@ -11,6 +11,7 @@
 #include "base/settings.h"
 #include "base/spi.h"
 #include "control/rows.h"
+#include "crisis/budget.h"
 #include "crisis/item.h"
 #include "funcapi.h"
 #include "guard/mint.h"
@@ -44,7 +45,7 @@ paws_crisis_subject(const PawsToken *token)
 	if (subject_no != 0)
 		return subject_no;
 	paws_token_check(token, PAWS_TOKEN_SUBJECT);
-	return paws_registry_ensure_subject(token);
+	return paws_registry_ensure_subject_soon(token);
 }
 
 /* Without a mint key only who is known is served, by all bytes of the token. */
@@ -170,6 +171,7 @@ answer_one(FunctionCallInfo fcinfo, const Asked *item)
 Datum
 paws_item_submit_one(FunctionCallInfo fcinfo)
 {
+	PawsCrisisTime time = paws_crisis_take_time();
 	MemoryContext caller = CurrentMemoryContext;
 	int slot = paws_database_slot();
 	Asked item = {0};
@@ -190,6 +192,7 @@ paws_item_submit_one(FunctionCallInfo fcinfo)
 	MemoryContextSwitchTo(caller);
 	answer = answer_one(fcinfo, &item);
 	paws_spi_end();
+	paws_crisis_end_time(&time);
 	return answer;
 }
 
@@ -255,6 +258,7 @@ put_answer(PawsRows *rows, const Asked *item, int number)
 Datum
 paws_item_submit_many(FunctionCallInfo fcinfo)
 {
+	PawsCrisisTime time = paws_crisis_take_time();
 	int slot = paws_database_slot();
 	Columns columns;
 	PawsRows rows;
@@ -278,5 +282,6 @@ paws_item_submit_many(FunctionCallInfo fcinfo)
 	for (int i = 0; i < count; i++)
 		put_answer(&rows, &items[i], i + 1);
 	paws_spi_end();
+	paws_crisis_end_time(&time);
 	return (Datum) 0;
 }

@@ -21,7 +21,8 @@ extern Datum paws_item_submit_many(FunctionCallInfo fcinfo);
 
 /*
  * The number of a subject, made known if need be: that takes the keys that verify its token. Needs SPI
- * connected. Errors PW001 for a token that this installation did not mint, 55000 without keys.
+ * connected. Errors PW001 for a token that this installation did not mint, 55000 without keys, 40001 if
+ * another transaction makes it known and does not end soon.
  */
 extern int64 paws_crisis_subject(const PawsToken *token);
 

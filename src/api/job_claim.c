@@ -13,6 +13,7 @@
 #include "base/wake.h"
 #include "control/rows.h"
 #include "crisis/attention.h"
+#include "crisis/budget.h"
 #include "crisis/item.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -253,15 +254,19 @@ try_jobs(Claim *claim, int items)
 static int
 look(Claim *claim, bool *locked)
 {
+	PawsCrisisTime time = paws_crisis_take_time();
 	int count;
 
 	paws_spi_begin();
 	count = look_at_items(claim);
+	if (count == 0)
+		paws_crisis_give_back_time(&time);
 	*locked = !try_jobs(claim, count);
 	for (int i = 0; i < claim->njobs; i++)
 		put_job(&claim->rows, &claim->jobs[i]);
 	count += claim->njobs;
 	paws_spi_end();
+	paws_crisis_end_time(&time);
 	return count;
 }
 

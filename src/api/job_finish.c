@@ -8,6 +8,7 @@
 #include "base/database.h"
 #include "base/spi.h"
 #include "control/rows.h"
+#include "crisis/budget.h"
 #include "crisis/item.h"
 #include "queue/job.h"
 #include "queue/policy.h"
@@ -41,6 +42,12 @@ static bool
 is_item(int64 job)
 {
 	return job < 0;
+}
+
+static PawsCrisisTime
+time_for(int64 job)
+{
+	return is_item(job) ? paws_crisis_take_time() : (PawsCrisisTime){0};
 }
 
 static bool
@@ -89,10 +96,13 @@ refuse_result(const PawsFinish *finish)
 static void
 finish_item(PawsFinish *finish)
 {
+	PawsCrisisTime time = paws_crisis_take_time();
+
 	refuse_result(finish);
 	paws_spi_begin();
 	finish->outcome = paws_item_complete(paws_database_slot(), finish->id, finish->fence);
 	paws_spi_end();
+	paws_crisis_end_time(&time);
 }
 
 /* Items by themselves, so that nothing ordinary has to answer for them. */
@@ -197,6 +207,7 @@ Datum
 paws_fail(PG_FUNCTION_ARGS)
 {
 	int64 job = paws_job_number(fcinfo, 0, "job");
+	PawsCrisisTime time = time_for(job);
 	int64 fence = paws_job_number(fcinfo, 1, "fence");
 	int64 retry_after = PG_ARGISNULL(2) ? -1 : paws_job_interval(fcinfo, 2, 0, PAWS_PAUSE_MAX, "retry_after");
 	PawsJobReason reason;
@@ -209,6 +220,7 @@ paws_fail(PG_FUNCTION_ARGS)
 	outcome = is_item(job) ? paws_item_fail(slot, job, fence, retry_after, reason)
 						   : paws_job_fail(slot, job, fence, retry_after, reason);
 	paws_spi_end();
+	paws_crisis_end_time(&time);
 	return outcome_datum(fcinfo, outcome);
 }
 
@@ -216,6 +228,7 @@ Datum
 paws_release(PG_FUNCTION_ARGS)
 {
 	int64 job = paws_job_number(fcinfo, 0, "job");
+	PawsCrisisTime time = time_for(job);
 	int64 fence = paws_job_number(fcinfo, 1, "fence");
 	int slot = paws_database_slot();
 	PawsJobOutcome outcome;
@@ -223,6 +236,7 @@ paws_release(PG_FUNCTION_ARGS)
 	paws_spi_begin();
 	outcome = is_item(job) ? paws_item_release(slot, job, fence) : paws_job_release(slot, job, fence);
 	paws_spi_end();
+	paws_crisis_end_time(&time);
 	return outcome_datum(fcinfo, outcome);
 }
 
@@ -230,6 +244,7 @@ Datum
 paws_snooze(PG_FUNCTION_ARGS)
 {
 	int64 job = paws_job_number(fcinfo, 0, "job");
+	PawsCrisisTime time = time_for(job);
 	int64 fence = paws_job_number(fcinfo, 1, "fence");
 	int64 delay = paws_job_interval(fcinfo, 2, 0, PAWS_PAUSE_MAX, "delay");
 	int slot = paws_database_slot();
@@ -239,6 +254,7 @@ paws_snooze(PG_FUNCTION_ARGS)
 	outcome =
 		is_item(job) ? paws_item_snooze(slot, job, fence, delay) : paws_job_snooze(slot, job, fence, delay);
 	paws_spi_end();
+	paws_crisis_end_time(&time);
 	return outcome_datum(fcinfo, outcome);
 }
 
@@ -246,6 +262,7 @@ Datum
 paws_extend(PG_FUNCTION_ARGS)
 {
 	int64 job = paws_job_number(fcinfo, 0, "job");
+	PawsCrisisTime time = time_for(job);
 	int64 fence = paws_job_number(fcinfo, 1, "fence");
 	int64 lease = PG_ARGISNULL(2) ? 0 : paws_job_interval(fcinfo, 2, PAWS_LEASE_MIN, PAWS_LEASE_MAX, "lease");
 	int slot = paws_database_slot();
@@ -256,6 +273,7 @@ paws_extend(PG_FUNCTION_ARGS)
 	outcome = is_item(job) ? paws_item_extend(job, fence, lease, &until)
 						   : paws_job_extend(slot, job, fence, lease, &until);
 	paws_spi_end();
+	paws_crisis_end_time(&time);
 	return outcome_datum(fcinfo, outcome);
 }
 
@@ -263,11 +281,13 @@ Datum
 paws_cancel(PG_FUNCTION_ARGS)
 {
 	int64 job = paws_job_number(fcinfo, 0, "job");
+	PawsCrisisTime time = time_for(job);
 	int slot = paws_database_slot();
 	PawsJobOutcome outcome;
 
 	paws_spi_begin();
 	outcome = is_item(job) ? paws_item_cancel(slot, job) : paws_job_cancel(slot, job);
 	paws_spi_end();
+	paws_crisis_end_time(&time);
 	return outcome_datum(fcinfo, outcome);
 }

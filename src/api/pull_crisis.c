@@ -111,11 +111,12 @@ Datum
 paws_pull_crisis(PG_FUNCTION_ARGS)
 {
 	const PawsToken *token = paws_token_argument_crisis(fcinfo, 0, PAWS_TOKEN_DEVICE);
+	PawsCrisisTime time = paws_crisis_take_time();
 	PawsPull pull;
 
-	paws_crisis_take_time();
 	paws_pull_begin(&pull, fcinfo, token, 2);
 	(void) read_page(&pull);
+	paws_crisis_end_time(&time);
 	return (Datum) 0;
 }
 
@@ -123,9 +124,10 @@ Datum
 paws_pull_crisis_wait(PG_FUNCTION_ARGS)
 {
 	const PawsToken *token = paws_token_argument_crisis(fcinfo, 0, PAWS_TOKEN_DEVICE);
+	PawsCrisisTime time = paws_crisis_take_time();
 	PawsPull pull;
 
-	paws_crisis_take_time();
 	paws_pull_wait_and_read(&pull, fcinfo, token, 2, read_page);
+	paws_crisis_end_time(&time);
 	return (Datum) 0;
 }

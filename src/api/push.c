@@ -11,7 +11,6 @@
 #include "base/settings.h"
 #include "base/spi.h"
 #include "control/rows.h"
-#include "crisis/budget.h"
 #include "crisis/crisis.h"
 #include "crisis/outcome.h"
 #include "guard/mint.h"
@@ -204,7 +203,10 @@ carry_out(PawsPush *push, const PawsToken *device)
 	reject_repeats_in_call(push);
 	mixed = has_crisis_items(push);
 	if (!mixed)
+	{
+		paws_crisis_give_back_time(&push->time);
 		paws_vault_require(PAWS_ROOT_CARE);
+	}
 	if (push->device.revoked)
 		refuse_ordinary(push, PAWS_REASON_DEVICE_REVOKED);
 	else if (is_crisis_only(push, device, mixed))
@@ -277,12 +279,13 @@ static Datum
 push_json(FunctionCallInfo fcinfo, void (*run)(PawsPush *push, const PawsToken *device))
 {
 	const PawsToken *device = paws_token_argument_crisis(fcinfo, 0, PAWS_TOKEN_DEVICE);
-	PawsPush push = {.started_at = GetCurrentTimestamp()};
+	PawsPush push = {.started_at = GetCurrentTimestamp(), .time = paws_crisis_take_time()};
 
 	refuse_null(fcinfo, 1);
 	push.slot = paws_database_slot();
 	push.items = paws_items_from_json(PG_GETARG_JSONB_P(1), &push.count);
 	run(&push, device);
+	paws_crisis_end_time(&push.time);
 	return_answers(fcinfo, &push);
 	return (Datum) 0;
 }
@@ -296,7 +299,6 @@ paws_push(PG_FUNCTION_ARGS)
 Datum
 paws_push_crisis(PG_FUNCTION_ARGS)
 {
-	paws_crisis_take_time();
 	return push_json(fcinfo, carry_out_crisis);
 }
 
@@ -304,7 +306,7 @@ Datum
 paws_push_many(PG_FUNCTION_ARGS)
 {
 	const PawsToken *device = paws_token_argument_crisis(fcinfo, 0, PAWS_TOKEN_DEVICE);
-	PawsPush push = {.started_at = GetCurrentTimestamp()};
+	PawsPush push = {.started_at = GetCurrentTimestamp(), .time = paws_crisis_take_time()};
 	PawsItemColumns columns;
 
 	for (int i = 1; i <= 5; i++)
@@ -320,6 +322,7 @@ paws_push_many(PG_FUNCTION_ARGS)
 	};
 	push.items = paws_items_from_columns(&columns, &push.count);
 	carry_out(&push, device);
+	paws_crisis_end_time(&push.time);
 	return_answers(fcinfo, &push);
 	return (Datum) 0;
 }

@@ -9,6 +9,7 @@
 #include "base/database.h"
 #include "base/reserve.h"
 #include "base/spi.h"
+#include "crisis/budget.h"
 #include "crisis/signal.h"
 #include "fmgr.h"
 #include "guard/mint.h"
@@ -28,6 +29,7 @@ Datum
 paws_raise_crisis(PG_FUNCTION_ARGS)
 {
 	const PawsToken *subject = paws_token_argument_crisis(fcinfo, 0, PAWS_TOKEN_SUBJECT);
+	PawsCrisisTime time = paws_crisis_take_time();
 	pg_uuid_t *id = palloc(sizeof(pg_uuid_t));
 	PawsSource source;
 	PawsSeverity severity;
@@ -44,12 +46,14 @@ paws_raise_crisis(PG_FUNCTION_ARGS)
 	paws_signal_raise(slot, paws_crisis_subject(subject), source, severity, id);
 	paws_spi_end();
 	paws_reserve_crisis_end(begun_at, 0);
+	paws_crisis_end_time(&time);
 	PG_RETURN_UUID_P(id);
 }
 
 Datum
 paws_resolve_crisis(PG_FUNCTION_ARGS)
 {
+	PawsCrisisTime time = paws_crisis_take_time();
 	int slot = paws_database_slot();
 	bool resolved;
 
@@ -57,5 +61,6 @@ paws_resolve_crisis(PG_FUNCTION_ARGS)
 	paws_spi_begin();
 	resolved = paws_signal_resolve(slot, PG_GETARG_UUID_P(0));
 	paws_spi_end();
+	paws_crisis_end_time(&time);
 	PG_RETURN_BOOL(resolved);
 }

@@ -5,6 +5,7 @@
 
 #include "access/xact.h"
 #include "base/commit.h"
+#include "base/settings.h"
 #include "replication/syncrep.h"
 #include "utils/memutils.h"
 
@@ -65,10 +66,11 @@ set_commit_mode(int mode)
 static void
 raise_durability(void)
 {
-	int wanted = without_standby ? SYNCHRONOUS_COMMIT_LOCAL_FLUSH
-								 : Max(synchronous_commit, SYNCHRONOUS_COMMIT_REMOTE_FLUSH);
+	int wanted = entries ? Max(synchronous_commit, SYNCHRONOUS_COMMIT_REMOTE_FLUSH) : synchronous_commit;
 
-	if (entries && synchronous_commit != wanted)
+	if (without_standby)
+		wanted = Min(wanted, SYNCHRONOUS_COMMIT_LOCAL_FLUSH);
+	if (synchronous_commit != wanted)
 	{
 		commit_mode_before = synchronous_commit;
 		set_commit_mode(wanted);
@@ -145,18 +147,24 @@ at_savepoint_event(SubXactEvent event, SubTransactionId mine, SubTransactionId p
 	}
 }
 
+static void
+install(void)
+{
+	static bool installed = false;
+
+	if (installed)
+		return;
+	RegisterXactCallback(at_transaction_event, NULL);
+	RegisterSubXactCallback(at_savepoint_event, NULL);
+	installed = true;
+}
+
 static void *
 schedule(Entry **list, PawsCommitAction action, Size size)
 {
-	static bool installed = false;
 	Entry *entry;
 
-	if (!installed)
-	{
-		RegisterXactCallback(at_transaction_event, NULL);
-		RegisterSubXactCallback(at_savepoint_event, NULL);
-		installed = true;
-	}
+	install();
 	entry = MemoryContextAllocZero(TopTransactionContext, add_size(offsetof(Entry, argument), size));
 	entry->action = action;
 	entry->level = GetCurrentTransactionNestLevel();
@@ -166,9 +174,10 @@ schedule(Entry **list, PawsCommitAction action, Size size)
 }
 
 void
-paws_commit_without_standby(void)
+paws_commit_of_crisis(void)
 {
-	without_standby = true;
+	install();
+	without_standby = without_standby || !paws_crisis_standby_wait;
 }
 
 void *

@@ -23,9 +23,12 @@ typedef void (*PawsCommitAction)(void *arg);
  */
 extern void *paws_at_commit(PawsCommitAction action, Size size);
 
-/* The current transaction's commit waits for the disk, but for no synchronous standby. Until its end, also if
- * the savepoint that asked for it is rolled back. Something must be scheduled at its commit. */
-extern void paws_commit_without_standby(void);
+/*
+ * The current transaction does something of the crisis lane: unless paws_sync.crisis_standby_wait is on, its
+ * commit waits for no synchronous standby; for the disk as it would have. Until its end, also if the
+ * savepoint that said so is rolled back.
+ */
+extern void paws_commit_of_crisis(void);
 
 /*
  * The same just before the commit is flushed: for a hint, since the commit may still fail. Raises no

@@ -21,6 +21,13 @@ run_with_lock_timeout(void (*run)(void *arg), void *arg)
 }
 
 bool
+paws_is_held(int sqlstate)
+{
+	return sqlstate == ERRCODE_LOCK_NOT_AVAILABLE || sqlstate == ERRCODE_T_R_SERIALIZATION_FAILURE ||
+		   sqlstate == ERRCODE_T_R_DEADLOCK_DETECTED;
+}
+
+bool
 paws_run_guarded(void (*run)(void *arg), void *arg, bool (*forgive)(int sqlstate))
 {
 	MemoryContext context = CurrentMemoryContext;

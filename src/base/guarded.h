@@ -20,4 +20,7 @@
  */
 extern bool paws_run_guarded(void (*run)(void *arg), void *arg, bool (*forgive)(int sqlstate));
 
+/* For `forgive`: another transaction is at it, or was since this one's snapshot. */
+extern bool paws_is_held(int sqlstate);
+
 #endif

@@ -4,6 +4,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "base/commit.h"
 #include "base/database.h"
 #include "base/settings.h"
 #include "base/shmem.h"
@@ -235,6 +236,8 @@ paws_worker_begin(const char *activity)
 	debug_query_string = activity;
 	pgstat_report_activity(STATE_RUNNING, activity);
 	PushActiveSnapshot(GetTransactionSnapshot());
+	if (paws_worker_self()->kind == PAWS_WORKER_CRISIS || paws_worker_self()->kind == PAWS_WORKER_CANARY)
+		paws_commit_of_crisis();
 	return true;
 }
 

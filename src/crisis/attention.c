@@ -132,8 +132,7 @@ tell_at_commit(int slot, PawsCommitAction action)
 		told = paws_at_commit(action, sizeof(Told));
 	told->slot = slot;
 	told->identity = paws_database_identity(slot);
-	if (!paws_crisis_standby_wait)
-		paws_commit_without_standby();
+	paws_commit_of_crisis();
 }
 
 void

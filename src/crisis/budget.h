@@ -10,6 +10,7 @@
 
 #include "postgres.h"
 #include "base/settings.h"
+#include "datatype/timestamp.h"
 
 /* From the call to the consumer. */
 #define PAWS_CRISIS_BUDGET_MS 200
@@ -42,11 +43,25 @@ StaticAssertDecl(PAWS_CRISIS_LOCK_WAIT_MS + PAWS_CRISIS_ORDINARY_BATCH_MS + PAWS
 StaticAssertDecl((PAWS_CRISIS_RETRY_MS << PAWS_CRISIS_RETRY_SHIFTS) < PAWS_CRISIS_BUDGET_MS,
 				 "a crisis worker comes back too late to what was held");
 
+/* What the caller's timeouts were. */
+typedef struct PawsCrisisTime
+{
+	int nest;           /* of settings, if lock_timeout is another one meanwhile; else 0 */
+	TimestampTz end_at; /* when statement_timeout would have ended the statement; 0: it still would */
+} PawsCrisisTime;
+
 /*
  * Gives the running statement its time: one that statement_timeout would end sooner goes on for the whole
- * budget from now on. So a timeout that somebody set for ordinary statements, even one of a millisecond, does
- * not refuse a crisis operation that got here. Cheap; needs nothing.
+ * budget from now on, and locks that nobody bounds otherwise are waited for as long. So timeouts that
+ * somebody set for ordinary statements, even of a millisecond, do not refuse a crisis operation that got
+ * here. Called before anything that may wait. Cheap; needs nothing.
  */
-extern void paws_crisis_take_time(void);
+extern PawsCrisisTime paws_crisis_take_time(void);
+
+/* The operation is done: lock_timeout is the caller's again. An error does the same. */
+extern void paws_crisis_end_time(PawsCrisisTime *time);
+
+/* It was none of the crisis lane: both are the caller's again, and a statement that is late is cancelled. */
+extern void paws_crisis_give_back_time(PawsCrisisTime *time);
 
 #endif

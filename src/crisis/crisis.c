@@ -3,13 +3,13 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "base/commit.h"
 #include "base/guarded.h"
 #include "base/reserve.h"
 #include "base/settings.h"
 #include "base/wake.h"
 #include "crisis/audit.h"
-#include "crisis/budget.h"
 #include "crisis/canary.h"
 #include "crisis/crisis.h"
 #include "crisis/queue.h"
@@ -66,18 +66,19 @@ apply_waiting(void *arg)
 	paws_store_apply(&paws_crisis_store, waiting->changes, waiting->count, true);
 }
 
-/* What waits and fails must not fail this push, and what is locked must not hold it up. */
+/* What waits and fails must not fail this push, and what is locked, or was changed after the one snapshot
+ * that its transaction has, must not hold it up. */
 static bool
 forgive(int sqlstate)
 {
-	return sqlstate != ERRCODE_T_R_SERIALIZATION_FAILURE;
+	return sqlstate != ERRCODE_T_R_SERIALIZATION_FAILURE || IsolationUsesXactSnapshot();
 }
 
 /* In steady flow nothing waits and nobody holds the counter: no savepoint, no lock waited for. */
 static bool
 apply_at_once(PawsChange *changes, int count)
 {
-	if (paws_crisis_queue_waits(changes[0].subject_no))
+	if (IsolationUsesXactSnapshot() || paws_crisis_queue_waits(changes[0].subject_no))
 		return false;
 	paws_store_apply(&paws_crisis_store, changes, count, false);
 	return !changes[0].skipped;
@@ -106,7 +107,6 @@ paws_crisis_apply(int slot, PawsChange *changes, int count)
 
 	if (count == 0)
 		return;
-	paws_crisis_take_time();
 	begun_at = paws_reserve_crisis_begin();
 	applied = !paws_canary_by_queue && apply_at_once(changes, count);
 	if (!applied && !paws_canary_by_queue)
@@ -117,14 +117,14 @@ paws_crisis_apply(int slot, PawsChange *changes, int count)
 	if (!applied)
 	{
 		forget_answers(changes, count);
+		paws_store_require_subject(&paws_crisis_store, changes[0].subject_no);
 		paws_crisis_queue_put(slot, changes, count);
 	}
 	paws_crisis_audit_changes(slot, applied ? PAWS_AUDIT_APPLIED : PAWS_AUDIT_QUEUED, changes, count);
 	for (int i = 0; i < count; i++)
 		bytes += changes[i].envelope ? VARSIZE_ANY_EXHDR(changes[i].envelope) : 0;
 	paws_reserve_crisis_end(begun_at, bytes);
-	if (!paws_crisis_standby_wait)
-		paws_commit_without_standby();
+	paws_commit_of_crisis();
 	/* one push is of one subject */
 	announce(slot, &changes[count - 1]);
 	paws_wake_key_at_commit(slot, changes[0].subject_no);

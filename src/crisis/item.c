@@ -6,6 +6,7 @@
 #include <sodium.h>
 
 #include "base/errors.h"
+#include "base/guarded.h"
 #include "base/settings.h"
 #include "base/spi.h"
 #include "catalog/pg_type.h"
@@ -230,16 +231,23 @@ seal_payload(const PawsItemSubmission *submission)
 	pfree(envelope);
 }
 
+/* What has the key of a submission; false if none is there to be seen. */
+static bool
+find_first(const char *topic, Size topic_length, const pg_uuid_t *key)
+{
+	Datum args[2] = {PointerGetDatum(cstring_to_text_with_len(topic, (int) topic_length)),
+					 UUIDPGetDatum(key)};
+
+	return paws_spi_run(&find_key, args, NULL, 1) > 0;
+}
+
 /* The first one with the key. */
 static void
 answer_duplicate(PawsItemSubmission *submission, const pg_uuid_t *key)
 {
 	TimestampTz now = GetCurrentTimestamp();
-	Datum args[2] = {PointerGetDatum(
-						 cstring_to_text_with_len(submission->topic, (int) submission->topic_length)),
-					 UUIDPGetDatum(key)};
 
-	if (paws_spi_run(&find_key, args, NULL, 1) == 0)
+	if (!find_first(submission->topic, submission->topic_length, key))
 		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 						errmsg("an item with the same key ended meanwhile"),
 						errhint("The transaction might succeed if retried.")));
@@ -252,6 +260,37 @@ answer_duplicate(PawsItemSubmission *submission, const pg_uuid_t *key)
 		submission->state = PAWS_JOB_RUNNING;
 	else if (paws_spi_int64(0, 4) > now)
 		submission->state = PAWS_JOB_SCHEDULED;
+}
+
+/* For paws_run_guarded. */
+typedef struct Putting
+{
+	int slot;
+	NewItem *item;
+	int64 id;
+} Putting;
+
+static void
+put_keyed(void *arg)
+{
+	Putting *putting = arg;
+
+	putting->id = insert(putting->slot, putting->item);
+}
+
+/* Whoever submitted the same may idle in the transaction: then there are two, the second without the key,
+ * which is better than none. */
+static int64
+insert_keyed(int slot, NewItem *item)
+{
+	Putting putting = {slot, item, 0};
+
+	if (paws_run_guarded(put_keyed, &putting, paws_is_held))
+		return putting.id;
+	if (find_first(item->topic, item->topic_length, item->key))
+		return 0;
+	item->key = NULL;
+	return insert(slot, item);
 }
 
 void
@@ -275,7 +314,7 @@ paws_item_submit(int slot, PawsItemSubmission *submission)
 		digest_of_key(submission, &key);
 	submission->duplicate = false;
 	submission->state = later ? PAWS_JOB_SCHEDULED : PAWS_JOB_AVAILABLE;
-	submission->id = insert(slot, &item);
+	submission->id = keyed ? insert_keyed(slot, &item) : insert(slot, &item);
 	if (submission->id == 0)
 	{
 		answer_duplicate(submission, &key);

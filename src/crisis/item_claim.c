@@ -4,6 +4,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "base/commit.h"
 #include "base/spi.h"
 #include "catalog/pg_type.h"
 #include "common/pg_prng.h"
@@ -224,6 +225,8 @@ paws_items_claim(int slot, Datum topics, int max, int64 lease, PawsClaimedItem *
 	*items = palloc(Max(count, 1) * sizeof(PawsClaimedItem));
 	if (count == 0)
 		note_none(slot, seen);
+	else
+		paws_commit_of_crisis();
 	for (int i = 0; i < count; i++)
 	{
 		rows[i].item.claimed_until = until;

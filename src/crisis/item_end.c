@@ -3,6 +3,7 @@
  */
 #include "postgres.h"
 
+#include "base/commit.h"
 #include "base/spi.h"
 #include "catalog/pg_type.h"
 #include "crisis/attention.h"
@@ -131,6 +132,7 @@ end(int slot, PawsStatement *statement, const Datum *args, PawsJobOutcome outcom
 
 	if (paws_spi_run(statement, args, NULL, 1) == 0)
 		return false;
+	paws_commit_of_crisis();
 	changed = read_changed(0);
 	note(slot, PAWS_AUDIT_FINISHED, &changed, (int16) outcome, changed.attempts);
 	return true;
@@ -196,7 +198,10 @@ paws_item_extend(int64 id, int64 fence, int64 lease, TimestampTz *until)
 	PreventCommandIfReadOnly("extend()");
 	*until = paws_item_end(GetCurrentTimestamp() + (lease > 0 ? lease : PAWS_ITEM_LEASE));
 	args[3] = TimestampTzGetDatum(*until);
-	return paws_spi_run(&extend, args, NULL, 0) > 0 ? PAWS_JOB_WAS_EXTENDED : PAWS_JOB_WAS_LOST;
+	if (paws_spi_run(&extend, args, NULL, 0) == 0)
+		return PAWS_JOB_WAS_LOST;
+	paws_commit_of_crisis();
+	return PAWS_JOB_WAS_EXTENDED;
 }
 
 PawsJobOutcome

@@ -143,14 +143,6 @@ put_signal(void *arg)
 	copy_uuid(&signal->id, 0, 1);
 }
 
-/* Another transaction is at the same signal, or was since this one's snapshot. */
-static bool
-is_held(int sqlstate)
-{
-	return sqlstate == ERRCODE_LOCK_NOT_AVAILABLE || sqlstate == ERRCODE_T_R_SERIALIZATION_FAILURE ||
-		   sqlstate == ERRCODE_T_R_DEADLOCK_DETECTED;
-}
-
 /* Nobody has the key of a twin, so nobody is waited for. */
 static void
 put_twin(Raising *raising)
@@ -193,7 +185,7 @@ paws_signal_raise(int slot, int64 subject_no, PawsSource source, PawsSeverity se
 	if (!is_open(&raising))
 	{
 		make_uuid(&raising.made);
-		if (!paws_run_guarded(put_signal, &raising, is_held))
+		if (!paws_run_guarded(put_signal, &raising, paws_is_held))
 			put_twin(&raising);
 		follow(slot, &raising);
 		paws_signals_found(slot);

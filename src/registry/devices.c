@@ -8,6 +8,7 @@
 #include "base/database.h"
 #include "base/errors.h"
 #include "base/fresh.h"
+#include "base/guarded.h"
 #include "base/spi.h"
 #include "base/table.h"
 #include "catalog/pg_type.h"
@@ -218,6 +219,41 @@ paws_registry_ensure_subject(const PawsToken *token)
 	if (subject_no == 0 && paws_spi_run(&add_subject, args, NULL, 1) > 0)
 		subject_no = paws_spi_int64(0, 1);
 	return subject_no ? subject_no : paws_registry_subject(token);
+}
+
+/* For paws_run_guarded. */
+typedef struct Making
+{
+	const PawsToken *token;
+	int64 subject_no;
+} Making;
+
+static void
+make_subject(void *arg)
+{
+	Making *making = arg;
+
+	making->subject_no = paws_registry_ensure_subject(making->token);
+}
+
+void
+paws_registry_busy(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("another transaction is making the same subject known"),
+			 errhint(
+				 "Repeat it in a new transaction; whoever registered its first device has to end theirs.")));
+}
+
+int64
+paws_registry_ensure_subject_soon(const PawsToken *token)
+{
+	Making making = {token, paws_registry_subject(token)};
+
+	if (making.subject_no == 0 && !paws_run_guarded(make_subject, &making, paws_is_held))
+		paws_registry_busy();
+	return making.subject_no;
 }
 
 /* Under the subject's lock, so that two registrations at once do not both find room for one. */

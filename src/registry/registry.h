@@ -40,6 +40,11 @@ extern void paws_registry_device(const PawsToken *token, PawsDevice *device);
 extern int64 paws_registry_subject(const PawsToken *token);
 extern int64 paws_registry_ensure_subject(const PawsToken *token);
 
+/* The same for the crisis lane: waits only briefly for another transaction that is making it. Errors 40001
+ * then, from paws_registry_busy. */
+extern int64 paws_registry_ensure_subject_soon(const PawsToken *token);
+extern void paws_registry_busy(void) pg_attribute_noreturn();
+
 /* The token of a subject; false if it is not known, or forgotten. As it is now, whatever the transaction
  * sees. */
 extern bool paws_registry_subject_token(int64 subject_no, PawsToken *token);

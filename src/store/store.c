@@ -170,6 +170,22 @@ refuse_forgotten(void)
 					errhint("The transaction might succeed if retried.")));
 }
 
+void
+paws_store_require_subject(PawsStore *store, int64 subject_no)
+{
+	PawsKey key = {1, BTEqualStrategyNumber, Int64GetDatum(subject_no)};
+	Snapshot snapshot = paws_table_snap(true);
+	PawsScan scan;
+	bool there;
+
+	paws_scan_begin(&scan, paws_store_table(store, PAWS_TABLE_COUNTER), 0, snapshot, &key, 1);
+	there = paws_scan_next(&scan);
+	paws_scan_end(&scan);
+	paws_table_unsnap(snapshot);
+	if (!there)
+		refuse_forgotten();
+}
+
 /* Finds out whose counter could not be had. */
 static void
 mark_skipped(PawsBatch *batch, bool wait)

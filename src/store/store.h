@@ -83,6 +83,10 @@ extern void paws_store_apply(PawsStore *store, PawsChange *changes, int count, b
  * of one of them, or has put a trigger on it. */
 extern bool paws_store_try_lock(PawsStore *store, bool branches);
 
+/* Errors 40001 if the subject is forgotten by now, whatever snapshot the transaction has. Waits for nobody.
+ */
+extern void paws_store_require_subject(PawsStore *store, int64 subject_no);
+
 /* Makes the counter of a new subject. */
 extern void paws_store_ensure_counter(PawsStore *store, int64 subject_no);
 

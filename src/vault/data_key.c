@@ -18,6 +18,7 @@
 
 #include "base/database.h"
 #include "base/errors.h"
+#include "base/guarded.h"
 #include "base/log_safe.h"
 #include "vault/data_key.h"
 #include "vault/key_cache.h"
@@ -89,6 +90,14 @@ reject_key(void)
 	ereport(ERROR, (errcode(PAWS_ERRCODE_ENVELOPE), errmsg("data key rejected"),
 					errdetail("A stored data key does not open under the keyring that is loaded."),
 					errhint("Check that \"paws_sync.keyring_file\" names the keyring of this database.")));
+}
+
+static void
+refuse_busy(void)
+{
+	ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+					errmsg("could not make a data key because of a concurrent change"),
+					errhint("The transaction might succeed if retried.")));
 }
 
 static PawsKeyOwner
@@ -175,6 +184,35 @@ find_current(PawsKeyHome home, int64 subject_no, PawsDataKey *key)
 	return FOUND_KEY;
 }
 
+/* For paws_run_guarded. */
+typedef struct Making
+{
+	int64 subject_no;
+	uint32 version;
+} Making;
+
+static void
+make_version(void *arg)
+{
+	const Making *making = arg;
+
+	paws_data_key_make(PAWS_KEYS_CRISIS, making->subject_no, making->version);
+}
+
+/* Whoever is just making this version may idle in the transaction: then the next one is made, and both are
+ * good. */
+static void
+make_crisis_key(int64 subject_no, uint32 version)
+{
+	Making making = {subject_no, version};
+
+	if (paws_run_guarded(make_version, &making, paws_is_held))
+		return;
+	making.version++;
+	if (!paws_run_guarded(make_version, &making, paws_is_held))
+		refuse_busy();
+}
+
 /*
  * A crisis write is served: if the key is gone or broken, with a new one. Without the root none can be made,
  * but then a row's public half was taken as it is.
@@ -188,8 +226,7 @@ replace_crisis_key(int64 subject_no, Found found, PawsDataKey *key)
 						errdetail("A new one is made; documents under the old one stay unreadable."),
 						errhint(
 							"Check that \"paws_sync.keyring_file\" names the keyring of this database.")));
-	paws_data_key_make(PAWS_KEYS_CRISIS, subject_no,
-					   found == FOUND_BROKEN ? key->version + 1 : FIRST_VERSION);
+	make_crisis_key(subject_no, found == FOUND_BROKEN ? key->version + 1 : FIRST_VERSION);
 	if (find_current(PAWS_KEYS_CRISIS, subject_no, key) != FOUND_KEY)
 		reject_key();
 }
@@ -333,13 +370,14 @@ paws_vault_ensure_data_key(PawsKeyHome home, int64 subject_no)
 		reject_key();
 	if (found == FOUND_KEY)
 		return;
-	paws_data_key_make(home, subject_no, FIRST_VERSION);
+	if (home == PAWS_KEYS_CRISIS)
+		make_crisis_key(subject_no, FIRST_VERSION);
+	else
+		paws_data_key_make(home, subject_no, FIRST_VERSION);
 
 	/* The quicker one's row is committed when the insertion gives way to it, so now there is a key. */
 	found = find_current(home, subject_no, &key);
 	sodium_memzero(&key, sizeof(key));
 	if (found != FOUND_KEY)
-		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-						errmsg("could not make a data key because of a concurrent change"),
-						errhint("The transaction might succeed if retried.")));
+		refuse_busy();
 }

@@ -80,7 +80,6 @@ row_statement_timeout() {
 
 row_lock_timeout() {
     about serves "lock_timeout of the caller 1 ms, 4 devices push for each subject"
-    allow 55P03
     faulted
     crisis pusher_options="options='-c lock_timeout=1'" pushers=64
 }

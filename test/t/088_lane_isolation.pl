@@ -250,6 +250,53 @@ my @again = map { rows("SELECT outcome FROM paws_sync.push_crisis('$phone', '[$a
 is(scalar(grep { $_ eq 'duplicate' || $_ eq 'accepted' } @again), 300, 'all are taken when they come again');
 is(rows("SELECT count(*), count(DISTINCT op_id) FROM paws_crisis.feed WHERE op_id IN ('$list')"), '300|300', 'each is there once');
 
+# Not a push alone: what each call writes, it writes with time for it, and afterwards the caller's timeouts are as they were.
+rows(<<'SQL');
+CREATE TABLE noted (what text, lock_timeout text);
+CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO public.noted VALUES (TG_TABLE_NAME || ' ' || TG_OP, current_setting('lock_timeout'));
+	PERFORM pg_sleep(0.03);
+	RETURN NULL;
+END
+$$;
+SELECT format('CREATE TRIGGER note AFTER INSERT OR UPDATE ON %s FOR EACH ROW EXECUTE FUNCTION note()', r)
+FROM unnest(ARRAY['paws_crisis.signal', 'paws_crisis.item', 'paws_crisis.operation', 'paws_registry.device']) r \gexec
+SQL
+my $item = "(SELECT max(job) FROM paws_sync.crisis_items WHERE state = 'running')";
+my $fence = "(SELECT fence FROM paws_crisis.item WHERE id = $item)";
+my @timed = (
+	[ raise_crisis => "SELECT paws_sync.raise_crisis('$subject', 'self_report', 'high')", 'item INSERT' ],
+	[ claim => "SELECT count(*) FROM paws_sync.claim(ARRAY['crisis_response'])", 'item UPDATE' ],
+	[ extend => "SELECT paws_sync.extend($item, $fence, '1 min')", 'item UPDATE' ],
+	[ complete => "SELECT paws_sync.complete($item, $fence)", 'item UPDATE' ],
+	[ resolve_crisis => "SELECT paws_sync.resolve_crisis((SELECT signal FROM paws_sync.crisis_signals LIMIT 1))", 'signal UPDATE' ],
+	[ submit => "SELECT count(*) FROM paws_sync.submit('work', 'x', 'emergency', subject => '$subject', key => 'k')", 'item UPDATE' ],
+	[ register_device => "SELECT paws_sync.register_device('$subject', 'ios')", 'device INSERT' ],
+	[ push => "SELECT outcome FROM paws_sync.push('$phone', '[" . op_json('safety') . "]')", 'operation INSERT' ]);
+foreach my $call (@timed)
+{
+	my ($name, $sql, $write) = @$call;
+	my $done = '';
+
+	rows('TRUNCATE noted');
+	$holder->query_safe("BEGIN; SELECT 1 FROM paws_crisis.counter WHERE subject_no = $counter FOR UPDATE") if $name eq 'push';
+	# what is ended before it gets there is called again; what was done then is noted
+	foreach my $try (1 .. 20)
+	{
+		$warm->query("SET statement_timeout = '20 ms'; SET lock_timeout = '1 ms'");
+		$done = scalar $warm->query($sql);
+		last if $done ne '';
+	}
+	is(scalar $warm->query('SHOW lock_timeout'), '1ms', "$name leaves the caller's lock_timeout as it was");
+	$warm->query('RESET statement_timeout; RESET lock_timeout');
+	$holder->query_safe('ROLLBACK') if $name eq 'push';
+	isnt($done, '', '... is not ended by the statement_timeout');
+	is(rows("SELECT string_agg(DISTINCT lock_timeout, ' ') FROM noted WHERE what = '$write'"), '200ms', '... nor by that');
+}
+rows("SELECT format('DROP TRIGGER note ON %s', tgrelid::regclass) FROM pg_trigger WHERE tgname = 'note' \\gexec");
+rows('DROP FUNCTION note(); DROP TABLE noted');
+
 # Every limit of every tier at 0, below what the functions would allow.
 rows(<<'SQL');
 DO $$

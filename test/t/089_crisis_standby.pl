@@ -56,6 +56,32 @@ ok(!waits(push_sql('push', 'emergency', 'standard')), 'nor with ordinary work be
 is(changes(), 4, 'all are there');
 my $subject = new_subject($node, 'one');
 ok(!waits("SELECT paws_sync.raise_crisis('$subject', 'self_report', 'high')"), 'nor does a signal');
+my $item = "(SELECT max(id) FROM paws_crisis.item WHERE claimed_until IS NOT NULL)";
+my $fence = "(SELECT fence FROM paws_crisis.item WHERE id = $item)";
+ok(!waits("SELECT count(*) FROM paws_sync.claim(ARRAY['crisis_response'])"), 'nor does a claim of its item');
+ok(!waits("SELECT paws_sync.extend($item, $fence)"), 'nor does extending that');
+ok(!waits("SELECT paws_sync.complete($item, $fence)"), 'nor does completing it');
+is(rows("SELECT state FROM paws_crisis.item WHERE subject_no IS NOT NULL"), 4, 'which is done');
+ok(!waits("SELECT count(*) FROM paws_sync.submit('work', 'x', 'emergency')"), 'nor does an item that is submitted');
+ok(!waits("SELECT paws_sync.cancel((SELECT max(id) FROM paws_crisis.item WHERE state = 2))"), 'nor does cancelling it');
+ok(!waits("SELECT paws_sync.register_device('$subject', 'web')"), 'nor does a registration');
+
+# What waits in the lane's queue is applied, and what the workers tell of is told.
+my $holder = session($node);
+$holder->query_safe("BEGIN; SELECT 1 FROM paws_crisis.counter WHERE subject_no = (SELECT subject_no FROM paws_registry.subject WHERE subject::text = '$subject') FOR UPDATE");
+ok(!waits(push_sql('push_crisis', 'safety')), 'nor does a push whose subject is held');
+$holder->query_safe('ROLLBACK');
+ok(within(20, sub { rows('SELECT count(*) FROM paws_crisis.operation') eq '0' }), 'a crisis worker applies it');
+my $workers = "backend_type LIKE 'paws_sync%' AND (backend_type LIKE '%crisis%' OR backend_type LIKE '%canary%')";
+cmp_ok(rows("SELECT count(*) FROM pg_stat_activity WHERE $workers"), '>=', 2, 'those that serve the lane are there');
+$holder->query_safe('LISTEN paws_sync_alarm');
+ok(!waits("SELECT paws_sync.raise_crisis('$subject', 'hotline_contact', 'high')"), 'an item');
+$node->safe_psql('postgres', "SET synchronous_commit = local; UPDATE paws_crisis.item SET deadline = now() - interval '1 hour' WHERE state = 2");
+ok(!waits("SELECT paws_sync.raise_crisis('$subject', 'hotline_contact', 'imminent')"), 'that nobody claimed in time');
+ok(within(20, sub { $holder->query('SELECT 1') =~ /crisis_item_unclaimed/ }), 'is told of');
+$holder->quit;
+ok(within(20, sub { rows("SELECT count(*) FROM pg_stat_activity WHERE $workers AND wait_event = 'SyncRep'") eq '0' }), 'none of them waits for the standby');
+
 ok(waits('INSERT INTO plain VALUES (1)'), 'the same session waits in its next transaction');
 ok(waits(push_sql('push', 'standard')), 'an ordinary push waits');
 ok(!waits('BEGIN; ' . push_sql('push_crisis', 'safety') . '; INSERT INTO plain VALUES (2); COMMIT'), 'what else the transaction does goes with it');
