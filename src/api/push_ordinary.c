@@ -48,6 +48,15 @@ keep_open(OpenItems *open)
 	open->count = n;
 }
 
+static bool
+any_too_large(const OpenItems *open, const PawsTierPolicy *limits)
+{
+	for (int i = 0; i < open->count; i++)
+		if (open->items[i]->payload_length > (Size) limits->max_payload)
+			return true;
+	return false;
+}
+
 static void
 reject_too_large(OpenItems *open, const PawsTierPolicy *limits)
 {
@@ -263,6 +272,13 @@ paws_push_ordinary_items(PawsPush *push)
 	told = tell_finished(push, &open);
 	tier = paws_care_tier(push->device.subject_no);
 	limits = paws_tier_policy(tier);
+	/* what was taken under another tier is told as what it became */
+	if (!told && any_too_large(&open, limits))
+	{
+		tell_receipts(push, open.items, open.count);
+		keep_open(&open);
+		told = true;
+	}
 	reject_too_large(&open, limits);
 	ask_admission(push, &open, tier);
 	take(push, &open, tier, limits, told);

@@ -164,6 +164,26 @@ count_levels(int slot, const PawsOperation *operations, const PawsApplied *appli
 			paws_depth_passed_at_commit(slot, operations[i].level, 1);
 }
 
+/* All or nothing: what is queued may have to wait for another session that pushes the same, and nobody is to
+ * wait for that session's end with the subject's counter locked. */
+static bool
+any_blocked(const PawsOperation *operations, int count)
+{
+	for (int i = 0; i < count; i++)
+		if (operations[i].blocked)
+			return true;
+	return false;
+}
+
+/* That a caller gave up, or a lock was not to be had, says nothing of the operations. */
+static bool
+tells_of_trouble(int sqlstate)
+{
+	return sqlstate != ERRCODE_QUERY_CANCELED && sqlstate != ERRCODE_LOCK_NOT_AVAILABLE &&
+		   ERRCODE_TO_CATEGORY(sqlstate) != ERRCODE_OPERATOR_INTERVENTION &&
+		   ERRCODE_TO_CATEGORY(sqlstate) != ERRCODE_INSUFFICIENT_RESOURCES;
+}
+
 int
 paws_care_apply_at_once(int slot, PawsOperation *operations, int count, PawsApplied *applied)
 {
@@ -177,14 +197,18 @@ paws_care_apply_at_once(int slot, PawsOperation *operations, int count, PawsAppl
 	PG_TRY();
 	{
 		paws_queue_find_blocked(operations, count);
-		done = paws_care_apply(slot, operations, count, PAWS_REASON_NONE, applied);
+		if (!any_blocked(operations, count))
+			done = paws_care_apply(slot, operations, count, PAWS_REASON_NONE, applied);
 	}
 	PG_CATCH();
 	{
-		pg_atomic_write_u64(&databases[slot].failed_at, (uint64) paws_clock());
+		if (tells_of_trouble(geterrcode()))
+			pg_atomic_write_u64(&databases[slot].failed_at, (uint64) paws_clock());
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
+	if (done == 0)
+		return 0;
 	applied_in = PAWS_LOCAL_XID(MyProc);
 	applied_for = operations[0].subject_no;
 	count_levels(slot, operations, applied, count);

@@ -22,6 +22,7 @@ typedef struct Avoided
 
 static Avoided avoided[ROOM];
 static int count = 0;
+static bool passed = false; /* somebody was passed over since it was asked how long to wait */
 
 static Avoided *
 find(int64 subject_no)
@@ -68,7 +69,10 @@ paws_avoided(int64 subject_no)
 {
 	const Avoided *known = count > 0 ? find(subject_no) : NULL;
 
-	return known != NULL && paws_clock() < known->until;
+	if (known == NULL || paws_clock() >= known->until)
+		return false;
+	passed = true;
+	return true;
 }
 
 long
@@ -76,9 +80,14 @@ paws_avoid_wait(void)
 {
 	int64 now = paws_clock();
 	int64 first = 0;
+	bool was_passed = passed;
 
+	passed = false;
 	for (int i = 0; i < count; i++)
 		if (now < avoided[i].until && (first == 0 || avoided[i].until < first))
 			first = avoided[i].until;
-	return first == 0 ? 0 : (long) ((first - now) / 1000 + 1);
+	/* its time may have ended since it was passed over */
+	if (first == 0)
+		return was_passed ? 1 : 0;
+	return (long) ((first - now) / 1000 + 1);
 }

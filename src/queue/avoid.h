@@ -18,7 +18,8 @@ extern bool paws_avoid(int64 subject_no);
 /* True while it is to be left. */
 extern bool paws_avoided(int64 subject_no);
 
-/* Milliseconds until the first of them may be tried again; 0 if none is left. */
+/* Milliseconds until the first of them may be tried again; 0 if there is none, and was none when subjects
+ * were passed over since this was last asked. */
 extern long paws_avoid_wait(void);
 
 #endif

@@ -35,17 +35,35 @@ typedef struct Raised
 	int enough; /* how many the claim may have by then */
 } Raised;
 
+/* Entries of finished jobs that are passed over under the topic's lock at once: an old snapshot may keep any
+ * number of them. What lies behind them is left to its level. */
+#define WALK_MAX 500
+
+/* The next row that the snapshot sees; false at the end, or when *steps are used up. */
+static bool
+next_row(IndexScanDesc scan, TupleTableSlot *slot, int *steps)
+{
+	while (*steps > 0 && index_getnext_tid(scan, ForwardScanDirection) != NULL)
+	{
+		if (index_fetch_heap(scan, slot))
+			return true;
+		(*steps)--;
+	}
+	return false;
+}
+
 /* False if there is none, not even one that waits for its time. */
 static bool
 has_any(PawsJobClaim *claim, int64 subject_no, Snapshot snapshot)
 {
 	IndexScanDesc scan = index_beginscan(claim->table, claim->subjects, snapshot, 1, 0);
 	ScanKeyData key;
+	int steps = WALK_MAX;
 	bool found;
 
 	ScanKeyInit(&key, BY_SUBJECT_NO, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(subject_no));
 	index_rescan(scan, &key, 1, NULL, 0);
-	found = index_getnext_slot(scan, ForwardScanDirection, claim->slot);
+	found = next_row(scan, claim->slot, &steps) || steps == 0;
 	ExecClearTuple(claim->slot);
 	index_endscan(scan);
 	return found;
@@ -57,6 +75,7 @@ walk(Raised *raised, const PawsTopic *topic, int64 subject_no, Snapshot snapshot
 	PawsJobClaim *claim = raised->claim;
 	IndexScanDesc scan = index_beginscan(claim->table, claim->subjects, snapshot, 3, 0);
 	ScanKeyData keys[3];
+	int steps = WALK_MAX;
 
 	ScanKeyInit(&keys[0], BY_SUBJECT_NO, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(subject_no));
 	ScanKeyInit(&keys[1], BY_TOPIC_NO, BTEqualStrategyNumber, F_INT2EQ, Int16GetDatum(topic->no));
@@ -67,7 +86,7 @@ walk(Raised *raised, const PawsTopic *topic, int64 subject_no, Snapshot snapshot
 		bool isnull;
 		int level;
 
-		if (!index_getnext_slot(scan, ForwardScanDirection, claim->slot))
+		if (!next_row(scan, claim->slot, &steps))
 			break;
 		level = DatumGetInt16(slot_getattr(claim->slot, PAWS_JOB_LEVEL, &isnull));
 		if (!raised->paused[level] &&

@@ -320,7 +320,8 @@ remove_over(int slot, PawsLeaseEntry *removed)
 		else
 			earliest = Min(earliest, Max(next_look(entry, now), now + REAP_AFTER_US / 10));
 	}
-	pg_atomic_write_u64(paws_lease_earliest(slot), (uint64) earliest);
+	/* those behind were not looked at, and an error may keep the caller from coming back */
+	pg_atomic_write_u64(paws_lease_earliest(slot), (uint64) (found == REAP_MAX ? now : earliest));
 	LWLockRelease(paws_lease_lock(slot));
 	return found;
 }

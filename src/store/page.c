@@ -300,9 +300,14 @@ read_page(Reader *reader)
 		emit(reader, &row, NULL);
 		return;
 	}
-	while (cursor->mode == PAWS_CURSOR_SEED && !full(reader->budget))
-		if (read_seed(reader))
-			break;
+	if (cursor->mode == PAWS_CURSOR_SEED)
+	{
+		while (!full(reader->budget) && !read_seed(reader))
+			;
+		/* a seed's statements have snapshots of their own: the feed is not to be read by an older one */
+		paws_table_unsnap(reader->snapshot);
+		reader->snapshot = paws_table_snap(false);
+	}
 	if (cursor->mode == PAWS_CURSOR_FEED && !full(reader->budget))
 		read_feed(reader);
 	tell_position(reader);

@@ -449,7 +449,10 @@ try_turn(void)
 	if (!paws_vault_ready(PAWS_ROOT_CARE))
 		return paws_poll_interval;
 	if (claim->count == 0 && !first_choice())
-		return paws_avoid_wait() > 0 ? paws_avoid_wait() : paws_poll_interval;
+	{
+		wait = paws_avoid_wait();
+		return wait > 0 ? wait : paws_poll_interval;
+	}
 	pg_atomic_write_u32(&self->busy, 1);
 	paws_reserve_batch_begin();
 	wait = work();
