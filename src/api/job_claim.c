@@ -236,7 +236,7 @@ try_jobs(Claim *claim, int items)
 		claim->njobs = 0;
 		return true;
 	}
-	if (items == 0 && !claim->responds && paws_job_unlocked())
+	if (items == 0 && !claim->responds && paws_job_unlocked(claim->slot))
 	{
 		look_at_jobs(claim);
 		return true;

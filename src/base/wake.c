@@ -246,6 +246,14 @@ paws_wake_key_at_commit(int slot, int64 key)
 	wake->hash = key_hash(slot, key);
 }
 
+void
+paws_wake_key_at_abort(int slot, int64 key)
+{
+	KeyWake *wake = paws_at_abort(wake_key, sizeof(KeyWake));
+
+	wake->hash = key_hash(slot, key);
+}
+
 typedef struct KeyNear
 {
 	uint64 hash;

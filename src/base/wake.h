@@ -41,6 +41,10 @@ extern void paws_wake_awake(int slot, PawsWakeLane lane);
 /* Sessions waiting for a key: raised at commit, and waiters' latches set. */
 extern void paws_wake_key_at_commit(int slot, int64 key);
 
+/* The same if the current (sub)transaction, or one around it, aborts: for those who passed over what it held.
+ */
+extern void paws_wake_key_at_abort(int slot, int64 key);
+
 /*
  * Tells the key's waiters just before the commit is flushed that it is near, so that they get ready while the
  * disk is waited for: the commit may fail, and what it wrote is not visible yet. With it goes a hint, which

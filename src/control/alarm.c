@@ -4,6 +4,8 @@
 #include "postgres.h"
 
 #include "base/clock.h"
+#include "base/commit.h"
+#include "base/database.h"
 #include "base/errors.h"
 #include "base/log_safe.h"
 #include "base/settings.h"
@@ -185,6 +187,26 @@ paws_alarm_count(int slot)
 	return count;
 }
 
+/* What a transaction tells. */
+typedef struct Told
+{
+	int slot;
+	Oid identity;
+	PawsAlarm alarm;
+} Told;
+
+static void
+set_untold(void *arg)
+{
+	Told *told = arg;
+
+	if (paws_database_identity(told->slot) != told->identity)
+		return;
+	SpinLockAcquire(&shared[told->slot].lock);
+	shared[told->slot].alarm[told->alarm].untold = true;
+	SpinLockRelease(&shared[told->slot].lock);
+}
+
 /* True if this one was not told yet, which it is now; *raised: what is to be told. */
 static bool
 take_untold(int slot, PawsAlarm which, bool *raised)
@@ -222,6 +244,8 @@ paws_alarm_notify(int slot)
 
 		if (!take_untold(slot, (PawsAlarm) i, &raised))
 			continue;
+		*(Told *) paws_at_abort(set_untold, sizeof(Told)) =
+			(Told){.slot = slot, .identity = paws_database_identity(slot), .alarm = (PawsAlarm) i};
 		snprintf(message, sizeof(message), "%s %s", texts[i].name, raised ? "raised" : "over");
 		Async_Notify(PAWS_ALARM_CHANNEL, message);
 	}

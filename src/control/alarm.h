@@ -61,7 +61,7 @@ extern void paws_alarm_read(int slot, PawsAlarm alarm, PawsAlarmState *state);
 extern int paws_alarm_count(int slot);
 
 /* True if there is something that was not notified yet; and the notifying, in a transaction, at whose commit
- * it goes out. If that fails it is lost: the log has it. */
+ * it goes out. If it aborts there is something to notify again. */
 extern bool paws_alarm_untold(int slot);
 extern void paws_alarm_notify(int slot);
 

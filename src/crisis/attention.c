@@ -18,6 +18,7 @@ typedef struct Attention
 {
 	pg_atomic_uint64 items;
 	pg_atomic_uint64 signals;
+	pg_atomic_uint32 untold; /* an item was escalated */
 } Attention;
 
 static Attention *databases = NULL; /* [paws_max_databases] */
@@ -33,6 +34,7 @@ reset(int slot)
 {
 	pg_atomic_init_u64(&databases[slot].items, 0);
 	pg_atomic_init_u64(&databases[slot].signals, 3);
+	pg_atomic_init_u32(&databases[slot].untold, 0);
 }
 
 static void
@@ -124,6 +126,15 @@ tell_signals(void *arg)
 }
 
 static void
+set_untold(void *arg)
+{
+	Told *told = arg;
+
+	if (paws_database_identity(told->slot) == told->identity)
+		pg_atomic_write_u32(&databases[told->slot].untold, 1);
+}
+
+static void
 tell_at_commit(int slot, PawsCommitAction action)
 {
 	Told *told = paws_at_commit_find(action);
@@ -141,6 +152,38 @@ paws_items_at_commit(int slot)
 	tell_at_commit(slot, tell_items);
 	paws_wake_key_at_commit(slot, PAWS_ITEMS_KEY);
 	paws_wake_at_commit(slot, PAWS_WAKE_CRISIS);
+	paws_items_at_abort(slot);
+}
+
+void
+paws_items_at_abort(int slot)
+{
+	paws_wake_key_at_abort(slot, PAWS_ITEMS_KEY);
+}
+
+void
+paws_items_untold_at_commit(int slot)
+{
+	tell_at_commit(slot, set_untold);
+}
+
+bool
+paws_items_untold(int slot)
+{
+	return pg_atomic_read_u32(&databases[slot].untold) != 0;
+}
+
+bool
+paws_items_take_untold(int slot)
+{
+	Told *told;
+
+	if (pg_atomic_exchange_u32(&databases[slot].untold, 0) == 0)
+		return false;
+	told = paws_at_abort(set_untold, sizeof(Told));
+	told->slot = slot;
+	told->identity = paws_database_identity(slot);
+	return true;
 }
 
 uint64

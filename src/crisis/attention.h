@@ -23,8 +23,17 @@ extern bool paws_items_maybe(int slot, uint64 *seen);
 /* A look found no item that waits or runs. */
 extern void paws_items_none(int slot, uint64 seen);
 
-/* At commit: there is an item. Sessions that wait for one, and the crisis workers, are woken. */
+/* At commit: there is an item. Sessions that wait for one, and the crisis workers, are woken. At abort as
+ * paws_items_at_abort, which is for the one who locks an item that waits: others may pass over it, and are
+ * woken if it is free again. */
 extern void paws_items_at_commit(int slot);
+extern void paws_items_at_abort(int slot);
+
+/* At commit: an item was escalated, which is to be told by NOTIFY. True until that is done; and the doing, in
+ * the transaction that tells: false if another one does. If it aborts there is something to tell again. */
+extern void paws_items_untold_at_commit(int slot);
+extern bool paws_items_untold(int slot);
+extern bool paws_items_take_untold(int slot);
 
 /* There are items that nobody told of, as after a restore. */
 extern void paws_items_found(int slot);

@@ -222,6 +222,8 @@ paws_items_claim(int slot, Datum topics, int max, int64 lease, PawsClaimedItem *
 		return 0;
 	PreventCommandIfReadOnly("claim()");
 	count = take(topics, max, now, until, &rows);
+	if (count > 0)
+		paws_items_at_abort(slot);
 	*items = palloc(Max(count, 1) * sizeof(PawsClaimedItem));
 	if (count == 0)
 		note_none(slot, seen);

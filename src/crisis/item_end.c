@@ -210,7 +210,10 @@ paws_item_cancel(int slot, int64 id)
 	Datum args[2] = {Int64GetDatum(id), coarse_now()};
 
 	PreventCommandIfReadOnly("cancel()");
-	return end(slot, &cancel, args, PAWS_JOB_WAS_CANCELLED) ? PAWS_JOB_WAS_CANCELLED : PAWS_JOB_WAS_NOT_FOUND;
+	if (!end(slot, &cancel, args, PAWS_JOB_WAS_CANCELLED))
+		return PAWS_JOB_WAS_NOT_FOUND;
+	paws_items_at_abort(slot);
+	return PAWS_JOB_WAS_CANCELLED;
 }
 
 void
@@ -270,7 +273,10 @@ paws_items_escalate(int slot, int max)
 	for (int i = 0; i < count; i++)
 		note(slot, PAWS_AUDIT_ESCALATED, &changed[i], 0, PAWS_LEVEL_MAX);
 	if (count > 0)
+	{
 		paws_items_at_commit(slot);
+		paws_items_untold_at_commit(slot);
+	}
 	return count;
 }
 

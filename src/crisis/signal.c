@@ -3,6 +3,7 @@
  */
 #include "postgres.h"
 
+#include "base/commit.h"
 #include "base/guarded.h"
 #include "base/settings.h"
 #include "base/spi.h"
@@ -16,7 +17,7 @@
 #include "miscadmin.h"
 #include "utils/timestamp.h"
 
-/* A repeated call writes nothing unless it moves the expiry by more than this part of the whole. */
+/* A repeated call changes nothing unless it moves the expiry by more than this part of the whole. */
 #define EXPIRY_PARTS 64
 
 /* What read_ended reads. */
@@ -29,6 +30,14 @@ static PawsStatement find_open = {
 		   "ORDER BY severity DESC, twin LIMIT 1",
 	.nargs = 3,
 	.types = {INT8OID, INT2OID, TIMESTAMPTZOID},
+};
+
+/* Whoever ends it waits for this transaction; if somebody is just ending it, it is not held. */
+static PawsStatement hold = {
+	.sql = "SELECT 1 FROM paws_crisis.signal WHERE signal_id OPERATOR(pg_catalog.=) $1 "
+		   "AND state OPERATOR(pg_catalog.=) 1 FOR SHARE SKIP LOCKED",
+	.nargs = 1,
+	.types = {UUIDOID},
 };
 
 static PawsStatement end_expired = {
@@ -102,9 +111,27 @@ typedef struct Raising
 	int64 twin;
 	pg_uuid_t made;    /* the new one's */
 	PawsSeverity open; /* how severe the open one is; 0: none is seen */
+	bool held;         /* the open one stays open until this transaction ends */
 } Raising;
 
-/* True if the open one says all of this already. */
+static void
+hold_open(void *arg)
+{
+	Raising *raising = arg;
+	Datum args[1] = {UUIDPGetDatum(&raising->signal.id)};
+
+	raising->held = paws_spi_run(&hold, args, NULL, 1) > 0;
+}
+
+/* Another transaction is at the same signal, or was since this one's snapshot. */
+static bool
+is_held(int sqlstate)
+{
+	return sqlstate == ERRCODE_LOCK_NOT_AVAILABLE || sqlstate == ERRCODE_T_R_SERIALIZATION_FAILURE ||
+		   sqlstate == ERRCODE_T_R_DEADLOCK_DETECTED;
+}
+
+/* True if the open one says all of this already, and nobody can end it before this transaction does. */
 static bool
 is_open(Raising *raising)
 {
@@ -119,7 +146,7 @@ is_open(Raising *raising)
 	if (raising->open < signal->severity || paws_spi_int64(0, 3) < signal->expires_at - margin)
 		return false;
 	copy_uuid(&signal->id, 0, 1);
-	return true;
+	return paws_run_guarded(hold_open, raising, is_held) && raising->held;
 }
 
 static void
@@ -191,6 +218,7 @@ paws_signal_raise(int slot, int64 subject_no, PawsSource source, PawsSeverity se
 		paws_signals_found(slot);
 		paws_signals_at_commit(slot);
 	}
+	paws_commit_of_crisis();
 	paws_wake_key_at_commit(slot, subject_no);
 	*id = raising.signal.id;
 }
@@ -235,6 +263,8 @@ paws_signal_resolve(int slot, const pg_uuid_t *id)
 	signals = read_ended(count);
 	for (int i = 0; i < count; i++)
 		paws_items_cancel_signal(&signals[i].id);
+	if (count > 0)
+		paws_items_at_abort(slot);
 	note_ended(slot, PAWS_AUDIT_RESOLVED, signals, count);
 	return count > 0;
 }

@@ -90,9 +90,10 @@ typedef struct PawsClaimedJob
 extern int
 paws_job_claim(int slot, const int16 *topics, int ntopics, int max, int64 lease, PawsClaimedJob *jobs);
 
-/* True if a claim will not wait for a lock on the table of jobs, since it has one now. A hint: false in a
- * process that claims for the first time. */
-extern bool paws_job_unlocked(void);
+/* True if a claim will not wait for a lock on the table of jobs, since it has one now, and need not read
+ * topics, pauses and policy, which may be locked. A hint: false in a process that claims for the first time,
+ * or for the first time since one of these changed. */
+extern bool paws_job_unlocked(int slot);
 
 /*
  * Waiting for jobs: declare, look (claim), sleep on MyLatch, and look again. Between the two calls the

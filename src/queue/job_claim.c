@@ -11,6 +11,7 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "base/database.h"
 #include "base/settings.h"
 #include "miscadmin.h"
 #include "queue/flow.h"
@@ -255,10 +256,41 @@ take(PawsJobClaim *claim)
 	}
 }
 
-bool
-paws_job_unlocked(void)
+/* What a claim keeps in the process, and the versions that it had before the last claim read it. */
+static const PawsCached kept[] = {PAWS_CACHED_TOPICS, PAWS_CACHED_PAUSES, PAWS_CACHED_POLICY};
+static uint64 read_versions[lengthof(kept)];
+static Oid read_identity = InvalidOid;
+
+/* Reads all of it that changed, so that the next claim need not. */
+static void
+read_kept(int slot)
 {
-	return OidIsValid(paws_job_table.identity) &&
+	uint64 versions[lengthof(kept)];
+	Oid identity = paws_database_identity(slot);
+	const PawsTopic *topics;
+
+	for (int i = 0; i < (int) lengthof(kept); i++)
+		versions[i] = paws_database_version(slot, kept[i]);
+	(void) paws_topics(&topics);
+	(void) paws_paused_levels();
+	(void) paws_tier_policy(PAWS_TIER_PREMIUM);
+	memcpy(read_versions, versions, sizeof(versions));
+	read_identity = identity;
+}
+
+static bool
+has_read_kept(int slot)
+{
+	for (int i = 0; i < (int) lengthof(kept); i++)
+		if (paws_database_version(slot, kept[i]) != read_versions[i])
+			return false;
+	return paws_database_identity(slot) == read_identity;
+}
+
+bool
+paws_job_unlocked(int slot)
+{
+	return OidIsValid(paws_job_table.identity) && has_read_kept(slot) &&
 		   ConditionalLockRelationOid(paws_job_table.oid, AccessShareLock);
 }
 
@@ -273,6 +305,7 @@ paws_job_claim(int slot, const int16 *topics, int ntopics, int max, int64 lease,
 	PreventCommandIfParallelMode("claim()");
 	paws_lease_ready(slot);
 	paws_lease_reap(slot);
+	read_kept(slot);
 	choose_topics(&claim, topics, ntopics);
 	if (claim.ntopics == 0)
 		return 0;

@@ -17,6 +17,7 @@
 #define SLICE     100
 #define AGAIN_US  (60 * USECS_PER_SEC) /* backstop: for rows that nobody told of, and clocks that were set */
 #define FAILED_US USECS_PER_SEC
+#define RETELL_US (5 * USECS_PER_SEC)
 
 /* Where alarms are told; stable words for programs. */
 #define CHANNEL   "paws_sync_alarm"
@@ -26,17 +27,22 @@
 static uint64 signals_seen = 0;
 static uint64 items_seen = 0;
 static int64 next_at = 0; /* by paws_clock */
+static int64 tell_at = 0; /* the same: when telling may be tried again */
 
-/* Told apart from the marks: whatever ails the queue of notifications, these are written. */
+/* Told apart from the marks: whatever ails the queue of notifications, these are written. What could not be
+ * told is tried again, by whichever worker comes first. */
 static void
-notify(void)
+notify(int slot)
 {
+	tell_at = paws_clock() + RETELL_US;
 	if (!paws_worker_begin("paws_sync: tell of an item that nobody claimed"))
 		return;
 	PG_TRY();
 	{
-		Async_Notify(CHANNEL, UNCLAIMED);
+		if (paws_items_take_untold(slot))
+			Async_Notify(CHANNEL, UNCLAIMED);
 		paws_worker_commit();
+		tell_at = 0;
 	}
 	PG_CATCH();
 	{
@@ -52,7 +58,6 @@ complain(void)
 				   (errcode(ERRCODE_WARNING),
 					errmsg(UNCLAIMED ": nobody claimed an item of the crisis lane in time"),
 					errhint("See paws_sync.crisis_items, and whether responders call claim for its topic.")));
-	notify();
 }
 
 /* Microseconds from now; none is far away. */
@@ -119,6 +124,15 @@ try_work(int slot)
 	return wait;
 }
 
+/* Returns when the next turn is to be, by paws_clock. */
+static int64
+tell(int slot)
+{
+	if (paws_items_untold(slot) && paws_clock() >= tell_at)
+		notify(slot);
+	return paws_items_untold(slot) ? Min(next_at, tell_at) : next_at;
+}
+
 long
 paws_signals_turn(int slot)
 {
@@ -136,5 +150,5 @@ paws_signals_turn(int slot)
 		signals_seen = signals;
 		items_seen = items;
 	}
-	return (long) ((next_at - now + 999) / 1000);
+	return (long) (Max(tell(slot) - now + 999, 0) / 1000);
 }

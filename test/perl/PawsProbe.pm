@@ -12,7 +12,7 @@ use Test::More;
 use Time::HiRes qw(time usleep);
 
 our @EXPORT = qw(
-  error_of error_like until_sql within set_option workers_are has_workers push_some session start_query start_load
+  error_of error_like until_sql within set_option workers_are has_workers push_some session hold_notify start_query start_load
   end_load log_since crash_free
 );
 
@@ -128,6 +128,22 @@ sub session
 
 	$session->set_query_timer_restart;
 	return $session;
+}
+
+# Nobody can NOTIFY from now on: a session is stopped in its commit, where it has the lock for that. Needs max_wal_senders
+# above 0. Ends with the code that is returned.
+sub hold_notify
+{
+	my ($node) = @_;
+	my $session = session($node);
+	my $pid = $session->query_safe('SELECT pg_backend_pid()');
+
+	set_option($node, 'synchronous_standby_names', "'nobody'");
+	start_query($session, "BEGIN; SELECT pg_logical_emit_message(true, 'held', ''); NOTIFY held; COMMIT");
+	die 'it does not wait' unless until_sql($node, "SELECT wait_event = 'SyncRep' FROM pg_stat_activity WHERE pid = $pid");
+	kill 'STOP', $pid;
+	set_option($node, 'synchronous_standby_names', "''");
+	return sub { kill 'CONT', $pid; $session->quit; return };
 }
 
 # Starts statements in a session without waiting for them; the next query of the session does.

@@ -12,7 +12,7 @@ use Time::HiRes qw(time usleep);
 use PawsNode;
 use PawsProbe;
 
-my $node = PawsNode->new_node('signals', 'fsync' => 'on', 'paws_sync.crisis_response_time' => '2s', 'paws_sync.max_wait_with_snapshot' => '60s', 'max_connections' => '60');
+my $node = PawsNode->new_node('signals', 'fsync' => 'on', 'paws_sync.crisis_response_time' => '2s', 'paws_sync.max_wait_with_snapshot' => '60s', 'wal_level' => 'replica', 'max_wal_senders' => 4, 'max_connections' => '60');
 my %token = (anna => new_subject($node, 'anna', 'trial'), ben => new_subject($node, 'ben', 'basic'));
 my ($phone, $tablet) = map { new_device($node, 'anna') } 1 .. 2;
 my $other = new_device($node, 'ben');
@@ -81,6 +81,40 @@ is((split /\n/, $locks)[-1], '0', 'a raise locks nothing of the ordinary lane');
 $locker->query_safe('ROLLBACK');
 resolve_all();
 
+# Some of them locked, after what is kept of them changed: responders who also serve an ordinary topic have items of it.
+foreach my $case ([ topic => "SELECT paws_sync.define_topic('others')" ], [ paused_level => "SELECT paws_sync.pause_level(1::paws_sync.level), paws_sync.resume_level(1::paws_sync.level)" ],
+	[ tier_policy => "SELECT paws_sync.set_tier_policy('trial', ops_per_second => 100)" ])
+{
+	my ($table, $change) = @$case;
+	$warm->query_safe("SELECT count(*) FROM paws_sync.claim('{calls}')") foreach 1 .. 2;
+	rows($change);
+	$locker->query_safe("BEGIN; LOCK TABLE paws_queue.$table IN ACCESS EXCLUSIVE MODE");
+	start_query($warm, "SET statement_timeout = '30s'; SELECT 'own ' || convert_from(payload, 'UTF8') FROM paws_sync.claim_wait('{calls}', 1, timeout => '20 s')");
+	is(rows($quick . "SELECT outcome FROM paws_sync.submit('calls', 'ring $table', 'emergency', " . subject('anna') . ')'), 'submitted', "$table locked: submit");
+	like($warm->query('SELECT 1'), qr/own ring $table/, '… and who waits for the topic has it');
+	$locker->query_safe('ROLLBACK');
+	resolve_all();
+}
+
+# A claim that is not committed, and then dies: whoever passed over the item has it, and nobody looks for it by the clock.
+set_option($node, 'paws_sync.poll_interval', "'60s'");
+foreach my $end (qw(claim resolve))
+{
+	my $aborted = rows(raise('anna', 'low'));
+	my $first = session($node);
+	my $dies = $first->query_safe('SELECT pg_backend_pid()');
+	$first->query_safe('BEGIN; ' . ($end eq 'claim' ? "SELECT count(*) FROM paws_sync.claim('{crisis_response}')" : "SELECT paws_sync.resolve_crisis('$aborted')"));
+	my $second = session($node);
+	my $waits = $second->query_safe('SELECT pg_backend_pid()');
+	start_query($second, q{SELECT 'claimed ' || job || ' ' || fence FROM paws_sync.claim_wait('{crisis_response}', timeout => '50 s')});
+	ok(until_sql($node, "SELECT wait_event = 'Extension' FROM pg_stat_activity WHERE pid = $waits"), "$end: one waits");
+	rows("SELECT pg_terminate_backend($dies)");
+	ok(until_sql($node, "SELECT state = 'idle' FROM pg_stat_activity WHERE pid = $waits", seconds => 20), '… and is woken when the other one dies');
+	is(scalar(my @got = finish_wait($second)), 2, '… to have it');
+	resolve_all();
+}
+set_option($node, 'paws_sync.poll_interval', "'100ms'");
+
 # What nobody claims in time is escalated: marked, in the log, and told to whoever listens.
 my $listener = session($node);
 $listener->query_safe('LISTEN paws_sync_alarm');
@@ -92,6 +126,16 @@ ok(within(10, sub { slurp_file($node->logfile, $log_from) =~ /WARNING:  crisis_i
 my $count = () = slurp_file($node->logfile, $log_from) =~ /crisis_item_unclaimed/g;
 is($count, 1, 'once');
 like($listener->query('SELECT 1'), qr/"paws_sync_alarm" with payload "crisis_item_unclaimed"/, 'and whoever listens is told');
+# while nobody can be told, it is escalated, and told later
+my $crisis_errors = "SELECT sum(errors) FROM paws_sync.pg_stat_paws_sync_workers WHERE kind = 'crisis'";
+my $release = hold_notify($node);
+my $errors = rows($crisis_errors);
+rows(raise('ben', 'imminent', 'clinician'));
+ok(until_sql($node, "SELECT escalated FROM paws_sync.crisis_signals WHERE source = 'clinician'"), 'an item is escalated while nobody can be notified');
+ok(until_sql($node, "SELECT ($crisis_errors) > $errors"), '… which fails');
+$release->();
+ok(within(30, sub { $listener->query('SELECT 1') =~ /crisis_item_unclaimed/ }), '… and is done later');
+rows("SELECT paws_sync.resolve_crisis(signal) FROM paws_sync.crisis_signals WHERE source = 'clinician'");
 rows(raise('ben', 'low', 'clinician'));
 is(rows("SELECT escalated FROM paws_sync.crisis_signals WHERE severity = 'low'"), 'f', 'a patient one is not');
 # attempts that fail escalate before the deadline

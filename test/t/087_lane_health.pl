@@ -152,9 +152,17 @@ until_alarm('queue_stuck');
 rows('DELETE FROM paws_crisis.operation');
 set_option($node, 'paws_sync.crisis_queue_max', 100000);
 
-# Storage, as the setting says.
+# Storage, as the setting says. What cannot be notified is notified later.
+my $failed = "SELECT sum(errors) FROM paws_sync.pg_stat_paws_sync_workers WHERE kind = 'canary'";
+my $release = hold_notify($node);
+my $errors = rows($failed);
 set_option($node, 'paws_sync.storage_alarm', "'1000TB'");
 until_alarm($_) foreach qw(storage_data storage_wal);
+ok(until_sql($node, "SELECT ($failed) > $errors"), 'nobody can be notified');
+$release->();
+my $heard = '';
+ok(within(30, sub { ($heard .= $listener->query('SELECT 1')) =~ /"storage_data raised"/ && $heard =~ /"storage_wal raised"/ }), 'who listens hears of it when it is possible again');
+is(scalar(() = $heard =~ /"storage_data raised"/g), 1, 'once');
 set_option($node, 'paws_sync.storage_alarm', 0);
 
 # On again: the time in between is not accounted for.
