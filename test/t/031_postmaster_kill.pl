@@ -14,14 +14,14 @@ my $load = PawsLoad->new($node, writers => 4, subjects => 2, rollbacks => 0.2);
 
 foreach my $round (1 .. 3)
 {
-	$load->begin(1500);
+	$load->begin(4000);
 	$load->wait_progress(100 + int(rand(300)));
 	kill_postmaster($node, sub { is($load->finish, 4, "kill $round: the sessions were cut off") });
 	$load->check("kill $round");
 }
 
 # And with a checkpoint just before, so that recovery has another beginning.
-$load->begin(1500);
+$load->begin(4000);
 $load->wait_progress(100);
 $node->safe_psql('postgres', 'CHECKPOINT');
 $load->wait_progress(50);
