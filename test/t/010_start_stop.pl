@@ -15,7 +15,7 @@ my $load = PawsLoad->new($node, writers => 4, subjects => 2, rollbacks => 0.2);
 
 foreach my $mode (qw(fast immediate))
 {
-	$load->begin(1500);
+	$load->begin(4000);
 	$load->wait_progress(200);
 	$node->stop($mode);
 	is($load->finish, 4, "$mode: the sessions were cut off");

@@ -31,7 +31,7 @@ sub victim
 my $postmaster = started();
 foreach my $round (1 .. 3)
 {
-	$load->begin(1500);
+	$load->begin(4000);
 	$load->wait_progress(100 + int(rand(300)));
 	my $pid = victim('pool');
 	kill('KILL', $pid);
